@@ -1,0 +1,23 @@
+//! What every room stands on: diagnostics, secrets, clock, randomness, environment, atomic files, address arithmetic.
+//!
+//! Deliberately absent: anything that knows a cluster, a cloud or a resource.
+
+mod clock;
+mod diagnostic;
+mod entropy;
+mod environment;
+mod files;
+mod network;
+mod secret;
+mod similar;
+
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use diagnostic::{Diagnostic, Diagnostics, Position, Severity, Source, Span};
+pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use environment::Environment;
+pub use files::{
+    FileError, Files, append_line_durably, create_private_directory, read_text, write_private, write_public,
+};
+pub use network::{address_at, network_contains, network_size, parse_network};
+pub use secret::{Secret, digest};
+pub use similar::closest;

@@ -1,0 +1,62 @@
+//! Text that must not be seen. The type has no `Display`, and its `Debug` shows nothing.
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// A secret text. It leaves this type only by [`Secret::expose`], whose callers are: a file of mode 0600, a
+/// `securestring`, a request body.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What may be published about it: `sha256:` and 64 hexadecimal digits.
+    pub fn digest(&self) -> String {
+        digest(self.0.as_bytes())
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// The SHA-256 of some bytes as `sha256:` and 64 hexadecimal digits.
+pub fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(71);
+    text.push_str("sha256:");
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(format!("{:?}", Secret::new("canary")), "Secret(…)");
+    }
+
+    #[test]
+    fn digest_is_sha256() {
+        // FIPS 180-2, appendix B.1: the message "abc".
+        assert_eq!(
+            Secret::new("abc").digest(),
+            "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}
