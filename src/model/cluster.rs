@@ -1,0 +1,187 @@
+//! The cluster an API model means: every value decided, every name a whole word. The other rooms read this and never
+//! the file.
+//!
+//! Deliberately absent: where a value came from (see [`super::Origin`]), and anything that is computed for a cloud.
+
+use std::collections::BTreeMap;
+
+use crate::base::Secret;
+use crate::catalog::Cloud;
+
+use super::control_plane::ControlPlane;
+use super::identity::{Certificates, Identity};
+use super::network::Network;
+use super::pool::Pool;
+
+/// A cluster, resolved: no value is missing that has a default.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    /// The region, such as `westus2`.
+    pub location: String,
+    /// Which Azure.
+    pub cloud: Cloud,
+    /// Where the model wants to be realised, if it says so.
+    pub target: Option<TargetKind>,
+    /// The version of Kubernetes, such as 1.35.9.
+    pub kubernetes_version: semver::Version,
+    /// aks-engine's cluster id: eight digits out of the DNS prefix, part of most names.
+    pub name_suffix: String,
+    /// The first label of the API server's public name; also the cluster's name.
+    pub dns_prefix: String,
+    /// The control-plane nodes and their etcd.
+    pub control_plane: ControlPlane,
+    /// The worker pools, in the model's order.
+    pub pools: Vec<Pool>,
+    /// Addresses, CNI, load balancer, exposure.
+    pub network: Network,
+    /// Who logs in on Linux, and how the system is kept.
+    pub linux: LinuxSettings,
+    /// Who logs in on Windows; present if the model has the profile.
+    pub windows: Option<WindowsSettings>,
+    /// Who the cluster is towards the cloud.
+    pub identity: Identity,
+    /// Tags for every resource, beside the engine's own.
+    pub tags: BTreeMap<String, String>,
+    /// Where packages and images come from.
+    pub software: SoftwareSource,
+    /// Flags for Kubernetes' components, as the model gives them.
+    pub component_flags: ComponentFlags,
+    /// Whether secrets are encrypted in etcd by a key on the control-plane nodes.
+    pub encrypt_secrets_at_rest: bool,
+    /// The key for that, base64 of 32 bytes, if the model has one already.
+    pub etcd_encryption_key: Option<Secret>,
+    /// Add-ons that the model names, in its order.
+    pub addons: Vec<Addon>,
+    /// Certificates and keys that the model carries.
+    pub certificates: Certificates,
+}
+
+impl Cluster {
+    /// The minor version, such as `1.35`.
+    pub fn kubernetes_release(&self) -> String {
+        format!("{}.{}", self.kubernetes_version.major, self.kubernetes_version.minor)
+    }
+
+    /// How many nodes the cluster has, control plane included.
+    pub fn node_count(&self) -> u32 {
+        self.pools.iter().fold(self.control_plane.count, |sum, pool| sum.saturating_add(pool.count))
+    }
+
+    /// The API server's public name, `<dns prefix>.<location>.<suffix of the cloud>`.
+    pub fn public_fqdn(&self) -> String {
+        format!("{}.{}.{}", self.dns_prefix, self.location, self.cloud.facts().public_dns_suffix)
+    }
+
+    /// The name people reach the API server by: its public one, or for a private cluster the address inside the vnet.
+    pub fn api_server_host(&self) -> String {
+        match self.network.private_cluster {
+            None => self.public_fqdn(),
+            Some(_) => self.control_plane.api_server_address().to_string(),
+        }
+    }
+}
+
+/// What realises the resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TargetKind {
+    /// Azure, public or sovereign.
+    Azure,
+    /// Azure Stack Hub.
+    Stack,
+    /// A hypervisor through libvirt.
+    Libvirt,
+    /// The embedded simulator.
+    Simulator,
+}
+
+impl TargetKind {
+    /// All of them, in the order in which people are shown them.
+    pub const ALL: [Self; 4] = [Self::Azure, Self::Stack, Self::Libvirt, Self::Simulator];
+
+    /// The word in the model and on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Azure => "azure",
+            Self::Stack => "stack",
+            Self::Libvirt => "libvirt",
+            Self::Simulator => "simulator",
+        }
+    }
+
+    /// The target of that word, without regard to case.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|target| target.word().eq_ignore_ascii_case(word))
+    }
+}
+
+/// Linux machines: who logs in, and how the system is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinuxSettings {
+    /// The administrator's account name.
+    pub admin_username: String,
+    /// Public keys in OpenSSH's one-line form; at least one.
+    pub ssh_public_keys: Vec<String>,
+    /// Whether waiting updates are installed before the node starts.
+    pub upgrade_on_bootstrap: bool,
+    /// Whether security updates are installed by themselves afterwards.
+    pub unattended_upgrades: bool,
+    /// The MTU of the first interface in bytes, if the model sets it.
+    pub mtu: Option<u32>,
+    /// A DNS server of the user's own for every node.
+    pub dns_server: Option<std::net::IpAddr>,
+}
+
+/// Windows machines: who logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowsSettings {
+    /// The administrator's account name.
+    pub admin_username: String,
+    /// The administrator's password.
+    pub admin_password: Secret,
+    /// Whether SSH is switched on.
+    pub ssh_enabled: bool,
+    /// Whether updates install themselves.
+    pub automatic_updates: bool,
+    /// Whether the user's own Windows Server licences are used.
+    pub azure_hybrid_benefit: bool,
+}
+
+/// Where packages and container images come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SoftwareSource {
+    /// Packages of the distribution and of Kubernetes, images from their own registries.
+    Distribution,
+    /// Everything through one mirror (no way to the Internet is needed).
+    Mirror {
+        /// Its base URL, without a slash at the end.
+        url: String,
+    },
+    /// The machine image holds everything already.
+    Image,
+}
+
+/// Flags for Kubernetes' components: name with its two dashes → value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ComponentFlags {
+    /// kubelet, on every node.
+    pub kubelet: BTreeMap<String, String>,
+    /// kube-apiserver.
+    pub api_server: BTreeMap<String, String>,
+    /// kube-controller-manager.
+    pub controller_manager: BTreeMap<String, String>,
+    /// cloud-controller-manager.
+    pub cloud_controller_manager: BTreeMap<String, String>,
+    /// kube-scheduler.
+    pub scheduler: BTreeMap<String, String>,
+}
+
+/// An add-on that the model names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addon {
+    /// Its name, such as `metrics-server`.
+    pub name: String,
+    /// Whether it is wanted; `None`: the engine's own choice.
+    pub enabled: Option<bool>,
+    /// Its settings.
+    pub config: BTreeMap<String, String>,
+}
