@@ -2,6 +2,18 @@
 //!
 //! Every table names its source and the day it was read.
 
+mod api_versions;
 mod clouds;
+mod images;
+mod kubernetes;
+mod machine_sizes;
+mod name_suffix;
 
+pub use api_versions::ApiProfile;
 pub use clouds::{Cloud, CloudFacts};
+pub use images::{MarketplaceImage, ubuntu_image, windows_image};
+pub use kubernetes::{
+    DEFAULT_KUBERNETES_RELEASE, KubernetesRelease, kubernetes_release, kubernetes_release_of, kubernetes_releases,
+};
+pub use machine_sizes::{MachineSize, machine_size, supports_accelerated_networking, supports_premium_storage};
+pub use name_suffix::name_suffix;
