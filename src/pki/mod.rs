@@ -1,1 +1,21 @@
-//! placeholder
+//! The keys and certificates of a cluster: three certificate authorities, the service-account key, the administrator's
+//! client certificate and kubeconfig, the bootstrap token.
+//!
+//! New keys are ECDSA P-256, but for the service-account key, which is RSA-2048 because identity providers outside the
+//! cluster accept RS256 only. RSA and EC authorities made elsewhere are accepted.
+//!
+//! Deliberately absent: the leaf certificates of API server, etcd and kubelet, which kubeadm makes on the machines; and
+//! writing to disk, which is the caller's ([`KeyMaterial::files`] only names the files).
+
+mod authority;
+mod error;
+mod kubeconfig;
+mod material;
+mod pem;
+mod service_account;
+mod token;
+
+pub use authority::{CertifiedKey, authority_hash};
+pub use error::PkiError;
+pub use kubeconfig::kubeconfig;
+pub use material::{Given, KeyMaterial, file_name};

@@ -1,0 +1,361 @@
+//! What the machines are told: the only data that templates are rendered from. Every field is always present, so that
+//! no template can meet a missing value.
+//!
+//! Deliberately absent: the API model. Whoever expands it fills these structs.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::base::Secret;
+use crate::pki::KeyMaterial;
+
+/// Whether the first control-plane machine may start a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The machine whose host name ends in index 0 starts the cluster, the others join it. Only until the state records
+    /// the cluster's identity.
+    Init,
+    /// Every machine joins, index 0 too. It never falls back to starting a cluster.
+    Join,
+}
+
+/// What all machines of a cluster know.
+#[derive(Debug, Clone)]
+pub struct ClusterSettings {
+    /// The cluster's name (`dnsPrefix`); the cloud controller names load balancers after it.
+    pub name: String,
+    /// The exact Kubernetes version, such as `1.35.9`.
+    pub kubernetes_version: String,
+    /// The name under which machines and people reach the API server, such as
+    /// `mycluster.westus2.cloudapp.azure.com`. In every API server's certificate.
+    pub endpoint_name: String,
+    /// The port of the API server: on the balancers' front ends and on the machines alike (443 as aks-engine, or 6443).
+    pub api_server_port: u16,
+    /// The port to which the internal balancer sends on the machines (4443 as aks-engine). Where it differs from
+    /// `api_server_port`, the machines redirect it.
+    pub internal_balancer_port: u16,
+    /// Where `endpoint_name` leads inside the network: the internal balancer's front end, or the only control-plane
+    /// machine.
+    pub internal_address: IpAddr,
+    /// The static addresses of the control-plane machines by index. Empty if they have none; peers are then found
+    /// through `internal_address`.
+    pub control_plane_addresses: Vec<IpAddr>,
+    /// Names and addresses in the API server's certificate besides `endpoint_name`, `internal_address` and
+    /// `control_plane_addresses`, which need not be named again.
+    pub subject_alternative_names: Vec<String>,
+    /// The range of all pods.
+    pub pod_subnet: IpNet,
+    /// The prefix length of one node's share of `pod_subnet` (24); of no meaning with Azure CNI.
+    pub node_pod_prefix_length: u8,
+    /// The range of services.
+    pub service_subnet: IpNet,
+    /// The address of CoreDNS, inside `service_subnet`.
+    pub dns_service_address: IpAddr,
+    /// The DNS domain of services (`cluster.local`).
+    pub dns_domain: String,
+    /// How pods get addresses.
+    pub network: Network,
+    /// How kube-proxy programs services.
+    pub proxy_mode: ProxyMode,
+    /// The certificate of the cluster's CA (PEM).
+    pub certificate_authority: String,
+    /// The bootstrap token with which machines join, such as `abcdef.0123456789abcdef`.
+    pub bootstrap_token: Secret,
+    /// Where software comes from.
+    pub software: Software,
+    /// The images of the parts that are not installed as packages.
+    pub images: Images,
+    /// The cloud that the machines run in.
+    pub cloud: AzureCloud,
+    /// Kernel parameters besides those that Kubernetes needs.
+    pub kernel_parameters: BTreeMap<String, String>,
+    /// Arguments of the kubelet besides those that the bootstrap needs, without leading dashes. These win.
+    pub kubelet_arguments: BTreeMap<String, String>,
+    /// After so many minutes a machine that is not part of the cluster gives up.
+    pub deadline_minutes: u32,
+}
+
+/// How pods get addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Network {
+    /// A bridge per node with the node's share of the pod range; the cloud controller keeps the routes.
+    Kubenet,
+    /// Azure CNI: pods have addresses of the virtual network.
+    Azure {
+        /// The archive with `azure-vnet` and `azure-vnet-ipam`.
+        plugin_url: String,
+        /// Its SHA-256 in hexadecimal; empty: not checked.
+        plugin_sha256: String,
+    },
+}
+
+/// How kube-proxy programs services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyMode {
+    /// iptables.
+    Iptables,
+    /// IP virtual servers (deprecated by Kubernetes 1.35).
+    Ipvs,
+    /// nftables (general since Kubernetes 1.33).
+    Nftables,
+}
+
+/// Where software comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Software {
+    /// Packages of the distribution, of Kubernetes and of containerd, or of a mirror of them.
+    Packages(Packages),
+    /// The machine's image holds containerd, kubelet, kubeadm and kubectl in the right version.
+    PreparedImage,
+}
+
+/// Debian packages and where they lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packages {
+    /// Package sources besides the distribution's own.
+    pub sources: Vec<PackageSource>,
+    /// The package of containerd: `containerd.io` (Docker's source) or `containerd` (Ubuntu's).
+    pub containerd_package: String,
+    /// The version to install, as apt understands it (`2.2.*`); empty: the newest of the source.
+    pub containerd_version: String,
+}
+
+/// One package source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageSource {
+    /// The name of its files (`kubernetes`).
+    pub name: String,
+    /// Its address.
+    pub url: String,
+    /// The suite; a flat repository is `/`.
+    pub suite: String,
+    /// The components, empty for a flat repository.
+    pub components: String,
+    /// Where its signing key (armored) lies.
+    pub key_url: String,
+}
+
+impl PackageSource {
+    /// The Kubernetes project's packages of a minor version (`1.35`).
+    ///
+    /// Source: <https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/>, read 2026-11-22.
+    pub fn kubernetes(minor: &str) -> Self {
+        let url = format!("https://pkgs.k8s.io/core:/stable:/v{minor}/deb/");
+        Self {
+            name: "kubernetes".to_owned(),
+            key_url: format!("{url}Release.key"),
+            url,
+            suite: "/".to_owned(),
+            components: String::new(),
+        }
+    }
+
+    /// Docker's packages, of which only `containerd.io` is used, for an Ubuntu release by its code name (`noble`).
+    ///
+    /// Source: <https://docs.docker.com/engine/install/ubuntu/>, read 2026-11-22.
+    pub fn docker(ubuntu: &str) -> Self {
+        Self {
+            name: "docker".to_owned(),
+            url: "https://download.docker.com/linux/ubuntu".to_owned(),
+            suite: ubuntu.to_owned(),
+            components: "stable".to_owned(),
+            key_url: "https://download.docker.com/linux/ubuntu/gpg".to_owned(),
+        }
+    }
+}
+
+/// Images by their full references (`registry.k8s.io/pause:3.10.1`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    /// The repository of kube-apiserver, kube-controller-manager, kube-scheduler, kube-proxy and etcd
+    /// (`registry.k8s.io`).
+    pub repository: String,
+    /// The sandbox image.
+    pub pause: String,
+    /// kube-proxy.
+    pub kube_proxy: String,
+    /// CoreDNS.
+    pub coredns: String,
+    /// The cloud controller manager.
+    pub cloud_controller_manager: String,
+    /// The cloud node manager.
+    pub cloud_node_manager: String,
+    /// The disk driver and its sidecars; `None` leaves the driver and the default storage class out.
+    pub disk_driver: Option<DiskDriverImages>,
+}
+
+/// The images of the disk driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskDriverImages {
+    /// The driver itself (azuredisk-csi).
+    pub driver: String,
+    /// csi-provisioner.
+    pub provisioner: String,
+    /// csi-attacher.
+    pub attacher: String,
+    /// csi-resizer.
+    pub resizer: String,
+    /// livenessprobe.
+    pub liveness_probe: String,
+    /// csi-node-driver-registrar.
+    pub registrar: String,
+}
+
+/// The cloud as the controllers in the cluster see it (`azure.json`). Where a field says so, empty text means that the
+/// machine asks its metadata service.
+#[derive(Debug, Clone)]
+pub struct AzureCloud {
+    /// `AzurePublicCloud`, `AzureChinaCloud`, `AzureUSGovernmentCloud`, `AzureStackCloud`.
+    pub cloud_name: String,
+    /// The tenant; empty: asked on the machine.
+    pub tenant_id: String,
+    /// The subscription; empty: asked on the machine.
+    pub subscription_id: String,
+    /// The resource group of the machines; empty: asked on the machine.
+    pub resource_group: String,
+    /// The region; empty: asked on the machine.
+    pub location: String,
+    /// Whether workers are machines of their own (`standard`) or of scale sets (`vmss`).
+    pub machine_type: MachineType,
+    /// The virtual network's name.
+    pub virtual_network: String,
+    /// The virtual network's resource group; empty: that of the machines.
+    pub virtual_network_resource_group: String,
+    /// The workers' subnet.
+    pub subnet: String,
+    /// The workers' network security group.
+    pub security_group: String,
+    /// The route table; empty without one.
+    pub route_table: String,
+    /// The first pool's availability set; empty with scale sets.
+    pub primary_availability_set: String,
+    /// The first pool's scale set; empty with availability sets.
+    pub primary_scale_set: String,
+    /// `Standard` or `Basic`.
+    pub load_balancer_sku: String,
+    /// Rules per load balancer (250).
+    pub maximum_load_balancer_rules: u32,
+    /// Whether the cloud has a metadata service (Azure Stack has none).
+    pub instance_metadata: bool,
+    /// Who the controllers are.
+    pub identity: CloudIdentity,
+    /// The environment file of a custom cloud (Azure Stack), `azurestackcloud.json`; empty elsewhere.
+    pub environment: String,
+}
+
+/// Machines of their own or of scale sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MachineType {
+    /// Machines of their own, in availability sets or zones.
+    Standard,
+    /// Instances of scale sets.
+    ScaleSet,
+}
+
+/// Who the controllers in the cluster are towards the cloud.
+#[derive(Debug, Clone)]
+pub enum CloudIdentity {
+    /// The machine's own identity.
+    System,
+    /// An identity made by itself and given to the machines.
+    User {
+        /// Its client id.
+        client_id: String,
+    },
+    /// A service principal.
+    ServicePrincipal {
+        /// Its application id.
+        client_id: String,
+        /// Its password.
+        secret: Secret,
+    },
+}
+
+/// The keys that only control-plane machines hold. All PEM.
+#[derive(Debug, Clone)]
+pub struct ControlPlaneKeys {
+    /// The key of the cluster's CA.
+    pub ca_key: Secret,
+    /// The certificate of etcd's CA.
+    pub etcd_ca_certificate: String,
+    /// The key of etcd's CA.
+    pub etcd_ca_key: Secret,
+    /// The certificate of the aggregation layer's CA.
+    pub front_proxy_ca_certificate: String,
+    /// The key of the aggregation layer's CA.
+    pub front_proxy_ca_key: Secret,
+    /// The key that signs service-account tokens.
+    pub service_account_key: Secret,
+    /// Its public half.
+    pub service_account_public_key: String,
+}
+
+impl From<&KeyMaterial> for ControlPlaneKeys {
+    fn from(material: &KeyMaterial) -> Self {
+        Self {
+            ca_key: material.cluster_ca.key.clone(),
+            etcd_ca_certificate: material.etcd_ca.certificate.clone(),
+            etcd_ca_key: material.etcd_ca.key.clone(),
+            front_proxy_ca_certificate: material.front_proxy_ca.certificate.clone(),
+            front_proxy_ca_key: material.front_proxy_ca.key.clone(),
+            service_account_key: material.service_account_key.clone(),
+            service_account_public_key: material.service_account_public_key.clone(),
+        }
+    }
+}
+
+/// A file that the user adds to machines.
+#[derive(Debug, Clone)]
+pub struct CustomFile {
+    /// Where it goes (absolute).
+    pub path: String,
+    /// What is in it.
+    pub content: Secret,
+}
+
+/// What the machines of one pool are told besides the cluster's settings.
+#[derive(Debug, Clone)]
+pub struct NodeSettings {
+    /// Labels of the nodes.
+    pub labels: BTreeMap<String, String>,
+    /// Taints as `key=value:effect` or `key:effect`. On control-plane machines these come besides kubeadm's own.
+    pub taints: Vec<String>,
+    /// Pods per node.
+    pub maximum_pods: u32,
+    /// Files that the user adds.
+    pub custom_files: Vec<CustomFile>,
+}
+
+/// All that the control-plane machines are told; the same for each of them.
+#[derive(Debug, Clone)]
+pub struct ControlPlaneMachine {
+    /// The cluster.
+    pub cluster: ClusterSettings,
+    /// The nodes.
+    pub node: NodeSettings,
+    /// Whether index 0 starts the cluster.
+    pub start: Start,
+    /// The keys.
+    pub keys: ControlPlaneKeys,
+    /// How long the bootstrap token lives after the cluster has started, in hours.
+    pub token_hours: u32,
+    /// etcd's backend quota in bytes (2 GiB as aks-engine).
+    pub etcd_quota_bytes: u64,
+    /// Arguments of kube-apiserver besides the bootstrap's, without leading dashes. These win.
+    pub api_server_arguments: BTreeMap<String, String>,
+    /// Arguments of kube-controller-manager besides the bootstrap's, without leading dashes. These win.
+    pub controller_manager_arguments: BTreeMap<String, String>,
+    /// Arguments of kube-scheduler besides the bootstrap's, without leading dashes. These win.
+    pub scheduler_arguments: BTreeMap<String, String>,
+}
+
+/// All that the machines of one worker pool are told; the same for each of them.
+#[derive(Debug, Clone)]
+pub struct WorkerMachine {
+    /// The cluster.
+    pub cluster: ClusterSettings,
+    /// The nodes.
+    pub node: NodeSettings,
+}

@@ -1,0 +1,67 @@
+//! What can be wrong with keys.
+
+use crate::base::FileError;
+
+/// A key or certificate could not be made, read or used. Messages name the file or the part, never key material.
+#[derive(Debug, thiserror::Error)]
+pub enum PkiError {
+    /// A file of the folder could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A text is not the PEM that it should be.
+    #[error("`{name}` cannot be read: {cause}")]
+    Malformed {
+        /// The file or part, such as `ca.crt`.
+        name: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A certificate and a key that do not belong together.
+    #[error("`{certificate}` and `{key}` do not belong together: the certificate holds another public key")]
+    Mismatch {
+        /// The certificate's file or part.
+        certificate: String,
+        /// The key's file or part.
+        key: String,
+    },
+    /// One half of a pair.
+    #[error("`{present}` is there but `{missing}` is not: give both or neither")]
+    Incomplete {
+        /// The half that is there.
+        present: String,
+        /// The half that is not.
+        missing: String,
+    },
+    /// A given authority differs from the one that the folder holds.
+    #[error(
+        "the folder already holds another `{name}` than the one given: a cluster's authority does not change by generating again"
+    )]
+    Conflict {
+        /// The certificate's file.
+        name: String,
+    },
+    /// A certificate that cannot sign others.
+    #[error("`{name}` is no certificate authority: it lacks the basic constraint `CA`")]
+    NotAnAuthority {
+        /// The certificate's file or part.
+        name: String,
+    },
+    /// An authority whose time has passed or not come.
+    #[error("`{name}` is valid from {not_before} to {not_after} only, which does not include now")]
+    NotValidNow {
+        /// The certificate's file or part.
+        name: String,
+        /// The first moment.
+        not_before: String,
+        /// The last moment.
+        not_after: String,
+    },
+    /// The library could not make a key or sign a certificate.
+    #[error("cannot make {what}: {cause}")]
+    Making {
+        /// What was to be made.
+        what: String,
+        /// What the library said.
+        cause: String,
+    },
+}

@@ -1,0 +1,245 @@
+//! All keys of a cluster: made, found again, and named as files.
+
+use std::path::Path;
+
+use super::{CertifiedKey, PkiError, authority_hash, kubeconfig, pem, service_account, token};
+use crate::base::{Clock, Entropy, Files, Secret, read_text};
+
+/// The names of the files, below the cluster's folder. The cluster's authority and the administrator's client
+/// certificate have the names that aks-engine gave them.
+pub mod file_name {
+    /// The cluster's authority.
+    pub const CA: &str = "ca";
+    /// etcd's authority.
+    pub const ETCD_CA: &str = "etcd-ca";
+    /// The aggregation layer's authority.
+    pub const FRONT_PROXY_CA: &str = "front-proxy-ca";
+    /// The administrator's client certificate.
+    pub const ADMINISTRATOR: &str = "kubectlClient";
+    /// The service-account key, private.
+    pub const SERVICE_ACCOUNT_KEY: &str = "sa.key";
+    /// The service-account key, public.
+    pub const SERVICE_ACCOUNT_PUBLIC_KEY: &str = "sa.pub";
+    /// The bootstrap token.
+    pub const BOOTSTRAP_TOKEN: &str = "bootstrap-token";
+    /// kubeadm's certificate key.
+    pub const CERTIFICATE_KEY: &str = "certificate-key";
+}
+
+/// The group that Kubernetes' API server lets do everything without asking the authorizer. kubeadm's own `admin.conf`
+/// is in `kubeadm:cluster-admins`, a group that a role binding inside the cluster empowers; this certificate is what
+/// opens the cluster when its role bindings are broken or not there yet, so it does not depend on one.
+const ADMINISTRATOR_GROUP: &str = "system:masters";
+const ADMINISTRATOR_NAME: &str = "engine-administrator";
+
+/// Keys that the user brings.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// The cluster's authority: P-256, P-384 or RSA; the key as PKCS#8, PKCS#1 or SEC 1 PEM.
+    pub cluster_ca: Option<CertifiedKey>,
+}
+
+/// All keys of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMaterial {
+    /// The authority for API server, kubelets and clients.
+    pub cluster_ca: CertifiedKey,
+    /// The authority for etcd's servers, peers and clients.
+    pub etcd_ca: CertifiedKey,
+    /// The authority of the aggregation layer.
+    pub front_proxy_ca: CertifiedKey,
+    /// The key that signs service-account tokens (RSA-2048, PKCS#8 PEM).
+    pub service_account_key: Secret,
+    /// Its public half (PEM).
+    pub service_account_public_key: String,
+    /// The administrator's client certificate, of the group `system:masters`.
+    pub administrator: CertifiedKey,
+    /// The token with which machines join.
+    pub bootstrap_token: Secret,
+    /// kubeadm's certificate key (64 hexadecimal digits), for uploading certificates to a cluster.
+    pub certificate_key: Secret,
+}
+
+impl KeyMaterial {
+    /// Makes all keys that are not given.
+    pub fn generate(given: &Given, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<Self, PkiError> {
+        Found::default().complete(given, clock, entropy)
+    }
+
+    /// Takes the keys that `folder` holds, makes those that it lacks, and checks that they fit together. A folder that
+    /// does not exist holds none. The administrator's certificate is issued anew when its authority is another one or
+    /// less than a month is left of it.
+    pub fn load_or_generate(
+        folder: &Path,
+        given: &Given,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, PkiError> {
+        Found::read(folder)?.complete(given, clock, entropy)
+    }
+
+    /// The files that hold these keys, all for the owner only.
+    pub fn files(&self) -> Files {
+        let mut files = Files::default();
+        let pairs = [
+            (file_name::CA, &self.cluster_ca),
+            (file_name::ETCD_CA, &self.etcd_ca),
+            (file_name::FRONT_PROXY_CA, &self.front_proxy_ca),
+            (file_name::ADMINISTRATOR, &self.administrator),
+        ];
+        for (name, pair) in pairs {
+            files.private(format!("{name}.crt"), pair.certificate.as_str());
+            files.private(format!("{name}.key"), pair.key.expose());
+        }
+        files.private(file_name::SERVICE_ACCOUNT_KEY, self.service_account_key.expose());
+        files.private(file_name::SERVICE_ACCOUNT_PUBLIC_KEY, self.service_account_public_key.as_str());
+        files.private(file_name::BOOTSTRAP_TOKEN, format!("{}\n", self.bootstrap_token.expose()));
+        files.private(file_name::CERTIFICATE_KEY, format!("{}\n", self.certificate_key.expose()));
+        files
+    }
+
+    /// The hash by which kubeadm recognises the cluster's authority, `sha256:…`.
+    pub fn authority_hash(&self) -> Result<String, PkiError> {
+        authority_hash(&self.cluster_ca.certificate)
+    }
+
+    /// The administrator's kubeconfig (JSON); see [`kubeconfig`].
+    pub fn kubeconfig(&self, cluster: &str, server: &str) -> Secret {
+        kubeconfig(cluster, server, &self.cluster_ca.certificate, &self.administrator)
+    }
+}
+
+/// What a folder holds of a cluster's keys.
+#[derive(Debug, Default)]
+struct Found {
+    cluster_ca: Option<CertifiedKey>,
+    etcd_ca: Option<CertifiedKey>,
+    front_proxy_ca: Option<CertifiedKey>,
+    administrator: Option<CertifiedKey>,
+    service_account_key: Option<Secret>,
+    service_account_public_key: Option<String>,
+    bootstrap_token: Option<Secret>,
+    certificate_key: Option<Secret>,
+}
+
+fn optional(folder: &Path, name: &str) -> Result<Option<String>, PkiError> {
+    let path = folder.join(name);
+    if path.exists() { Ok(Some(read_text(&path)?)) } else { Ok(None) }
+}
+
+fn pair(folder: &Path, name: &str) -> Result<Option<CertifiedKey>, PkiError> {
+    let certificate_name = format!("{name}.crt");
+    let key_name = format!("{name}.key");
+    match (optional(folder, &certificate_name)?, optional(folder, &key_name)?) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => {
+            CertifiedKey::read(&certificate_name, &certificate, &key_name, &Secret::new(key)).map(Some)
+        }
+        (Some(_), None) => Err(PkiError::Incomplete { present: certificate_name, missing: key_name }),
+        (None, Some(_)) => Err(PkiError::Incomplete { present: key_name, missing: certificate_name }),
+    }
+}
+
+impl Found {
+    fn read(folder: &Path) -> Result<Self, PkiError> {
+        let line = |name| -> Result<Option<Secret>, PkiError> {
+            Ok(optional(folder, name)?.map(|text| Secret::new(text.trim_end())))
+        };
+        let bootstrap_token = line(file_name::BOOTSTRAP_TOKEN)?;
+        if let Some(found) = &bootstrap_token {
+            token::require_bootstrap_token(file_name::BOOTSTRAP_TOKEN, found.expose())?;
+        }
+        let service_account_key = optional(folder, file_name::SERVICE_ACCOUNT_KEY)?
+            .map(|text| pem::private_key(file_name::SERVICE_ACCOUNT_KEY, &Secret::new(text)))
+            .transpose()?;
+        let service_account_public_key = optional(folder, file_name::SERVICE_ACCOUNT_PUBLIC_KEY)?;
+        if service_account_public_key.is_some() && service_account_key.is_none() {
+            return Err(PkiError::Incomplete {
+                present: file_name::SERVICE_ACCOUNT_PUBLIC_KEY.to_owned(),
+                missing: file_name::SERVICE_ACCOUNT_KEY.to_owned(),
+            });
+        }
+        Ok(Self {
+            cluster_ca: pair(folder, file_name::CA)?,
+            etcd_ca: pair(folder, file_name::ETCD_CA)?,
+            front_proxy_ca: pair(folder, file_name::FRONT_PROXY_CA)?,
+            administrator: pair(folder, file_name::ADMINISTRATOR)?,
+            service_account_key,
+            service_account_public_key,
+            bootstrap_token,
+            certificate_key: line(file_name::CERTIFICATE_KEY)?,
+        })
+    }
+
+    fn complete(mut self, given: &Given, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<KeyMaterial, PkiError> {
+        if let Some(brought) = &given.cluster_ca {
+            let brought =
+                CertifiedKey::read("the given CA certificate", &brought.certificate, "the given CA key", &brought.key)?;
+            match &self.cluster_ca {
+                Some(found) if authority_hash(&found.certificate)? != authority_hash(&brought.certificate)? => {
+                    return Err(PkiError::Conflict { name: format!("{}.crt", file_name::CA) });
+                }
+                Some(_) => {}
+                None => self.cluster_ca = Some(brought),
+            }
+        }
+        // Drawn before the second thread starts, so that a repeatable source stays repeatable.
+        let bootstrap_token = self.bootstrap_token.take().unwrap_or_else(|| token::bootstrap_token(entropy));
+        let certificate_key = self.certificate_key.take().unwrap_or_else(|| token::certificate_key(entropy));
+        let found_service_account_key = self.service_account_key.take();
+        let found_public_half = self.service_account_public_key.take();
+
+        // RSA takes longer than all the rest together.
+        let (service_account_key, pairs) = std::thread::scope(|scope| {
+            let rsa = scope.spawn(|| match found_service_account_key {
+                Some(found) => Ok(found),
+                None => service_account::generate(entropy),
+            });
+            let pairs = self.complete_pairs(clock);
+            let stopped = |_| PkiError::Making {
+                what: "the service-account key".to_owned(),
+                cause: "its thread stopped early".to_owned(),
+            };
+            (rsa.join().map_err(stopped).and_then(|made| made), pairs)
+        });
+        let service_account_key = service_account_key?;
+        let [cluster_ca, etcd_ca, front_proxy_ca, administrator] = pairs?;
+
+        let service_account_public_key =
+            service_account::public_half(file_name::SERVICE_ACCOUNT_KEY, &service_account_key)?;
+        if found_public_half.is_some_and(|found| found.trim() != service_account_public_key.trim()) {
+            return Err(PkiError::Mismatch {
+                certificate: file_name::SERVICE_ACCOUNT_PUBLIC_KEY.to_owned(),
+                key: file_name::SERVICE_ACCOUNT_KEY.to_owned(),
+            });
+        }
+        Ok(KeyMaterial {
+            cluster_ca,
+            etcd_ca,
+            front_proxy_ca,
+            service_account_key,
+            service_account_public_key,
+            administrator,
+            bootstrap_token,
+            certificate_key,
+        })
+    }
+
+    /// The three authorities and the administrator's pair.
+    fn complete_pairs(self, clock: &dyn Clock) -> Result<[CertifiedKey; 4], PkiError> {
+        // The names are kubeadm's.
+        let authority = |found: Option<CertifiedKey>, file: &str, common_name: &str| match found {
+            Some(found) => found.require_authority(&format!("{file}.crt"), clock).map(|()| found),
+            None => CertifiedKey::new_authority(common_name, clock),
+        };
+        let cluster_ca = authority(self.cluster_ca, file_name::CA, "kubernetes")?;
+        let etcd_ca = authority(self.etcd_ca, file_name::ETCD_CA, "etcd-ca")?;
+        let front_proxy_ca = authority(self.front_proxy_ca, file_name::FRONT_PROXY_CA, "front-proxy-ca")?;
+        let administrator_file = format!("{}.crt", file_name::ADMINISTRATOR);
+        let administrator = match self.administrator {
+            Some(found) if found.is_issued_by(&cluster_ca, &administrator_file, clock)? => found,
+            _ => cluster_ca.issue_client(ADMINISTRATOR_GROUP, ADMINISTRATOR_NAME, clock)?,
+        };
+        Ok([cluster_ca, etcd_ca, front_proxy_ca, administrator])
+    }
+}
