@@ -1,1 +1,11 @@
-//! placeholder
+//! What has to be done so that the world is as the graph says: desired × observed × last applied → steps.
+//!
+//! Pure: nothing here talks to a target. Deliberately absent: carrying a plan out (`execute`), showing it (`view`).
+
+mod facts;
+mod merge;
+mod value;
+
+pub use facts::{TypeFacts, facts};
+pub use merge::{carry, difference};
+pub use value::Plan;

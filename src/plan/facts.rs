@@ -1,0 +1,92 @@
+//! What is peculiar about a type of resource, as data: what cannot change, what a read never returns.
+//!
+//! Sources: the recordings of Azure's own traffic (PUT against GET per type) and Microsoft Learn's REST reference for
+//! the API versions in `catalog` (both read 2026-11-21).
+
+/// The peculiarities of one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TypeFacts {
+    /// The type, in its canonical case.
+    pub resource_type: &'static str,
+    /// Pointers that a read never returns. They are compared by the digest last applied.
+    pub write_only: &'static [&'static str],
+    /// Pointers that cannot change on a resource that exists; a difference there concerns new ones only.
+    pub new_only: &'static [&'static str],
+    /// Whether the provider refuses a write whose `If-Match` is not the current version.
+    pub honours_etag: bool,
+    /// Whether the resource is a machine, or holds machines: no verb deletes one but those that say so.
+    pub is_machine: bool,
+    /// How long one takes to be made, in seconds: an estimate for weights until former runs tell better.
+    pub expected_seconds: u32,
+}
+
+const DEFAULT: TypeFacts = TypeFacts {
+    resource_type: "",
+    write_only: &[],
+    new_only: &[],
+    honours_etag: false,
+    is_machine: false,
+    expected_seconds: 10,
+};
+
+const TABLE: &[TypeFacts] = &[
+    TypeFacts { resource_type: "Microsoft.Resources/resourceGroups", expected_seconds: 1, ..DEFAULT },
+    TypeFacts { resource_type: "Microsoft.Network/virtualNetworks", honours_etag: true, ..DEFAULT },
+    TypeFacts { resource_type: "Microsoft.Network/networkSecurityGroups", honours_etag: true, ..DEFAULT },
+    TypeFacts { resource_type: "Microsoft.Network/routeTables", honours_etag: true, ..DEFAULT },
+    TypeFacts {
+        resource_type: "Microsoft.Network/publicIPAddresses",
+        honours_etag: true,
+        expected_seconds: 5,
+        ..DEFAULT
+    },
+    TypeFacts { resource_type: "Microsoft.Network/loadBalancers", honours_etag: true, expected_seconds: 5, ..DEFAULT },
+    TypeFacts {
+        resource_type: "Microsoft.Network/networkInterfaces",
+        honours_etag: true,
+        expected_seconds: 3,
+        ..DEFAULT
+    },
+    TypeFacts { resource_type: "Microsoft.Compute/availabilitySets", expected_seconds: 1, ..DEFAULT },
+    TypeFacts {
+        resource_type: "Microsoft.Compute/virtualMachines",
+        write_only: &["/properties/osProfile/customData", "/properties/osProfile/adminPassword"],
+        new_only: &[
+            "/properties/osProfile",
+            "/properties/storageProfile/imageReference",
+            "/properties/storageProfile/osDisk",
+            "/properties/availabilitySet",
+            "/zones",
+        ],
+        is_machine: true,
+        expected_seconds: 60,
+        ..DEFAULT
+    },
+    TypeFacts {
+        resource_type: "Microsoft.Compute/virtualMachines/extensions",
+        write_only: &["/properties/protectedSettings"],
+        // The script waits for the machine's first start; running it again on a machine that runs does nothing.
+        new_only: &["/properties/settings", "/properties/protectedSettings"],
+        expected_seconds: 120,
+        ..DEFAULT
+    },
+    TypeFacts {
+        resource_type: "Microsoft.Compute/virtualMachineScaleSets",
+        write_only: &[
+            "/properties/virtualMachineProfile/osProfile/customData",
+            "/properties/virtualMachineProfile/osProfile/adminPassword",
+            "/properties/virtualMachineProfile/extensionProfile/extensions/properties/protectedSettings",
+        ],
+        new_only: &["/zones"],
+        is_machine: true,
+        expected_seconds: 120,
+        ..DEFAULT
+    },
+    TypeFacts { resource_type: "Microsoft.Authorization/roleAssignments", expected_seconds: 5, ..DEFAULT },
+    TypeFacts { resource_type: "Microsoft.ManagedIdentity/userAssignedIdentities", expected_seconds: 5, ..DEFAULT },
+];
+
+/// The peculiarities of a type; letter case does not count. An unknown type has none.
+pub fn facts(resource_type: &str) -> &'static TypeFacts {
+    TABLE.iter().find(|facts| facts.resource_type.eq_ignore_ascii_case(resource_type)).unwrap_or(&DEFAULT)
+}
