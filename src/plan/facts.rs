@@ -8,9 +8,8 @@
 pub struct TypeFacts {
     /// The type, in its canonical case.
     pub resource_type: &'static str,
-    /// Pointers that a read never returns. They are compared by the digest last applied.
-    pub write_only: &'static [&'static str],
-    /// Pointers that cannot change on a resource that exists; a difference there concerns new ones only.
+    /// Pointers that cannot change on a resource that exists, `*` standing for any item of an array; a difference there
+    /// concerns new ones only. (What a read never returns needs no list: it is a secret, and compared by its digest.)
     pub new_only: &'static [&'static str],
     /// Whether the provider refuses a write whose `If-Match` is not the current version.
     pub honours_etag: bool,
@@ -20,14 +19,8 @@ pub struct TypeFacts {
     pub expected_seconds: u32,
 }
 
-const DEFAULT: TypeFacts = TypeFacts {
-    resource_type: "",
-    write_only: &[],
-    new_only: &[],
-    honours_etag: false,
-    is_machine: false,
-    expected_seconds: 10,
-};
+const DEFAULT: TypeFacts =
+    TypeFacts { resource_type: "", new_only: &[], honours_etag: false, is_machine: false, expected_seconds: 10 };
 
 const TABLE: &[TypeFacts] = &[
     TypeFacts { resource_type: "Microsoft.Resources/resourceGroups", expected_seconds: 1, ..DEFAULT },
@@ -50,12 +43,12 @@ const TABLE: &[TypeFacts] = &[
     TypeFacts { resource_type: "Microsoft.Compute/availabilitySets", expected_seconds: 1, ..DEFAULT },
     TypeFacts {
         resource_type: "Microsoft.Compute/virtualMachines",
-        write_only: &["/properties/osProfile/customData", "/properties/osProfile/adminPassword"],
         new_only: &[
             "/properties/osProfile",
             "/properties/storageProfile/imageReference",
             "/properties/storageProfile/osDisk",
             "/properties/availabilitySet",
+            "/properties/storageProfile/dataDisks/*/managedDisk",
             "/zones",
         ],
         is_machine: true,
@@ -64,7 +57,6 @@ const TABLE: &[TypeFacts] = &[
     },
     TypeFacts {
         resource_type: "Microsoft.Compute/virtualMachines/extensions",
-        write_only: &["/properties/protectedSettings"],
         // The script waits for the machine's first start; running it again on a machine that runs does nothing.
         new_only: &["/properties/settings", "/properties/protectedSettings"],
         expected_seconds: 120,
@@ -72,11 +64,6 @@ const TABLE: &[TypeFacts] = &[
     },
     TypeFacts {
         resource_type: "Microsoft.Compute/virtualMachineScaleSets",
-        write_only: &[
-            "/properties/virtualMachineProfile/osProfile/customData",
-            "/properties/virtualMachineProfile/osProfile/adminPassword",
-            "/properties/virtualMachineProfile/extensionProfile/extensions/properties/protectedSettings",
-        ],
         new_only: &["/zones"],
         is_machine: true,
         expected_seconds: 120,
@@ -89,4 +76,36 @@ const TABLE: &[TypeFacts] = &[
 /// The peculiarities of a type; letter case does not count. An unknown type has none.
 pub fn facts(resource_type: &str) -> &'static TypeFacts {
     TABLE.iter().find(|facts| facts.resource_type.eq_ignore_ascii_case(resource_type)).unwrap_or(&DEFAULT)
+}
+
+/// Whether a pointer is one of `patterns` or lies below one; a segment `*` of a pattern is any segment.
+pub fn covered(pointer: &str, patterns: &[impl AsRef<str>]) -> bool {
+    patterns.iter().any(|pattern| {
+        let mut segments = pointer.split('/');
+        pattern
+            .as_ref()
+            .split('/')
+            .all(|wanted| segments.next().is_some_and(|segment| wanted == "*" || wanted == segment))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_what_lies_below_it() {
+        let patterns = ["/properties/osProfile", "/properties/disks/*/size"];
+        assert!(covered("/properties/osProfile/customData", &patterns));
+        assert!(covered("/properties/disks/data-0/size", &patterns));
+        assert!(!covered("/properties/osProfiles", &patterns));
+        assert!(!covered("/properties/disks/data-0", &patterns));
+        assert!(!covered("/properties", &patterns));
+    }
+
+    #[test]
+    fn types_are_found_without_case() {
+        assert!(facts("microsoft.compute/VIRTUALMACHINES").is_machine);
+        assert!(!facts("Contoso.Things/widgets").is_machine);
+    }
 }

@@ -1,9 +1,8 @@
 //! Three bodies of one resource: what is wanted, what the engine applied last, what is there. Where do they differ,
 //! and what has to be sent so that what others own stays?
 //!
-//! Ownership goes field by field, and in arrays of named things item by item (see [`crate::contract`]).
-//! An array without names is one value, except that an item without a name which the engine never applied stays too
-//! if the engine's own items are all there.
+//! Ownership goes field by field, and in arrays item by item (see [`crate::contract`]). Items are known by their
+//! `name`, else by their `id`, else by what they say.
 
 use serde_json::{Map, Value as Json};
 
@@ -73,37 +72,17 @@ fn compare(
                 }
             }
         }
-        (Json::Array(wanted_items), Some(Json::Array(observed_items))) if are_named(wanted_items) => {
-            let applied = applied.and_then(Json::as_array);
-            for item in wanted_items {
-                let Some(name) = name_of(item) else { continue };
-                compare(
-                    item,
-                    applied.and_then(|applied| named(applied, name)),
-                    named(observed_items, name),
-                    &format!("{pointer}/{}", escape(name)),
-                    skip,
-                    differences,
-                );
-            }
-            for item in applied.into_iter().flatten() {
-                if let Some(name) = name_of(item).filter(|name| named(wanted_items, name).is_none()) {
-                    let pointer = format!("{pointer}/{}", escape(name));
-                    if let Some(there) = named(observed_items, name).filter(|_| !skip(&pointer)) {
-                        differences.push(FieldDifference { pointer, observed: Some(shown(there)), wanted: None });
-                    }
-                }
-            }
-        }
         (Json::Array(wanted_items), Some(Json::Array(observed_items))) => {
             let applied = applied.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-            let missing = wanted_items.iter().any(|item| !observed_items.iter().any(|there| covers(there, item)));
-            let stale = applied.iter().any(|item| {
-                !wanted_items.iter().any(|wanted| same(wanted, item))
-                    && observed_items.iter().any(|there| covers(there, item))
-            });
-            if missing || stale {
-                differ(observed, Some(wanted), pointer);
+            for (place, item) in wanted_items.iter().enumerate() {
+                let pointer = format!("{pointer}/{}", label(item, place));
+                compare(item, find(applied, item), find(observed_items, item), &pointer, skip, differences);
+            }
+            for (place, item) in applied.iter().enumerate().filter(|(_, item)| find(wanted_items, item).is_none()) {
+                let pointer = format!("{pointer}/{}", label(item, place));
+                if let Some(there) = find(observed_items, item).filter(|_| !skip(&pointer)) {
+                    differences.push(FieldDifference { pointer, observed: Some(shown(there)), wanted: None });
+                }
             }
         }
         (wanted, Some(observed)) if same(wanted, observed) => {}
@@ -123,11 +102,10 @@ fn compare_gone(applied: &Json, observed: &Json, pointer: &str, differences: &mu
                 }
             }
         }
-        (Json::Array(applied), Json::Array(observed)) if are_named(applied) => {
-            for item in applied {
-                let Some(name) = name_of(item) else { continue };
-                if let Some(there) = named(observed, name) {
-                    compare_gone(item, there, &format!("{pointer}/{}", escape(name)), differences);
+        (Json::Array(applied), Json::Array(observed)) => {
+            for (place, item) in applied.iter().enumerate() {
+                if let Some(there) = find(observed, item) {
+                    compare_gone(item, there, &format!("{pointer}/{}", label(item, place)), differences);
                 }
             }
         }
@@ -163,11 +141,13 @@ fn carry_at(
             let mut body = Map::with_capacity(observed.len());
             for (name, value) in wanted {
                 let below = applied.and_then(|applied| applied.get(name));
-                let value = match entry(observed, name) {
-                    Some(there) => carry_at(value, below, there, &format!("{pointer}/{}", escape(name)), keep),
-                    None => value.clone(),
-                };
-                body.insert(name.clone(), value);
+                let pointer = format!("{pointer}/{}", escape(name));
+                match entry(observed, name) {
+                    Some(there) => _ = body.insert(name.clone(), carry_at(value, below, there, &pointer, keep)),
+                    // What was given at creation and is never told again is not sent again either.
+                    None if keep(&pointer) => {}
+                    None => _ = body.insert(name.clone(), value.clone()),
+                }
             }
             for (name, there) in observed {
                 let is_wanted = wanted.keys().any(|wanted| wanted.eq_ignore_ascii_case(name));
@@ -185,38 +165,24 @@ fn carry_at(
             }
             Json::Object(body)
         }
-        (Json::Array(wanted_items), Json::Array(observed_items))
-            if are_named(wanted_items) && are_named(observed_items) =>
-        {
-            let applied = applied.and_then(Json::as_array);
-            let applied_item = |name: &str| applied.and_then(|applied| named(applied, name));
+        (Json::Array(wanted_items), Json::Array(observed_items)) => {
+            let applied = applied.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
             let mut body: Vec<Json> = wanted_items
                 .iter()
-                .map(|item| {
-                    let name = name_of(item).unwrap_or_default();
-                    named(observed_items, name).map_or_else(
+                .enumerate()
+                .map(|(place, item)| {
+                    find(observed_items, item).map_or_else(
                         || item.clone(),
-                        |there| carry_at(item, applied_item(name), there, &format!("{pointer}/{}", escape(name)), keep),
+                        |there| {
+                            let pointer = format!("{pointer}/{}", label(item, place));
+                            carry_at(item, find(applied, item), there, &pointer, keep)
+                        },
                     )
                 })
                 .collect();
-            body.extend(observed_items.iter().filter_map(|there| {
-                let name = name_of(there)?;
-                (named(wanted_items, name).is_none() && applied_item(name).is_none()).then(|| there.clone())
-            }));
-            Json::Array(body)
-        }
-        (Json::Array(wanted_items), Json::Array(observed_items)) => {
-            let applied = applied.and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-            // Things without a name: the engine's own as wanted, and after them those of others.
-            let mut body = wanted_items.clone();
-            body.extend(
-                observed_items
-                    .iter()
-                    .filter(|there| !wanted_items.iter().chain(applied).any(|own| covers(there, own)))
-                    .filter(|there| there.is_object() || pointer.ends_with("Prefixes") || pointer.ends_with("Zones"))
-                    .cloned(),
-            );
+            // Whatever matches neither what is wanted nor what was applied is somebody else's.
+            let is_own = |there: &Json| wanted_items.iter().chain(applied).any(|own| matches(there, own));
+            body.extend(observed_items.iter().filter(|there| !is_own(there)).cloned());
             Json::Array(body)
         }
         (wanted, _) => wanted.clone(),
@@ -236,12 +202,9 @@ fn without(observed: &Json, applied: &Json) -> Option<Json> {
                 .collect();
             (!rest.is_empty()).then_some(Json::Object(rest))
         }
-        (Json::Array(observed), Json::Array(applied)) if are_named(applied) && !applied.is_empty() => {
-            let rest: Vec<Json> = observed
-                .iter()
-                .filter(|there| name_of(there).is_none_or(|name| named(applied, name).is_none()))
-                .cloned()
-                .collect();
+        (Json::Array(observed), Json::Array(applied)) => {
+            let rest: Vec<Json> =
+                observed.iter().filter(|there| !applied.iter().any(|own| matches(there, own))).cloned().collect();
             (!rest.is_empty()).then_some(Json::Array(rest))
         }
         _ => None,
@@ -260,16 +223,27 @@ fn entry<'a>(entries: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
         .or_else(|| entries.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value))
 }
 
-fn name_of(item: &Json) -> Option<&str> {
-    item.get("name")?.as_str()
+/// What an item of an array is known by: its `name`, else its `id`.
+fn identity(item: &Json) -> Option<&str> {
+    item.get("name").or_else(|| item.get("id"))?.as_str()
 }
 
-fn are_named(items: &[Json]) -> bool {
-    items.iter().all(|item| name_of(item).is_some())
+/// Whether `there` is the item that `own` means.
+fn matches(there: &Json, own: &Json) -> bool {
+    match (identity(there), identity(own)) {
+        (Some(there), Some(own)) => there.eq_ignore_ascii_case(own),
+        (_, None) => covers(there, own),
+        (None, Some(_)) => false,
+    }
 }
 
-fn named<'a>(items: &'a [Json], name: &str) -> Option<&'a Json> {
-    items.iter().find(|item| name_of(item).is_some_and(|other| other.eq_ignore_ascii_case(name)))
+fn find<'a>(items: &'a [Json], own: &Json) -> Option<&'a Json> {
+    items.iter().find(|there| matches(there, own))
+}
+
+/// An item's segment in a pointer: its identity, else its place.
+fn label(item: &Json, place: usize) -> String {
+    identity(item).map_or_else(|| place.to_string(), escape)
 }
 
 fn is_secret(value: &Json) -> bool {
@@ -329,4 +303,126 @@ fn shown(value: &Json) -> String {
 
 fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pointers(wanted: &Json, applied: Option<&Json>, observed: &Json) -> Vec<String> {
+        difference(wanted, applied, observed, &|_| false).into_iter().map(|field| field.pointer).collect()
+    }
+
+    fn balancer() -> Json {
+        json!({ "location": "westus2", "properties": {
+            "frontendIPConfigurations": [{ "name": "front", "properties": { "publicIPAddress": { "id": "/subscriptions/S/x" } } }],
+            "loadBalancingRules": [{ "name": "tls", "properties": { "frontendPort": 443 } }],
+        } })
+    }
+
+    /// As a cloud controller leaves it, with defaults, back-references and ids in another case.
+    fn balancer_with_services() -> Json {
+        json!({ "id": "/x", "etag": "W/1", "location": "westus2", "properties": {
+            "provisioningState": "Succeeded",
+            "frontendIPConfigurations": [
+                { "name": "front", "properties": {
+                    "publicIPAddress": { "id": "/SUBSCRIPTIONS/s/x" }, "loadBalancingRules": [{ "id": "/r" }] } },
+                { "name": "service", "properties": { "publicIPAddress": { "id": "/y" } } },
+            ],
+            "loadBalancingRules": [
+                { "name": "service-80", "properties": { "frontendPort": 80 } },
+                { "name": "tls", "properties": { "frontendPort": 443, "idleTimeoutInMinutes": 4 } },
+            ],
+            "probes": [{ "name": "service-probe", "properties": { "port": 30080 } }],
+        } })
+    }
+
+    #[test]
+    fn what_others_added_is_no_difference() {
+        let applied = balancer();
+        assert_eq!(pointers(&balancer(), Some(&applied), &balancer_with_services()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_others_added_is_carried_when_the_engine_changes_its_own() {
+        let mut wanted = balancer();
+        wanted["properties"]["loadBalancingRules"][0]["properties"]["frontendPort"] = json!(6443);
+        let observed = balancer_with_services();
+        assert_eq!(
+            pointers(&wanted, Some(&balancer()), &observed),
+            ["/properties/loadBalancingRules/tls/properties/frontendPort"]
+        );
+        let body = carry(&wanted, Some(&balancer()), &observed, &|_| false);
+        let rules = body["properties"]["loadBalancingRules"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert_eq!(rules.len(), 2);
+        assert_eq!(rules[0]["properties"], json!({ "frontendPort": 6443, "idleTimeoutInMinutes": 4 }));
+        assert_eq!(body["properties"]["probes"], observed["properties"]["probes"]);
+        assert!(body.get("etag").is_none(), "the server's own fields are not sent back");
+    }
+
+    #[test]
+    fn what_the_engine_applied_and_wants_no_more_goes_and_nothing_else() {
+        let mut applied = balancer();
+        applied["properties"]["probes"] = json!([{ "name": "old-probe" }]);
+        applied["tags"] = json!({ "ours": "1" });
+        let mut observed = balancer_with_services();
+        observed["properties"]["probes"] =
+            json!([{ "name": "service-probe" }, { "name": "old-probe", "properties": { "port": 1 } }]);
+        observed["tags"] = json!({ "ours": "1", "theirs": "2" });
+        assert_eq!(
+            pointers(&balancer(), Some(&applied), &observed),
+            ["/properties/probes/old-probe/name", "/tags/ours"]
+        );
+        let body = carry(&balancer(), Some(&applied), &observed, &|_| false);
+        assert_eq!(body["properties"]["probes"], json!([{ "name": "service-probe" }]));
+        assert_eq!(body["tags"], json!({ "theirs": "2" }));
+        // Once they are gone, there is nothing to mend any more.
+        assert_eq!(pointers(&balancer(), Some(&applied), &body), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_item_without_a_name_is_known_by_its_id() {
+        let pools = |ids: &[&str]| json!({ "pools": ids.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>() });
+        let (own, observed) = (pools(&["/a/POOL"]), pools(&["/b/service", "/a/pool"]));
+        assert_eq!(pointers(&own, Some(&own), &observed), Vec::<String>::new());
+        assert_eq!(carry(&pools(&["/a/other"]), Some(&own), &observed, &|_| false), pools(&["/a/other", "/b/service"]));
+    }
+
+    #[test]
+    fn plain_items_are_kept_if_they_are_others() {
+        let (own, there) = (json!({ "zones": ["1"] }), json!({ "zones": ["3", "1"] }));
+        assert_eq!(pointers(&own, Some(&own), &there), Vec::<String>::new());
+        assert_eq!(pointers(&json!({ "zones": ["2"] }), Some(&own), &there), ["/zones/0", "/zones/0"]);
+        assert_eq!(carry(&json!({ "zones": ["2"] }), Some(&own), &there, &|_| false), json!({ "zones": ["2", "3"] }));
+    }
+
+    #[test]
+    fn a_secret_is_compared_by_the_digest_last_applied() {
+        let secret = |digest: &str| json!({ "settings": { "$secret": "handle", "digest": digest } });
+        assert_eq!(pointers(&secret("1"), Some(&secret("1")), &json!({})), Vec::<String>::new());
+        let changed = difference(&secret("2"), Some(&secret("1")), &json!({}), &|_| false);
+        assert_eq!(changed[0].wanted.as_deref(), Some("(secret)"));
+        assert_eq!(pointers(&secret("1"), None, &json!({})), ["/settings"]);
+    }
+
+    #[test]
+    fn what_belongs_to_others_after_creation_wins_over_what_is_wanted() {
+        let wanted = json!({ "sku": { "name": "D2", "capacity": 2 } });
+        let observed = json!({ "sku": { "name": "D2", "capacity": 7 } });
+        let skip = |pointer: &str| pointer == "/sku/capacity" || pointer == "/properties/customData";
+        assert!(difference(&wanted, Some(&wanted), &observed, &skip).is_empty());
+        assert_eq!(carry(&wanted, Some(&wanted), &observed, &skip), observed);
+        let with_data = json!({ "sku": { "capacity": 2 }, "properties": { "customData": "x", "size": 1 } });
+        let body = carry(&with_data, None, &json!({ "properties": {} }), &skip);
+        assert_eq!(body["properties"], json!({ "size": 1 }), "never told again, never sent again");
+    }
+
+    #[test]
+    fn nothing_and_empty_are_the_same() {
+        let wanted = json!({ "tags": {}, "rules": [], "plan": null });
+        assert_eq!(pointers(&wanted, None, &json!({})), Vec::<String>::new());
+        assert_eq!(pointers(&json!({ "a": 1 }), None, &json!({ "a": 1.0, "A": 2 })), Vec::<String>::new());
+    }
 }

@@ -4,8 +4,10 @@
 
 mod facts;
 mod merge;
+mod settled;
 mod value;
 
-pub use facts::{TypeFacts, facts};
+pub use facts::{TypeFacts, covered, facts};
 pub use merge::{carry, difference};
+pub use settled::settled;
 pub use value::Plan;
