@@ -1,0 +1,121 @@
+//! Starting and stopping: the socket, the port that is remembered, the lock on the folder.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::identity::Identity;
+use super::{Credentials, ServerError, SimulatorSettings};
+use crate::base::{FileError, create_private_directory};
+
+/// The simulator.
+#[derive(Debug, Clone, Copy)]
+pub struct Simulator;
+
+/// A simulator at work. It stops when this is dropped; [`RunningSimulator::shutdown`] waits until it has.
+#[derive(Debug)]
+pub struct RunningSimulator {
+    url: String,
+    credentials: Credentials,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+    _lock: File,
+}
+
+impl Simulator {
+    /// Starts a simulator on the runtime of the caller. What its folder holds is taken up: resources, credentials, and
+    /// operations that were under way, which ended meanwhile if their time has come.
+    pub async fn start(settings: SimulatorSettings) -> Result<RunningSimulator, ServerError> {
+        if !settings.listen.ip().is_loopback() {
+            return Err(ServerError::NotLoopback(settings.listen));
+        }
+        if !settings.time_scale.is_finite() || settings.time_scale < 0.0 {
+            return Err(ServerError::TimeScale(settings.time_scale));
+        }
+        create_private_directory(&settings.folder)?;
+        let lock = lock(&settings.folder)?;
+        let mut identity = Identity::of_folder(&settings.folder, settings.entropy.as_ref())?;
+        let (listener, address) = listen(settings.listen, identity.port).await?;
+        identity.port = Some(address.port());
+        identity.keep(&settings.folder)?;
+
+        let (stop, stopped) = oneshot::channel::<()>();
+        let router = axum::Router::new();
+        let task = tokio::spawn(async move {
+            // A dropped sender means the same as a sent message: it is over.
+            let graceful = async { _ = stopped.await };
+            _ = axum::serve(listener, router).with_graceful_shutdown(graceful).await;
+        });
+        Ok(RunningSimulator {
+            url: format!("http://{address}"),
+            credentials: identity.credentials,
+            stop: Some(stop),
+            task: Some(task),
+            _lock: lock,
+        })
+    }
+}
+
+impl RunningSimulator {
+    /// Where Azure Resource Manager is, without a slash at the end.
+    pub fn arm_url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where tokens are given: `{authority_url}/{tenant}/oauth2/v2.0/token`.
+    pub fn authority_url(&self) -> &str {
+        &self.url
+    }
+
+    /// Who may use it.
+    pub const fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Where the API server of the cluster in a resource group is. It takes the same tokens.
+    pub fn kubernetes_url(&self, resource_group: &str) -> String {
+        format!("{}/kubernetes/{resource_group}", self.url)
+    }
+
+    /// Answers what has been asked, and stops. Its folder may be used by the next one afterwards.
+    pub async fn shutdown(mut self) {
+        drop(self.stop.take());
+        if let Some(mut task) = self.task.take() {
+            if tokio::time::timeout(Duration::from_secs(2), &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+    }
+}
+
+/// Sees to it that one process at a time serves from a folder.
+fn lock(folder: &Path) -> Result<File, ServerError> {
+    let path = folder.join("simulator.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(|cause| FileError {
+        action: "write",
+        path,
+        cause,
+    })?;
+    file.try_lock().map_err(|_| ServerError::InUse(folder.to_owned()))?;
+    Ok(file)
+}
+
+/// Listens on the port asked for; if none is, on the last one, so that the URLs of operations stay true.
+async fn listen(wanted: SocketAddr, last: Option<u16>) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let mut listener = None;
+    if let Some(port) = last.filter(|_| wanted.port() == 0) {
+        listener = TcpListener::bind(SocketAddr::new(wanted.ip(), port)).await.ok();
+    }
+    let failed = |cause| ServerError::Listen { address: wanted, cause };
+    let listener = match listener {
+        Some(listener) => listener,
+        None => TcpListener::bind(wanted).await.map_err(failed)?,
+    };
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
