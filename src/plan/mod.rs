@@ -2,12 +2,18 @@
 //!
 //! Pure: nothing here talks to a target. Deliberately absent: carrying a plan out (`execute`), showing it (`view`).
 
+mod build;
 mod facts;
 mod merge;
 mod settled;
+#[cfg(test)]
+mod tests;
 mod value;
+mod world;
 
+pub use build::{PlanError, Removal, Request, plan, plan_destroy};
 pub use facts::{TypeFacts, covered, facts};
 pub use merge::{carry, difference};
 pub use settled::settled;
 pub use value::Plan;
+pub use world::{Observed, ObservedResources, Secrets, World};

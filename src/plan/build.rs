@@ -1,0 +1,451 @@
+//! From a graph and what was observed to the steps that make the one like the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::world::{ObservedResources, Secrets, World};
+use super::{Plan, difference, facts, settled};
+use crate::contract::{
+    Act, Address, AppliedResources, Change, ChangeKind, FieldDifference, Known, Observation, Operation, Reason, Step,
+    StepId,
+};
+use crate::graph::{Node, ResourceGraph, ResourceKey, Unresolved, Value};
+
+/// What may happen to machines that the model no longer wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// They stay, with all they stand on; a note says so. This is `deploy`'s.
+    KeepMachines,
+    /// They are drained and deleted. This is for the verbs that say so.
+    DrainAndDelete,
+}
+
+/// All that a plan follows from.
+pub struct Request<'a> {
+    /// The verb, such as `deploy`.
+    pub verb: &'a str,
+    /// What is wanted.
+    pub graph: &'a ResourceGraph,
+    /// What is there: every instance of the graph whose name is known, and everything in `applied`.
+    pub observed: &'a ObservedResources,
+    /// What the engine applied last.
+    pub applied: &'a AppliedResources,
+    /// The secrets of the graph's values.
+    pub secrets: &'a dyn Secrets,
+    /// A body as the target would store it.
+    pub normalise: &'a dyn Fn(&Address, Json) -> Json,
+    /// What may happen to machines that are no longer wanted.
+    pub removal: Removal,
+}
+
+/// No plan can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A series whose number of instances waits for another resource.
+    #[error("how many instances of `{0}` there are is known only once the resources it takes the number from exist")]
+    CountUnknown(ResourceKey),
+    /// A value that will never have an answer.
+    #[error("a value of `{key}` cannot be worked out: {cause}")]
+    Value {
+        /// The resource.
+        key: ResourceKey,
+        /// Why.
+        cause: Unresolved,
+    },
+}
+
+/// Plans how to make the world as the graph says.
+///
+/// # Errors
+/// A series whose count is not known yet, and values that have no answer.
+pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
+    let mut builder = Builder {
+        request,
+        world: World { graph: request.graph, observed: request.observed, secrets: request.secrets },
+        steps: BTreeMap::new(),
+        order: Vec::new(),
+        unchanged: Vec::new(),
+        notes: Vec::new(),
+    };
+    builder.change_wanted()?;
+    builder.delete_unwanted();
+    builder.await_new_members();
+    Ok(builder.finish())
+}
+
+/// Plans how to delete all that the engine applied and that is still there, in the reversed order of its making.
+pub fn plan_destroy(scope: &crate::graph::Scope, observed: &ObservedResources, applied: &AppliedResources) -> Plan {
+    let there: BTreeSet<&ResourceKey> =
+        applied.keys().filter(|key| observed.get(*key).is_some_and(|seen| seen.observation.is_some())).collect();
+    let deletion = |key: &ResourceKey| StepId::of_change(ChangeKind::Delete, key);
+    let steps = there
+        .iter()
+        .filter_map(|key| {
+            let after = there.iter().filter(|other| applied[**other].after.contains(key)).map(|other| deletion(other));
+            Some(Step {
+                after: after.collect(),
+                reason: Reason::Unwanted,
+                ..delete_step(key, &applied.get(*key)?.address)
+            })
+        })
+        .collect();
+    Plan {
+        format: Plan::FORMAT,
+        verb: "destroy".to_owned(),
+        scope: scope.clone(),
+        steps: in_order(steps),
+        unchanged: Vec::new(),
+        known: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+struct Builder<'a> {
+    request: &'a Request<'a>,
+    world: World<'a>,
+    /// The step of each resource that has one.
+    steps: BTreeMap<ResourceKey, Step>,
+    /// Steps in the order of their making: first the changes, in the order of the graph.
+    order: Vec<Step>,
+    unchanged: Vec<ResourceKey>,
+    notes: Vec<String>,
+}
+
+impl Builder<'_> {
+    /// A creation or an update for each instance that is not as it should be.
+    fn change_wanted(&mut self) -> Result<(), PlanError> {
+        let mut bodies: BTreeMap<Arc<str>, Arc<Value>> = BTreeMap::new();
+        let mut stale_machines = 0_usize;
+        for node in self.request.graph.in_order() {
+            if node.unexpanded {
+                return Err(PlanError::CountUnknown(node.key.clone()));
+            }
+            let failed = |cause| PlanError::Value { key: node.key.clone(), cause };
+            let address = self.world.address(node).map_err(failed)?;
+            let seen = address
+                .as_ref()
+                .and_then(|address| Some((address, self.request.observed.get(&node.key)?.observation.as_ref()?)));
+            let (kind, reason) = match seen {
+                None => (ChangeKind::Create, Reason::Missing),
+                Some((address, observation)) => {
+                    let (fields, concerns_new_only) = self.differences(node, address, observation).map_err(failed)?;
+                    stale_machines += usize::from(concerns_new_only && facts(&node.resource.resource_type).is_machine);
+                    let unfinished = observation.provisioning_state().is_some_and(|state| state != "Succeeded");
+                    match (fields.is_empty(), unfinished) {
+                        (true, false) => {
+                            self.unchanged.push(node.key.clone());
+                            continue;
+                        }
+                        (true, true) => (ChangeKind::Update, Reason::Unfinished),
+                        (false, _) => (ChangeKind::Update, Reason::Differs { fields }),
+                    }
+                }
+            };
+            let body =
+                bodies.entry(Arc::clone(&node.resource.symbol)).or_insert_with(|| Arc::new(node.resource.body()));
+            let dependencies = self.request.graph.dependencies(&node.key);
+            let step = Step {
+                id: StepId::of_change(kind, &node.key),
+                after: dependencies.iter().filter_map(|needed| Some(self.steps.get(&needed.key)?.id.clone())).collect(),
+                reason,
+                operation: Operation::Change(Change {
+                    kind,
+                    key: node.key.clone(),
+                    symbol: Arc::clone(&node.resource.symbol),
+                    index: node.index,
+                    resource_type: Arc::clone(&node.resource.resource_type),
+                    api_version: Arc::clone(&node.resource.api_version),
+                    name: node.name.as_deref().map_or_else(|| node.resource.name.clone(), Value::from),
+                    body: Arc::clone(body),
+                    initial: node.resource.initial.clone(),
+                    after: dependencies.iter().map(|needed| needed.key.clone()).collect(),
+                }),
+            };
+            self.steps.insert(node.key.clone(), step.clone());
+            self.order.push(step);
+        }
+        if stale_machines > 0 {
+            self.notes.push(format!(
+                "{stale_machines} {} made with settings that have changed since; the new settings concern new machines only",
+                if stale_machines == 1 { "machine was" } else { "machines were" }
+            ));
+        }
+        Ok(())
+    }
+
+    /// The differences that a write would mend, and whether there are others that concern new resources only.
+    fn differences(
+        &self,
+        node: &Node,
+        address: &Address,
+        observation: &Observation,
+    ) -> Result<(Vec<FieldDifference>, bool), Unresolved> {
+        let wanted = match node.resource.body().resolve_digested(&self.world.context(node)) {
+            Ok(wanted) => (self.request.normalise)(address, wanted),
+            Err(Unresolved::Attribute(reference)) => {
+                // What it refers to is about to be made: the value can only be a new one.
+                let field = FieldDifference {
+                    pointer: String::new(),
+                    observed: None,
+                    wanted: Some(format!("{} of `{}`, once it exists", reference.path.join("."), reference.symbol)),
+                };
+                return Ok((vec![field], false));
+            }
+            Err(error) => return Err(error),
+        };
+        let observed = (self.request.normalise)(address, observation.body.clone());
+        let applied = self.request.applied.get(&node.key).map(|applied| &applied.body);
+        let stays = settled(&node.resource.resource_type, &node.resource.initial);
+        let fields = difference(&wanted, applied, &observed, &stays);
+        let new_only = facts(&node.resource.resource_type).new_only;
+        // Compared with what was applied, not with what is there: the server adds to these fields as it likes.
+        let concerns_new_only = applied.is_some_and(|applied| {
+            difference(&wanted, Some(applied), applied, &|_| false)
+                .iter()
+                .any(|field| super::covered(&field.pointer, new_only))
+        });
+        Ok((fields, concerns_new_only))
+    }
+
+    /// A deletion for each resource that the engine applied, that is still there, and that is no longer wanted.
+    fn delete_unwanted(&mut self) {
+        let applied = self.request.applied;
+        let mut unwanted: BTreeSet<&ResourceKey> = applied
+            .keys()
+            .filter(|key| self.request.graph.node(key).is_none())
+            .filter(|key| self.request.observed.get(*key).is_some_and(|seen| seen.observation.is_some()))
+            .collect();
+        let machines: Vec<&ResourceKey> =
+            unwanted.iter().copied().filter(|key| facts(key.resource_type()).is_machine).collect();
+        if self.request.removal == Removal::KeepMachines && !machines.is_empty() {
+            for machine in &machines {
+                let stays = closure(machine, &|key| applied.get(key).map(|own| own.after.clone()).unwrap_or_default());
+                let rests_on_it = closure(machine, &|key| dependents(applied, key));
+                unwanted.retain(|key| !stays.contains(*key) && !rests_on_it.contains(*key));
+            }
+            self.notes.push(format!(
+                "{} {} in the model any more and {} left alone: deleting machines is for `engine scale`",
+                list(&machines),
+                if machines.len() == 1 { "is not" } else { "are not" },
+                if machines.len() == 1 { "is" } else { "are" },
+            ));
+        }
+        let machines: Vec<&ResourceKey> = machines.into_iter().filter(|key| unwanted.contains(*key)).collect();
+        let mut drains: BTreeMap<&ResourceKey, StepId> = BTreeMap::new();
+        for machine in &machines {
+            let act = Act::CordonAndDrain { node: self.node_name_of_applied(machine) };
+            let purpose = format!("{} will be deleted", machine.name());
+            let step = act_step(act, Vec::new(), purpose);
+            drains.insert(machine, step.id.clone());
+            self.order.push(step);
+        }
+        let mut deletions = Vec::new();
+        for key in &unwanted {
+            let mut step = delete_step(key, &applied[*key].address);
+            step.after = unwanted
+                .iter()
+                .filter(|other| applied[**other].after.contains(key))
+                .map(|other| StepId::of_change(ChangeKind::Delete, other))
+                .collect();
+            for (machine, drain) in &drains {
+                if key == machine || dependents(applied, machine).contains(key) {
+                    step.after.push(drain.clone());
+                }
+            }
+            self.steps.insert((*key).clone(), step.clone());
+            deletions.push(step);
+        }
+        self.order.extend(deletions);
+        for machine in machines {
+            let act = Act::RemoveNode { node: self.node_name_of_applied(machine) };
+            let after = vec![StepId::of_change(ChangeKind::Delete, machine)];
+            self.order.push(act_step(act, after, format!("the machine {} is gone", machine.name())));
+        }
+    }
+
+    fn node_name_of_applied(&self, machine: &ResourceKey) -> String {
+        let applied = &self.request.applied[machine];
+        let name = applied.body.pointer("/properties/osProfile/computerName").and_then(Json::as_str);
+        name.unwrap_or(&applied.address.name).to_owned()
+    }
+
+    /// New machines need a token that is still valid, unless the cluster itself is new; and a deployment is not over
+    /// before their nodes are Ready.
+    fn await_new_members(&mut self) {
+        let new: Vec<&Node> = self
+            .request
+            .graph
+            .nodes()
+            .filter(|node| node.resource.resource_type.eq_ignore_ascii_case("Microsoft.Compute/virtualMachines"))
+            .filter(|node| matches!(self.steps.get(&node.key), Some(step) if step.id == StepId::of_change(ChangeKind::Create, &node.key)))
+            .collect();
+        let cluster_exists = self.unchanged.iter().any(|key| facts(key.resource_type()).is_machine)
+            || self.order.iter().any(|step| {
+                matches!(&step.operation, Operation::Change(change)
+                    if change.kind == ChangeKind::Update && facts(&change.resource_type).is_machine)
+            });
+        if cluster_exists && !new.is_empty() {
+            let renewal = act_step(Act::RenewBootstrapToken, Vec::new(), "new machines join by it".to_owned());
+            for step in &mut self.order {
+                if new.iter().any(|node| step.id == StepId::of_change(ChangeKind::Create, &node.key)) {
+                    step.after.push(renewal.id.clone());
+                }
+            }
+            self.order.insert(0, renewal);
+        }
+        for node in new {
+            let name = node
+                .resource
+                .properties
+                .get("osProfile")
+                .and_then(|profile| profile.get("computerName"))
+                .and_then(|name| name.resolve(&self.world.context(node)).ok())
+                .and_then(|name| name.as_str().map(str::to_owned))
+                .unwrap_or_else(|| node.key.name().to_owned());
+            // Whatever else is made on the machine, such as the script that tells how its start went, comes first.
+            let mut after = vec![StepId::of_change(ChangeKind::Create, &node.key)];
+            for child in self.request.graph.dependents(&node.key) {
+                if child.key.resource_type().starts_with(node.key.resource_type()) {
+                    after.extend(self.steps.get(&child.key).map(|step| step.id.clone()));
+                }
+            }
+            self.order.push(act_step(Act::WaitUntilReady { node: name }, after, format!("{} is new", node.key.name())));
+        }
+    }
+
+    fn finish(self) -> Plan {
+        let known = self.known();
+        Plan {
+            format: Plan::FORMAT,
+            verb: self.request.verb.to_owned(),
+            scope: self.request.graph.scope().clone(),
+            steps: in_order(self.order),
+            unchanged: self.unchanged,
+            known,
+            notes: self.notes,
+        }
+    }
+
+    /// What values of the steps ask of resources that no step changes: their ids, and no more than that where no more
+    /// is asked.
+    fn known(&self) -> Vec<Known> {
+        let mut whole: BTreeMap<ResourceKey, bool> = BTreeMap::new();
+        for step in self.steps.values() {
+            let Operation::Change(change) = &step.operation else { continue };
+            let Some(node) = self.request.graph.node(&change.key) else { continue };
+            for reference in change.body.references().into_iter().chain(change.name.references()) {
+                for needed in self.request.graph.referenced(reference, node) {
+                    if !self.steps.contains_key(&needed.key) {
+                        *whole.entry(needed.key.clone()).or_default() |= !reference.is_static();
+                    }
+                }
+            }
+        }
+        let known = whole.into_iter().filter_map(|(key, whole)| {
+            let node = self.request.graph.node(&key)?;
+            let seen = self.request.observed.get(&key)?;
+            let observation = seen.observation.as_ref()?;
+            let brief = || serde_json::json!({ "id": seen.address.id, "name": seen.address.name });
+            Some(Known {
+                symbol: Arc::clone(&node.resource.symbol),
+                index: node.index,
+                address: seen.address.clone(),
+                observation: Observation {
+                    body: if whole { observation.body.clone() } else { brief() },
+                    etag: observation.etag.clone(),
+                },
+            })
+        });
+        known.collect()
+    }
+}
+
+fn act_step(act: Act, after: Vec<StepId>, purpose: String) -> Step {
+    Step { id: StepId::of_act(&act), operation: Operation::Act(act), after, reason: Reason::Needed { purpose } }
+}
+
+fn delete_step(key: &ResourceKey, address: &Address) -> Step {
+    let change = Change {
+        kind: ChangeKind::Delete,
+        key: key.clone(),
+        symbol: key.as_str().into(),
+        index: None,
+        resource_type: address.resource_type.as_str().into(),
+        api_version: address.api_version.as_str().into(),
+        name: address.name.as_str().into(),
+        body: Arc::new(Value::Null),
+        initial: Vec::new(),
+        after: Vec::new(),
+    };
+    Step {
+        id: StepId::of_change(ChangeKind::Delete, key),
+        operation: Operation::Change(change),
+        after: Vec::new(),
+        reason: Reason::Unwanted,
+    }
+}
+
+/// The resources that directly wait for `key`.
+fn dependents(applied: &AppliedResources, key: &ResourceKey) -> Vec<ResourceKey> {
+    applied.iter().filter(|(_, own)| own.after.contains(key)).map(|(other, _)| other.clone()).collect()
+}
+
+/// `start` and all that can be reached from it.
+fn closure(start: &ResourceKey, next: &dyn Fn(&ResourceKey) -> Vec<ResourceKey>) -> BTreeSet<ResourceKey> {
+    let mut reached = BTreeSet::from([start.clone()]);
+    let mut open = vec![start.clone()];
+    while let Some(key) = open.pop() {
+        for key in next(&key) {
+            if reached.insert(key.clone()) {
+                open.push(key);
+            }
+        }
+    }
+    reached
+}
+
+/// The steps so that each stands after those it waits for, otherwise as they were. What it waits for is kept only where
+/// it is a step of this plan.
+fn in_order(steps: Vec<Step>) -> Vec<Step> {
+    let ids: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
+    let mut waiting: Vec<Step> = steps
+        .into_iter()
+        .map(|mut step| {
+            step.after.retain(|needed| ids.contains(needed));
+            step.after.sort();
+            step.after.dedup();
+            step
+        })
+        .collect();
+    let mut placed = BTreeSet::new();
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let before = ordered.len();
+        let mut rest = Vec::new();
+        for step in waiting {
+            if step.after.iter().all(|needed| placed.contains(needed)) {
+                placed.insert(step.id.clone());
+                ordered.push(step);
+            } else {
+                rest.push(step);
+            }
+        }
+        waiting = rest;
+        if ordered.len() == before {
+            // Steps in a circle cannot come from an acyclic graph; the executor refuses them.
+            ordered.append(&mut waiting);
+        }
+    }
+    ordered
+}
+
+fn list(keys: &[&ResourceKey]) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<&str> = keys.iter().take(SHOWN).map(|key| key.name()).collect();
+    match keys.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
+        Some(rest) => format!("{} and {rest} more", names.join(", ")),
+        None => names.join(", "),
+    }
+}
