@@ -2,9 +2,17 @@
 //!
 //! Deliberately absent: the API model (whoever expands it fills the input structs), resources, and any input or output.
 
+mod custom_data;
+mod error;
 mod input;
+mod machine;
+mod templates;
+mod view;
 
+pub use custom_data::{CustomData, LIMIT};
+pub use error::BootstrapError;
 pub use input::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomFile, DiskDriverImages,
     Images, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software, Start, WorkerMachine,
 };
+pub use machine::{control_plane, wait_command, worker};

@@ -1,0 +1,115 @@
+//! customData: files and commands as a cloud-init document, packed and measured.
+
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::{Compression, GzBuilder};
+use serde::Serialize;
+
+use super::{BootstrapError, templates};
+use crate::base::Secret;
+
+/// The most base64 characters that Azure takes as customData (64 KiB of bytes).
+///
+/// Source: Azure/aks-engine#1663, #4460; Azure/aks-engine-azurestack#211.
+pub const LIMIT: usize = 87_380;
+
+/// Shorter bodies stay readable, because packing them gains little.
+const PACKED_FROM: usize = 1024;
+
+/// What a machine is given when it is made. It holds keys, so nothing of it prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomData {
+    /// The cloud-init document (`#cloud-config`).
+    pub cloud_config: Secret,
+    /// The same as the cloud wants it: base64.
+    pub base64: Secret,
+    /// The length of `base64`, at most [`LIMIT`].
+    pub base64_length: usize,
+    /// The files in the document with their share of `base64_length`, biggest first.
+    pub parts: Vec<(String, usize)>,
+}
+
+/// A file that cloud-init writes.
+#[derive(Debug)]
+pub(super) struct MachineFile {
+    pub path: String,
+    /// The mode in octal, such as `0600`.
+    pub mode: &'static str,
+    pub content: Secret,
+}
+
+impl MachineFile {
+    pub(super) fn new(path: impl Into<String>, mode: &'static str, content: impl Into<String>) -> Self {
+        Self { path: path.into(), mode, content: Secret::new(content) }
+    }
+}
+
+/// A file as the template of the document wants it.
+#[derive(Serialize)]
+struct Entry<'a> {
+    path: &'a str,
+    mode: &'a str,
+    packed: bool,
+    content: String,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    files: Vec<Entry<'a>>,
+}
+
+/// Packs files into a document, and the document into customData. The same files give the same bytes.
+pub(super) fn pack(files: &[MachineFile]) -> Result<CustomData, BootstrapError> {
+    let entries: Vec<Entry> = files.iter().map(entry).collect();
+    let mut parts: Vec<(String, usize)> =
+        entries.iter().map(|entry| (entry.path.to_owned(), entry.content.len().div_ceil(3) * 4)).collect();
+    parts.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+    let cloud_config = templates::render("cloud-init/machine.yaml", &Document { files: entries })?;
+    let base64 = STANDARD.encode(&cloud_config);
+    let base64_length = base64.len();
+    if base64_length > LIMIT {
+        return Err(BootstrapError::TooLarge { length: base64_length, parts });
+    }
+    Ok(CustomData { cloud_config: Secret::new(cloud_config), base64: Secret::new(base64), base64_length, parts })
+}
+
+fn entry(file: &MachineFile) -> Entry<'_> {
+    let text = file.content.expose();
+    let packed = text.len() >= PACKED_FROM;
+    let content = if packed { STANDARD.encode(gzip(text.as_bytes())) } else { text.to_owned() };
+    Entry { path: &file.path, mode: file.mode, packed, content }
+}
+
+/// Compresses without the time of day, so that the same text gives the same bytes.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+    // Writing into memory does not fail.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_much_names_the_biggest_part() {
+        // Hexadecimal digests do not compress below half.
+        let noise: String = (0..2000).map(|index| crate::base::digest(format!("{index}").as_bytes())).collect();
+        let files = [MachineFile::new("/small", "0644", "x"), MachineFile::new("/noise", "0644", noise)];
+        let error = pack(&files).unwrap_err().to_string();
+        assert!(error.contains("more than the 87380") && error.contains("the biggest parts are `/noise`"), "{error}");
+    }
+
+    #[test]
+    fn packing_is_repeatable_and_hidden() {
+        let files = [MachineFile::new("/long", "0600", "canary ".repeat(400))];
+        let first = pack(&files).unwrap();
+        assert_eq!(first, pack(&files).unwrap());
+        assert!(!format!("{first:?}").contains("canary"));
+        assert_eq!(first.base64.expose().len(), first.base64_length);
+    }
+}

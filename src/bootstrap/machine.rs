@@ -1,0 +1,141 @@
+//! Which files a machine gets, by its role.
+
+use std::net::IpAddr;
+
+use super::custom_data::{CustomData, MachineFile, pack};
+use super::input::{ClusterSettings, ControlPlaneMachine, CustomFile, Network, Start, WorkerMachine};
+use super::view::MachineView;
+use super::{BootstrapError, templates};
+
+/// customData of the machines of the control plane: the same bytes for each of them.
+///
+/// # Errors
+/// When an input cannot work, a template cannot be rendered, or the result is longer than the cloud takes.
+pub fn control_plane(machine: &ControlPlaneMachine) -> Result<CustomData, BootstrapError> {
+    pack(&control_plane_files(machine)?)
+}
+
+/// customData of the machines of a worker pool: the same bytes for each of them.
+///
+/// # Errors
+/// As [`control_plane`].
+pub fn worker(machine: &WorkerMachine) -> Result<CustomData, BootstrapError> {
+    pack(&worker_files(machine)?)
+}
+
+/// The command of a machine's CustomScript: it waits for the bootstrap's result for `deadline_minutes` at most (and five
+/// more for what comes before the bootstrap), prints one line, and ends with status 0 or 1. It changes nothing.
+///
+/// # Errors
+/// When its template cannot be rendered.
+pub fn wait_command(deadline_minutes: u32) -> Result<String, BootstrapError> {
+    #[derive(serde::Serialize)]
+    struct View {
+        seconds: u32,
+    }
+    let script = templates::render("scripts/wait.sh", &View { seconds: (deadline_minutes + 5) * 60 })?;
+    let lines: Vec<&str> = script.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+    Ok(format!("/bin/bash -c {}", templates::shell_word(lines.join("\n").trim())))
+}
+
+fn check(cluster: &ClusterSettings) -> Result<(), BootstrapError> {
+    if cluster.endpoint_name.parse::<IpAddr>().is_ok() {
+        return Err(BootstrapError::Input {
+            field: "endpoint_name",
+            value: cluster.endpoint_name.clone(),
+            reason: "it has to be a name, because it leads to a peer while a machine joins and to the machine itself afterwards",
+        });
+    }
+    Ok(())
+}
+
+fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>, BootstrapError> {
+    check(&machine.cluster)?;
+    let view = MachineView::of_control_plane(machine);
+    let mut files = common_files(&view, &machine.cluster)?;
+    let mut add = |path: &str, mode, template: &str| -> Result<(), BootstrapError> {
+        files.push(MachineFile::new(path, mode, templates::render(template, &view)?));
+        Ok(())
+    };
+    add("/opt/engine/steps.sh", "0755", "scripts/steps-control-plane.sh")?;
+    add("/etc/engine/kubeadm/cluster.yaml", "0600", "kubeadm/cluster.yaml")?;
+    if machine.start == Start::Init {
+        add("/etc/engine/kubeadm/init.yaml", "0600", "kubeadm/init.yaml")?;
+        add("/etc/kubernetes/addons/10-kube-proxy.yaml", "0600", "addons/kube-proxy.yaml")?;
+        add("/etc/kubernetes/addons/20-cloud-controller-manager.yaml", "0600", "addons/cloud-controller-manager.yaml")?;
+        add("/etc/kubernetes/addons/21-cloud-node-manager.yaml", "0600", "addons/cloud-node-manager.yaml")?;
+        add("/etc/kubernetes/addons/30-coredns.yaml", "0600", "addons/coredns.yaml")?;
+        if machine.cluster.images.disk_driver.is_some() {
+            add("/etc/kubernetes/addons/40-disk-driver.yaml", "0600", "addons/disk-driver.yaml")?;
+        }
+    }
+    let keys = &machine.keys;
+    let authority = &machine.cluster.certificate_authority;
+    let pki = [
+        ("ca.crt", authority.as_str()),
+        ("ca.key", keys.ca_key.expose()),
+        ("etcd/ca.crt", &keys.etcd_ca_certificate),
+        ("etcd/ca.key", keys.etcd_ca_key.expose()),
+        ("front-proxy-ca.crt", &keys.front_proxy_ca_certificate),
+        ("front-proxy-ca.key", keys.front_proxy_ca_key.expose()),
+        ("sa.key", keys.service_account_key.expose()),
+        ("sa.pub", &keys.service_account_public_key),
+    ];
+    files.extend(pki.map(|(name, content)| MachineFile::new(format!("/etc/engine/pki/{name}"), "0600", content)));
+    files.extend(machine.node.custom_files.iter().map(custom_file));
+    Ok(files)
+}
+
+fn worker_files(machine: &WorkerMachine) -> Result<Vec<MachineFile>, BootstrapError> {
+    check(&machine.cluster)?;
+    let view = MachineView::of_worker(&machine.cluster, &machine.node);
+    let mut files = common_files(&view, &machine.cluster)?;
+    files.push(MachineFile::new("/opt/engine/steps.sh", "0755", templates::render("scripts/steps-worker.sh", &view)?));
+    files.push(MachineFile::new("/etc/engine/pki/ca.crt", "0644", machine.cluster.certificate_authority.as_str()));
+    files.extend(machine.node.custom_files.iter().map(custom_file));
+    Ok(files)
+}
+
+fn custom_file(file: &CustomFile) -> MachineFile {
+    MachineFile::new(file.path.as_str(), "0600", file.content.expose())
+}
+
+/// What every machine gets.
+fn common_files(view: &MachineView, cluster: &ClusterSettings) -> Result<Vec<MachineFile>, BootstrapError> {
+    let mut files = Vec::new();
+    let mut add = |path: &str, mode, template: &str| -> Result<(), BootstrapError> {
+        files.push(MachineFile::new(path, mode, templates::render(template, view)?));
+        Ok(())
+    };
+    add("/etc/engine/settings.sh", "0600", "scripts/settings.sh")?;
+    add("/opt/engine/bootstrap.sh", "0755", "scripts/bootstrap.sh")?;
+    add("/opt/engine/library.sh", "0755", "scripts/library.sh")?;
+    add("/opt/engine/steps-node.sh", "0755", "scripts/steps-node.sh")?;
+    add("/opt/engine/network-rules.sh", "0755", "scripts/network-rules.sh")?;
+    add("/etc/systemd/system/engine-bootstrap.service", "0644", "systemd/engine-bootstrap.service")?;
+    add("/etc/systemd/system/engine-network-rules.service", "0644", "systemd/engine-network-rules.service")?;
+    add("/etc/sysctl.d/90-kubernetes.conf", "0644", "host/kernel-parameters.conf")?;
+    add("/etc/engine/containerd.toml", "0644", "containerd/config.toml")?;
+    add("/etc/engine/kubeadm/join.yaml", "0600", "kubeadm/join.yaml")?;
+    add("/etc/engine/kubeadm/discovery.yaml", "0600", "kubeadm/discovery.yaml")?;
+    if view.cloud_file {
+        add("/etc/engine/azure.json", "0600", "cloud/azure.json")?;
+    }
+    for source in &view.package_sources {
+        let text = templates::render("host/package-source.sources", source)?;
+        files.push(MachineFile::new(format!("/etc/engine/packages/{}.sources", source.name), "0644", text));
+    }
+    let (name, network) = match cluster.network {
+        Network::Kubenet => ("kubenet.conflist.template", templates::KUBENET_NETWORK),
+        Network::Azure { .. } => ("azure.conflist", templates::AZURE_NETWORK),
+    };
+    files.push(MachineFile::new(format!("/etc/engine/network/{name}"), "0644", network));
+    if !cluster.cloud.environment.is_empty() {
+        files.push(MachineFile::new(
+            "/etc/kubernetes/azurestackcloud.json",
+            "0600",
+            cluster.cloud.environment.as_str(),
+        ));
+    }
+    Ok(files)
+}

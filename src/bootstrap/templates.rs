@@ -1,0 +1,179 @@
+//! The only place that knows handlebars: all templates, the helpers that quote for each format, the check of what was
+//! rendered.
+//!
+//! Templates are named by their path below `templates/` without `.hbs`. Every value that can hold more than letters,
+//! digits, dots and dashes goes through the helper of its format: `json`, `yaml` or `shell`.
+
+use std::sync::LazyLock;
+
+use handlebars::{
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason, handlebars_helper, no_escape,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::BootstrapError;
+
+macro_rules! sources {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../templates/", $name, ".hbs")))),*]
+    };
+}
+
+/// Every template.
+const TEMPLATES: &[(&str, &str)] = sources![
+    "cloud-init/machine.yaml",
+    "scripts/bootstrap.sh",
+    "scripts/library.sh",
+    "scripts/settings.sh",
+    "scripts/steps-node.sh",
+    "scripts/steps-control-plane.sh",
+    "scripts/steps-worker.sh",
+    "scripts/network-rules.sh",
+    "scripts/wait.sh",
+    "systemd/engine-bootstrap.service",
+    "systemd/engine-network-rules.service",
+    "host/kernel-parameters.conf",
+    "host/package-source.sources",
+    "containerd/config.toml",
+    "cloud/azure.json",
+    "kubeadm/cluster.yaml",
+    "kubeadm/init.yaml",
+    "kubeadm/join.yaml",
+    "kubeadm/discovery.yaml",
+    "addons/kube-proxy.yaml",
+    "addons/coredns.yaml",
+    "addons/cloud-controller-manager.yaml",
+    "addons/cloud-node-manager.yaml",
+    "addons/disk-driver.yaml",
+];
+
+/// The template by which containerd writes the network configuration once it knows the node's pod range. It is a
+/// template of containerd's own (Go), so it is not rendered here.
+pub(super) const KUBENET_NETWORK: &str = include_str!("../../templates/network/kubenet.conflist.template");
+/// The network configuration of Azure CNI, which has nothing to fill in.
+pub(super) const AZURE_NETWORK: &str = include_str!("../../templates/network/azure.conflist");
+
+static REGISTRY: LazyLock<Result<Handlebars<'static>, BootstrapError>> = LazyLock::new(registry);
+
+fn registry() -> Result<Handlebars<'static>, BootstrapError> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(no_escape);
+    registry.register_helper("json", Box::new(json));
+    registry.register_helper("yaml", Box::new(yaml));
+    registry.register_helper("shell", Box::new(shell));
+    handlebars_helper!(equal: |left: Value, right: Value| left == right);
+    registry.register_helper("equal", Box::new(equal));
+    for (name, text) in TEMPLATES {
+        registry
+            .register_template_string(name, text)
+            .map_err(|cause| BootstrapError::Template { template: (*name).to_owned(), cause: cause.to_string() })?;
+    }
+    Ok(registry)
+}
+
+/// Renders a template, and refuses a text that shows that something was not rendered as text.
+pub(super) fn render(template: &str, data: &impl Serialize) -> Result<String, BootstrapError> {
+    let failed = |cause: String| BootstrapError::Template { template: template.to_owned(), cause };
+    let registry = REGISTRY.as_ref().map_err(|cause| failed(cause.to_string()))?;
+    let text = registry.render(template, data).map_err(|cause| failed(cause.to_string()))?;
+    match ["[object]", "{{", "}}"].into_iter().find(|trace| text.contains(trace)) {
+        Some(trace) => Err(BootstrapError::LeftOver { template: template.to_owned(), trace }),
+        None => Ok(text),
+    }
+}
+
+/// The helper's only parameter. Strict mode does not look at parameters, so it is done here.
+fn parameter<'a>(helper: &'a Helper<'_>) -> Result<&'a Value, RenderErrorReason> {
+    let parameter = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("quote", 0))?;
+    if parameter.is_value_missing() {
+        return Err(RenderErrorReason::MissingVariable(parameter.relative_path().cloned()));
+    }
+    Ok(parameter.value())
+}
+
+fn text_of(value: &Value) -> Result<String, RenderErrorReason> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err(RenderErrorReason::Other("only texts, numbers and flags can be quoted".to_owned()))
+        }
+    }
+}
+
+/// Any value as JSON.
+fn json(helper: &Helper, _: &Handlebars, _: &Context, _: &mut RenderContext, out: &mut dyn Output) -> HelperResult {
+    out.write(&parameter(helper)?.to_string())?;
+    Ok(())
+}
+
+/// A scalar as a double-quoted YAML text. Everything outside printable ASCII is escaped, because YAML's readers differ
+/// in what they take for printable.
+fn yaml(helper: &Helper, _: &Handlebars, _: &Context, _: &mut RenderContext, out: &mut dyn Output) -> HelperResult {
+    out.write(&yaml_text(&text_of(parameter(helper)?)?))?;
+    Ok(())
+}
+
+fn yaml_text(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            ' '..='~' => quoted.push(character),
+            other => quoted.push_str(&format!("\\U{:08x}", u32::from(other))),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// A scalar as one word of a shell.
+fn shell(helper: &Helper, _: &Handlebars, _: &Context, _: &mut RenderContext, out: &mut dyn Output) -> HelperResult {
+    out.write(&shell_word(&text_of(parameter(helper)?)?))?;
+    Ok(())
+}
+
+pub(super) fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn try_render(template: &str, data: &Value) -> Result<String, String> {
+        let mut registry = registry().unwrap();
+        registry.register_template_string("test", template).unwrap();
+        registry.render("test", data).map_err(|cause| cause.to_string())
+    }
+
+    #[test]
+    fn every_template_parses() {
+        registry().unwrap();
+    }
+
+    #[test]
+    fn quoting_fits_the_format() {
+        let data = json!({ "value": "a'b\"c\\d\n$(e) é", "list": ["x", 1] });
+        assert_eq!(try_render("{{shell value}}", &data).unwrap(), "'a'\\''b\"c\\d\n$(e) é'");
+        assert_eq!(try_render("{{yaml value}}", &data).unwrap(), r#""a'b\"c\\d\n$(e) \U000000e9""#);
+        assert_eq!(try_render("{{json list}}", &data).unwrap(), r#"["x",1]"#);
+    }
+
+    #[test]
+    fn what_is_missing_is_an_error() {
+        let data = json!({ "nothing": null, "list": [1] });
+        for template in ["{{missing}}", "{{json missing}}", "{{shell missing}}", "{{yaml nothing}}", "{{shell list}}"] {
+            assert!(try_render(template, &data).is_err(), "{template}");
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The inputs in the shape that templates want: every value a text, a number, a flag or a list of such.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::input::{
+    AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneMachine, MachineType, Network, NodeSettings, PackageSource,
+    ProxyMode, Software, Start,
+};
+
+/// A name with its value.
+#[derive(Serialize)]
+pub(super) struct Pair {
+    pub name: String,
+    pub value: String,
+}
+
+/// A taint of a node.
+#[derive(Serialize)]
+pub(super) struct Taint {
+    key: String,
+    value: String,
+    effect: String,
+}
+
+/// What every template may ask.
+#[derive(Serialize)]
+pub(super) struct MachineView<'a> {
+    pub role: &'static str,
+    pub start: &'static str,
+    pub cluster_name: &'a str,
+    pub kubernetes_version: &'a str,
+    pub endpoint_name: &'a str,
+    pub api_server_port: u16,
+    pub internal_balancer_port: u16,
+    pub redirects: bool,
+    pub internal_address: String,
+    pub control_plane_addresses: Vec<String>,
+    pub certificate_names: Vec<String>,
+    pub pod_subnet: String,
+    pub node_pod_prefix_length: u8,
+    pub service_subnet: String,
+    pub dns_service_address: String,
+    pub dns_domain: &'a str,
+    pub kubenet: bool,
+    pub network: &'static str,
+    pub network_plugin_url: &'a str,
+    pub network_plugin_sha256: &'a str,
+    pub proxy_mode: &'static str,
+    pub certificate_authority_base64: String,
+    pub bootstrap_token: &'a str,
+    pub prepared_image: bool,
+    pub package_sources: Vec<SourceView<'a>>,
+    pub containerd_package: String,
+    pub image_repository: &'a str,
+    pub pause_image: &'a str,
+    pub kube_proxy_image: &'a str,
+    pub coredns_image: &'a str,
+    pub cloud_controller_manager_image: &'a str,
+    pub cloud_node_manager_image: &'a str,
+    pub driver_image: &'a str,
+    pub provisioner_image: &'a str,
+    pub attacher_image: &'a str,
+    pub resizer_image: &'a str,
+    pub liveness_probe_image: &'a str,
+    pub registrar_image: &'a str,
+    pub cloud: CloudView<'a>,
+    pub cloud_file: bool,
+    pub kernel_parameters: Vec<Pair>,
+    pub kubelet_arguments: Vec<Pair>,
+    pub has_taints: bool,
+    pub taints: Vec<Taint>,
+    pub deadline_minutes: u32,
+    pub cluster_cidr_argument: String,
+    pub cluster_name_argument: String,
+    // Of control-plane machines only; empty or zero on workers, whose templates do not ask.
+    pub token_hours: u32,
+    pub etcd_arguments: Vec<Pair>,
+    pub api_server_arguments: Vec<Pair>,
+    pub controller_manager_arguments: Vec<Pair>,
+    pub scheduler_arguments: Vec<Pair>,
+}
+
+/// A package source.
+#[derive(Serialize)]
+pub(super) struct SourceView<'a> {
+    pub name: &'a str,
+    pub url: &'a str,
+    pub suite: &'a str,
+    pub components: &'a str,
+    pub has_components: bool,
+    pub key_url: &'a str,
+}
+
+impl<'a> SourceView<'a> {
+    fn new(source: &'a PackageSource) -> Self {
+        Self {
+            name: &source.name,
+            url: &source.url,
+            suite: &source.suite,
+            components: &source.components,
+            has_components: !source.components.is_empty(),
+            key_url: &source.key_url,
+        }
+    }
+}
+
+/// The cloud. `@…@` stands for what the machine asks its metadata service.
+#[derive(Serialize)]
+pub(super) struct CloudView<'a> {
+    name: &'a str,
+    tenant_id: &'a str,
+    subscription_id: &'a str,
+    resource_group: &'a str,
+    location: &'a str,
+    machine_type: &'static str,
+    virtual_network: &'a str,
+    virtual_network_resource_group: &'a str,
+    subnet: &'a str,
+    security_group: &'a str,
+    route_table: &'a str,
+    primary_availability_set: &'a str,
+    primary_scale_set: &'a str,
+    load_balancer_sku: &'a str,
+    maximum_load_balancer_rules: u32,
+    instance_metadata: bool,
+    managed_identity: bool,
+    identity_client_id: &'a str,
+    principal_client_id: &'a str,
+    principal_secret: &'a str,
+    custom: bool,
+}
+
+fn or_asked<'a>(value: &'a str, placeholder: &'static str) -> &'a str {
+    if value.is_empty() { placeholder } else { value }
+}
+
+impl<'a> CloudView<'a> {
+    fn new(cloud: &'a AzureCloud) -> Self {
+        let resource_group = or_asked(&cloud.resource_group, "@RESOURCE_GROUP@");
+        let (managed_identity, identity_client_id, principal_client_id, principal_secret) = match &cloud.identity {
+            CloudIdentity::System => (true, "", "", ""),
+            CloudIdentity::User { client_id } => (true, client_id.as_str(), "", ""),
+            CloudIdentity::ServicePrincipal { client_id, secret } => (false, "", client_id.as_str(), secret.expose()),
+        };
+        Self {
+            name: &cloud.cloud_name,
+            tenant_id: or_asked(&cloud.tenant_id, "@TENANT@"),
+            subscription_id: or_asked(&cloud.subscription_id, "@SUBSCRIPTION@"),
+            resource_group,
+            location: or_asked(&cloud.location, "@LOCATION@"),
+            machine_type: match cloud.machine_type {
+                MachineType::Standard => "standard",
+                MachineType::ScaleSet => "vmss",
+            },
+            virtual_network: &cloud.virtual_network,
+            virtual_network_resource_group: if cloud.virtual_network_resource_group.is_empty() {
+                resource_group
+            } else {
+                &cloud.virtual_network_resource_group
+            },
+            subnet: &cloud.subnet,
+            security_group: &cloud.security_group,
+            route_table: &cloud.route_table,
+            primary_availability_set: &cloud.primary_availability_set,
+            primary_scale_set: &cloud.primary_scale_set,
+            load_balancer_sku: &cloud.load_balancer_sku,
+            maximum_load_balancer_rules: cloud.maximum_load_balancer_rules,
+            instance_metadata: cloud.instance_metadata,
+            managed_identity,
+            identity_client_id,
+            principal_client_id,
+            principal_secret,
+            custom: !cloud.environment.is_empty(),
+        }
+    }
+}
+
+/// The bootstrap's arguments with the user's over them, sorted by name.
+fn arguments<const N: usize>(own: [(&str, String); N], given: &BTreeMap<String, String>) -> Vec<Pair> {
+    let mut all: BTreeMap<&str, &str> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    all.extend(given.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    pairs(all)
+}
+
+fn pairs<'a>(all: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Pair> {
+    all.into_iter().map(|(name, value)| Pair { name: name.to_owned(), value: value.to_owned() }).collect()
+}
+
+fn taint(text: &str) -> Taint {
+    let (name, effect) = text.rsplit_once(':').unwrap_or((text, "NoSchedule"));
+    let (key, value) = name.split_once('=').unwrap_or((name, ""));
+    Taint { key: key.to_owned(), value: value.to_owned(), effect: effect.to_owned() }
+}
+
+const CONTROL_PLANE_TAINT: &str = "node-role.kubernetes.io/control-plane:NoSchedule";
+
+impl<'a> MachineView<'a> {
+    /// What a control-plane machine's templates may ask.
+    pub(super) fn of_control_plane(machine: &'a ControlPlaneMachine) -> Self {
+        let cluster = &machine.cluster;
+        let mut view = Self::new(cluster, &machine.node, "control-plane");
+        view.start = match machine.start {
+            Start::Init => "init",
+            Start::Join => "join",
+        };
+        // A list of taints replaces kubeadm's own, so that has to be in it.
+        view.taints = std::iter::once(CONTROL_PLANE_TAINT)
+            .chain(machine.node.taints.iter().map(String::as_str))
+            .map(taint)
+            .collect();
+        view.has_taints = true;
+        view.cloud_file = true;
+        view.token_hours = machine.token_hours;
+        view.etcd_arguments =
+            arguments([("quota-backend-bytes", machine.etcd_quota_bytes.to_string())], &BTreeMap::new());
+        view.api_server_arguments = arguments([("profiling", "false".to_owned())], &machine.api_server_arguments);
+        view.controller_manager_arguments = if view.kubenet {
+            arguments(
+                [
+                    ("node-cidr-mask-size", cluster.node_pod_prefix_length.to_string()),
+                    ("profiling", "false".to_owned()),
+                ],
+                &machine.controller_manager_arguments,
+            )
+        } else {
+            arguments([("profiling", "false".to_owned())], &machine.controller_manager_arguments)
+        };
+        view.scheduler_arguments = arguments([("profiling", "false".to_owned())], &machine.scheduler_arguments);
+        view
+    }
+
+    /// What a worker's templates may ask.
+    pub(super) fn of_worker(cluster: &'a ClusterSettings, node: &'a NodeSettings) -> Self {
+        Self::new(cluster, node, "worker")
+    }
+
+    fn new(cluster: &'a ClusterSettings, node: &'a NodeSettings, role: &'static str) -> Self {
+        use base64::Engine as _;
+        let (kubenet, network, network_plugin_url, network_plugin_sha256) = match &cluster.network {
+            Network::Kubenet => (true, "kubenet", "", ""),
+            Network::Azure { plugin_url, plugin_sha256 } => {
+                (false, "azure", plugin_url.as_str(), plugin_sha256.as_str())
+            }
+        };
+        let (prepared_image, package_sources, containerd_package) = match &cluster.software {
+            Software::PreparedImage => (true, Vec::new(), String::new()),
+            Software::Packages(packages) => {
+                let name = &packages.containerd_package;
+                let wanted = match packages.containerd_version.as_str() {
+                    "" => name.clone(),
+                    version => format!("{name}={version}"),
+                };
+                (false, packages.sources.iter().map(SourceView::new).collect(), wanted)
+            }
+        };
+        let images = &cluster.images;
+        let disk = images.disk_driver.as_ref();
+        let labels: Vec<String> = node.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut certificate_names = vec![cluster.endpoint_name.clone(), cluster.internal_address.to_string()];
+        certificate_names.extend(cluster.control_plane_addresses.iter().map(ToString::to_string));
+        certificate_names.extend(cluster.subject_alternative_names.iter().cloned());
+        let mut seen = std::collections::BTreeSet::new();
+        certificate_names.retain(|name| seen.insert(name.clone()));
+        let mut kubelet = vec![
+            ("cloud-provider", "external".to_owned()),
+            ("max-pods", node.maximum_pods.to_string()),
+            ("node-ip", "@NODE_ADDRESS@".to_owned()),
+        ];
+        if !labels.is_empty() {
+            kubelet.push(("node-labels", labels.join(",")));
+        }
+        let mut kubelet: BTreeMap<&str, &str> = kubelet.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        kubelet.extend(cluster.kubelet_arguments.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        Self {
+            role,
+            start: "join",
+            cluster_name: &cluster.name,
+            kubernetes_version: &cluster.kubernetes_version,
+            endpoint_name: &cluster.endpoint_name,
+            api_server_port: cluster.api_server_port,
+            internal_balancer_port: cluster.internal_balancer_port,
+            redirects: cluster.internal_balancer_port != cluster.api_server_port && role == "control-plane",
+            internal_address: cluster.internal_address.to_string(),
+            control_plane_addresses: cluster.control_plane_addresses.iter().map(ToString::to_string).collect(),
+            certificate_names,
+            pod_subnet: cluster.pod_subnet.to_string(),
+            node_pod_prefix_length: cluster.node_pod_prefix_length,
+            service_subnet: cluster.service_subnet.to_string(),
+            dns_service_address: cluster.dns_service_address.to_string(),
+            dns_domain: &cluster.dns_domain,
+            kubenet,
+            network,
+            network_plugin_url,
+            network_plugin_sha256,
+            proxy_mode: match cluster.proxy_mode {
+                ProxyMode::Iptables => "iptables",
+                ProxyMode::Ipvs => "ipvs",
+                ProxyMode::Nftables => "nftables",
+            },
+            certificate_authority_base64: base64::engine::general_purpose::STANDARD
+                .encode(&cluster.certificate_authority),
+            bootstrap_token: cluster.bootstrap_token.expose(),
+            prepared_image,
+            package_sources,
+            containerd_package,
+            image_repository: &images.repository,
+            pause_image: &images.pause,
+            kube_proxy_image: &images.kube_proxy,
+            coredns_image: &images.coredns,
+            cloud_controller_manager_image: &images.cloud_controller_manager,
+            cloud_node_manager_image: &images.cloud_node_manager,
+            driver_image: disk.map_or("", |disk| &disk.driver),
+            provisioner_image: disk.map_or("", |disk| &disk.provisioner),
+            attacher_image: disk.map_or("", |disk| &disk.attacher),
+            resizer_image: disk.map_or("", |disk| &disk.resizer),
+            liveness_probe_image: disk.map_or("", |disk| &disk.liveness_probe),
+            registrar_image: disk.map_or("", |disk| &disk.registrar),
+            cloud: CloudView::new(&cluster.cloud),
+            // Where there is no metadata service, every node's manager asks the cloud itself.
+            cloud_file: !cluster.cloud.instance_metadata,
+            kernel_parameters: pairs(
+                cluster.kernel_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            ),
+            kubelet_arguments: pairs(kubelet),
+            has_taints: !node.taints.is_empty(),
+            taints: node.taints.iter().map(|text| taint(text)).collect(),
+            deadline_minutes: cluster.deadline_minutes,
+            cluster_cidr_argument: format!("--cluster-cidr={}", cluster.pod_subnet),
+            cluster_name_argument: format!("--cluster-name={}", cluster.name),
+            token_hours: 0,
+            etcd_arguments: Vec::new(),
+            api_server_arguments: Vec::new(),
+            controller_manager_arguments: Vec::new(),
+            scheduler_arguments: Vec::new(),
+        }
+    }
+}
