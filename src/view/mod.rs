@@ -1,1 +1,16 @@
-//! placeholder
+//! How results look: for people and as JSON. Texts are made here and written by `cli`; the live progress writes itself.
+//!
+//! Rules: data goes to standard output and everything else to standard error; everything can be read without colour;
+//! text from outside never reaches a terminal with its control characters.
+
+mod diagnostics;
+mod plan;
+mod progress;
+mod style;
+mod summary;
+
+pub use diagnostics::{diagnostics_as_json, render_diagnostics};
+pub use plan::{plan_as_json, render_plan};
+pub use progress::Progress;
+pub use style::{Style, harmless};
+pub use summary::{render_resources, render_summary, summary_as_json};

@@ -1,0 +1,158 @@
+//! What happens while it happens: a live picture on a terminal, lines elsewhere, and heartbeats so that a pipeline's
+//! log shows that something is alive.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{Style, harmless};
+use crate::contract::{Event, EventSink, Outcome, StepId};
+
+/// How many running steps the live picture shows at once.
+const SHOWN: usize = 12;
+
+/// Shows a run on standard error.
+pub struct Progress {
+    style: Style,
+    /// Marks every line of a simulated run.
+    mark: &'static str,
+    state: Mutex<State>,
+}
+
+struct State {
+    total: usize,
+    done: usize,
+    live: Option<Live>,
+    running: BTreeMap<StepId, Option<ProgressBar>>,
+}
+
+struct Live {
+    bars: MultiProgress,
+    sum: ProgressBar,
+}
+
+impl Progress {
+    /// On a terminal a live picture, elsewhere a line per event.
+    pub fn new(is_terminal: bool, style: Style, simulated: bool) -> Self {
+        let live = is_terminal.then(|| {
+            let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+            let sum = bars.add(ProgressBar::new(0));
+            sum.set_style(template("{spinner} {pos}/{len} steps  {wide_bar:.green}  {elapsed}"));
+            sum.enable_steady_tick(Duration::from_millis(200));
+            Live { bars, sum }
+        });
+        Self {
+            style,
+            mark: if simulated { "SIMULATED " } else { "" },
+            state: Mutex::new(State { total: 0, done: 0, live, running: BTreeMap::new() }),
+        }
+    }
+
+    fn line(&self, state: &State, text: &str) {
+        let text = format!("{}{text}", self.style.faint(self.mark));
+        match &state.live {
+            Some(live) => _ = live.bars.println(text),
+            // A closed pipe is no reason to stop a deployment.
+            None => _ = writeln!(std::io::stderr(), "{text}"),
+        }
+    }
+
+    fn started(&self, state: &mut State, step: &StepId) {
+        let bar = match &state.live {
+            Some(live) if state.running.values().flatten().count() < SHOWN => {
+                let bar = live.bars.insert_before(&live.sum, ProgressBar::new_spinner());
+                bar.set_style(template("  {spinner} {msg}  {elapsed}"));
+                bar.set_message(harmless(step.as_str()));
+                bar.enable_steady_tick(Duration::from_millis(200));
+                Some(bar)
+            }
+            Some(_) => None,
+            None => {
+                self.line(state, &format!("  … {}", harmless(step.as_str())));
+                None
+            }
+        };
+        state.running.insert(step.clone(), bar);
+    }
+
+    fn ended(&self, state: &mut State, step: &StepId, outcome: &Outcome, took: Duration) {
+        if let Some(Some(bar)) = state.running.remove(step) {
+            bar.finish_and_clear();
+        }
+        state.done += 1;
+        if let Some(live) = &state.live {
+            live.sum.set_position(state.done as u64);
+        }
+        let count = format!("[{}/{}]", state.done, state.total);
+        let name = harmless(step.as_str());
+        let text = match outcome {
+            Outcome::Succeeded => {
+                format!("{} {count} {name} {}", self.style.good("✓"), self.style.faint(&seconds(took)))
+            }
+            Outcome::Failed { fault } => {
+                format!("{} {count} {name}: {}", self.style.bad("✗"), self.style.bad(&harmless(&fault.to_string())))
+            }
+            Outcome::Blocked { by } => {
+                format!("{} {count} {name}: not started, {} failed", self.style.warn("-"), harmless(by.as_str()))
+            }
+            Outcome::Cancelled => format!("{} {count} {name}: not started, cancelled", self.style.warn("-")),
+        };
+        self.line(state, &text);
+    }
+}
+
+impl EventSink for Progress {
+    fn event(&self, event: &Event) {
+        let Ok(mut state) = self.state.lock() else { return };
+        let state = &mut *state;
+        match event {
+            Event::RunStarted { total, already_done, .. } => {
+                (state.total, state.done) = (*total, *already_done);
+                if let Some(live) = &state.live {
+                    live.sum.set_length(*total as u64);
+                    live.sum.set_position(*already_done as u64);
+                }
+                if *already_done > 0 {
+                    self.line(state, &format!("{already_done} of {total} steps were finished before"));
+                }
+            }
+            Event::StepStarted { step, .. } => self.started(state, step),
+            Event::StepRetried { step, fault, after, .. } => {
+                let text = format!(
+                    "{} {}: {}; again in {}",
+                    self.style.warn("↻"),
+                    harmless(step.as_str()),
+                    harmless(&fault.to_string()),
+                    seconds(*after)
+                );
+                self.line(state, &text);
+            }
+            Event::StepEnded { step, outcome, took, .. } => self.ended(state, step, outcome, *took),
+            Event::RunEnded { .. } => {
+                for bar in std::mem::take(&mut state.running).into_values().flatten() {
+                    bar.finish_and_clear();
+                }
+                if let Some(live) = &state.live {
+                    live.sum.finish_and_clear();
+                }
+            }
+        }
+    }
+}
+
+/// A duration as people read it: `0.4 s`, `12 s`, `3 min 20 s`.
+pub fn seconds(duration: Duration) -> String {
+    let whole = duration.as_secs();
+    match whole {
+        0..10 => format!("{:.1} s", duration.as_secs_f64()),
+        10..60 => format!("{whole} s"),
+        _ => format!("{} min {} s", whole / 60, whole % 60),
+    }
+}
+
+fn template(text: &str) -> ProgressStyle {
+    ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
