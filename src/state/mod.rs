@@ -1,1 +1,27 @@
-//! placeholder
+//! What the engine knows of a cluster between two commands, kept in the cluster's own folder.
+//!
+//! `<folder>/state/`, for its owner only (0700), holds
+//! - `state.json`, the [`Snapshot`]: what was applied, with lineage and serial; `state.json.backup`, the one before;
+//! - while a run is under way or was interrupted: `plan.json`, the plan that runs; `journal.jsonl`, what it did, one
+//!   record a line; `secrets.json` (0600), the secrets that it needs, so that resuming needs nothing else;
+//! - `lock`, held while a verb changes anything. It dies with its process.
+//!
+//! A run's end is folded into the snapshot and its files are removed. At any moment a power cut leaves either the old or
+//! the new snapshot, and a journal that is folded already is recognised by the run's id.
+//!
+//! Deliberately absent: what a plan is (any value that serialises, of which only the `steps` are read here), and how a
+//! journal is replayed (`execute`).
+
+mod error;
+mod fold;
+mod journal;
+mod lock;
+mod sealed;
+mod snapshot;
+mod store;
+
+pub use error::StateError;
+pub use journal::JournalFile;
+pub use lock::Holder;
+pub use snapshot::{Identity, Snapshot};
+pub use store::{Locked, Store, UnfinishedRun};

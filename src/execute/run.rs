@@ -1,0 +1,49 @@
+//! All that a run needs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Cancel, Replay, Settings};
+use crate::base::{Clock, Entropy, Secret};
+use crate::contract::{Action, AppliedResources, EventSink, Journal, Target};
+use crate::plan::Plan;
+
+/// Where the texts of secrets are found by their handles.
+pub trait Secrets: Send + Sync {
+    /// The secret under a handle.
+    fn secret(&self, handle: &str) -> Option<Secret>;
+}
+
+impl Secrets for BTreeMap<String, Secret> {
+    fn secret(&self, handle: &str) -> Option<Secret> {
+        self.get(handle).cloned()
+    }
+}
+
+/// All that a run needs.
+pub struct Run {
+    /// What is done.
+    pub plan: Arc<Plan>,
+    /// Where resources are made.
+    pub target: Arc<dyn Target>,
+    /// What can act on members of the cluster.
+    pub actions: Vec<Arc<dyn Action>>,
+    /// The secrets that the plan names.
+    pub secrets: Arc<dyn Secrets>,
+    /// What was applied before the plan began.
+    pub applied: AppliedResources,
+    /// What the journal says, if this takes an interrupted run up.
+    pub replay: Replay,
+    /// Where the journal is written.
+    pub journal: Box<dyn Journal>,
+    /// Who is told what happens.
+    pub events: Arc<dyn EventSink>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where chance comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// How it goes about its work.
+    pub settings: Settings,
+    /// How it is told to stop.
+    pub cancel: Cancel,
+}

@@ -1,0 +1,189 @@
+//! The journal of one run as a file: a header line, then one record a line, each with a checksum that goes over all
+//! before it too, so that neither a changed nor a missing line goes unnoticed.
+//!
+//! A power cut can leave the last line torn. Nothing was told of what it says, so it is dropped. A line that is damaged
+//! while others follow it was damaged by something else, and nothing is guessed.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{StateError, sealed};
+use crate::base::{FileError, append_line_durably, digest, write_private};
+use crate::contract::{Journal, JournalError, Record};
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    run: String,
+}
+
+/// The journal of the run under way. What is appended is on the disk when the call returns.
+#[derive(Debug)]
+pub struct JournalFile {
+    file: File,
+    path: PathBuf,
+    /// The checksum of the last line.
+    sum: String,
+    /// After a failure the end of the file is unknown, so nothing may follow it.
+    is_broken: bool,
+    #[cfg(debug_assertions)]
+    hold_after: Option<usize>,
+}
+
+const SUM_LENGTH: usize = 16;
+const BEFORE_SUM: &str = "{\"sum\":\"";
+const AFTER_SUM: &str = "\",\"record\":";
+const AFTER_RECORD: &str = "}";
+
+/// The checksum of a line: 64 bits are plenty against accidents.
+fn sum(previous: &str, record: &str) -> String {
+    let digest = digest(format!("{previous}\n{record}").as_bytes());
+    digest["sha256:".len()..][..SUM_LENGTH].to_owned()
+}
+
+impl JournalFile {
+    /// Begins the journal of a run.
+    pub(super) fn begin(path: &Path, run: &str) -> Result<Self, StateError> {
+        // Two texts and a number; writing them to memory cannot fail.
+        let header = serde_json::to_string(&Header { format: sealed::FORMAT, run: run.to_owned() }).unwrap_or_default();
+        write_private(path, format!("{header}\n").as_bytes())?;
+        Self::at_end_of(path, run.to_owned())
+    }
+
+    /// Takes up the journal of a run where it ends. A torn last line is cut off.
+    pub(super) fn resume(path: &Path, run: &str) -> Result<Self, StateError> {
+        let bytes = read(path)?;
+        let content = parse(path, &bytes, run)?;
+        if content.length < bytes.len() {
+            let failed = |cause| FileError { action: "write", path: path.to_owned(), cause };
+            let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+            file.set_len(content.length as u64).and_then(|()| file.sync_all()).map_err(failed)?;
+        }
+        Self::at_end_of(path, content.sum)
+    }
+
+    fn at_end_of(path: &Path, sum: String) -> Result<Self, StateError> {
+        let file = OpenOptions::new().append(true).open(path).map_err(|cause| FileError {
+            action: "write",
+            path: path.to_owned(),
+            cause,
+        })?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            sum,
+            is_broken: false,
+            #[cfg(debug_assertions)]
+            hold_after: None,
+        })
+    }
+
+    /// For tests that kill the process at a given record: when `records` more are durable, appending never returns.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn hold_after(mut self, records: Option<usize>) -> Self {
+        self.hold_after = records;
+        self
+    }
+
+    /// The records of a run's journal in the order in which they were written.
+    pub(super) fn records(path: &Path, run: &str) -> Result<Vec<Record>, StateError> {
+        parse(path, &read(path)?, run).map(|content| content.records)
+    }
+
+    fn write(&mut self, records: &[Record]) -> Result<(), JournalError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut lines = String::new();
+        let mut last = self.sum.clone();
+        for record in records {
+            let record = serde_json::to_string(record).map_err(|error| JournalError(error.to_string()))?;
+            last = sum(&last, &record);
+            if !lines.is_empty() {
+                lines.push('\n');
+            }
+            lines.extend([BEFORE_SUM, &last, AFTER_SUM, &record, AFTER_RECORD]);
+        }
+        append_line_durably(&mut self.file, &self.path, &lines).map_err(|error| {
+            self.is_broken = true;
+            JournalError(error.to_string())
+        })?;
+        self.sum = last;
+        Ok(())
+    }
+}
+
+impl Journal for JournalFile {
+    fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
+        if self.is_broken {
+            return Err(JournalError(format!("{} could not be written before", self.path.display())));
+        }
+        #[cfg(debug_assertions)]
+        if let Some(left) = self.hold_after {
+            if left <= records.len() {
+                self.write(&records[..left])?;
+                loop {
+                    std::thread::park();
+                }
+            }
+            self.hold_after = Some(left - records.len());
+        }
+        self.write(records)
+    }
+}
+
+struct Content {
+    records: Vec<Record>,
+    /// The checksum of the last whole line.
+    sum: String,
+    /// How many bytes the whole lines have.
+    length: usize,
+}
+
+/// The bytes and not a text, because a torn line may end in the middle of a character.
+fn read(path: &Path) -> Result<Vec<u8>, StateError> {
+    std::fs::read(path).map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::NotFound => sealed::damaged(path, "it is missing although its plan is there"),
+        _ => FileError { action: "read", path: path.to_owned(), cause }.into(),
+    })
+}
+
+fn parse(path: &Path, bytes: &[u8], run: &str) -> Result<Content, StateError> {
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    let header: Header =
+        serde_json::from_slice(first).map_err(|error| sealed::damaged(path, format!("its first line: {error}")))?;
+    sealed::refuse_newer(path, header.format)?;
+    if header.run != run {
+        return Err(sealed::damaged(path, format!("it is of the run {}, and the plan of the run {run}", header.run)));
+    }
+    let mut content = Content { records: Vec::new(), sum: run.to_owned(), length: first.len() };
+    for (line, number) in lines.zip(2..) {
+        let parsed = std::str::from_utf8(line)
+            .ok()
+            .and_then(|line| line.strip_suffix('\n'))
+            .and_then(|line| parse_line(line, &content.sum));
+        if let Some((sum, record)) = parsed {
+            content.sum = sum.to_owned();
+            content.records.push(record);
+            content.length += line.len();
+        } else if content.length + line.len() < bytes.len() {
+            return Err(sealed::damaged(path, format!("line {number} does not match its checksum")));
+        }
+    }
+    Ok(content)
+}
+
+/// The checksum and the record of a whole line.
+fn parse_line<'a>(line: &'a str, previous: &str) -> Option<(&'a str, Record)> {
+    let rest = line.strip_prefix(BEFORE_SUM)?;
+    let (told, rest) = rest.split_at_checked(SUM_LENGTH)?;
+    let record = rest.strip_prefix(AFTER_SUM)?.strip_suffix(AFTER_RECORD)?;
+    if sum(previous, record) != told {
+        return None;
+    }
+    Some((told, serde_json::from_str(record).ok()?))
+}

@@ -1,0 +1,93 @@
+//! A JSON file with a header that tells its format and the checksum of its content.
+//!
+//! The first line is the header up to the content, the last line closes the object, and the lines between are the
+//! content, over whose exact text the checksum goes. As a whole it is plain JSON.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::StateError;
+use crate::base::{digest, read_text};
+
+/// The format of every file that this engine writes.
+pub(super) const FORMAT: u32 = 1;
+
+const OPEN: &str = ",\"content\":\n";
+const CLOSE: &str = "\n}\n";
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    /// The run to which the file belongs, if it belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    checksum: String,
+}
+
+/// The content of a sealed file, as text that is what was written.
+pub(super) struct Opened {
+    pub(super) run: Option<String>,
+    pub(super) checksum: String,
+    pub(super) content: String,
+}
+
+/// The whole text of a file with this content.
+pub(super) fn seal(run: Option<&str>, content: &str) -> String {
+    let header = Header { format: FORMAT, run: run.map(str::to_owned), checksum: digest(content.as_bytes()) };
+    // A header is two or three texts; writing it to memory cannot fail.
+    let header = serde_json::to_string(&header).unwrap_or_default();
+    format!("{}{OPEN}{content}{CLOSE}", header.trim_end_matches('}'))
+}
+
+/// Opens a file; nothing if it is not there.
+pub(super) fn open(path: &Path) -> Result<Option<Opened>, StateError> {
+    match read_text(path) {
+        Err(error) if error.cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.cause.kind() == std::io::ErrorKind::InvalidData => Err(damaged(path, "it is not text")),
+        Err(error) => Err(error.into()),
+        Ok(text) => unseal(path, &text).map(Some),
+    }
+}
+
+fn unseal(path: &Path, text: &str) -> Result<Opened, StateError> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    // Asked first and of the whole, because a newer format may look different otherwise.
+    if let Ok(Format { format }) = serde_json::from_str(text) {
+        refuse_newer(path, format)?;
+    }
+    let (header, content) = text
+        .split_once(OPEN)
+        .and_then(|(header, rest)| Some((header, rest.strip_suffix(CLOSE)?)))
+        .ok_or_else(|| damaged(path, "its header or its end is missing"))?;
+    let header: Header = serde_json::from_str(&format!("{header}}}"))
+        .map_err(|error| damaged(path, format!("its header cannot be read: {error}")))?;
+    if digest(content.as_bytes()) != header.checksum {
+        return Err(damaged(path, "its content does not match its checksum"));
+    }
+    Ok(Opened { run: header.run, checksum: header.checksum, content: content.to_owned() })
+}
+
+pub(super) fn refuse_newer(path: &Path, format: u32) -> Result<(), StateError> {
+    if format > FORMAT {
+        return Err(StateError::NewerFormat { path: path.to_owned(), format, known: FORMAT });
+    }
+    Ok(())
+}
+
+impl Opened {
+    /// The content as a value.
+    pub(super) fn value<T: DeserializeOwned>(&self, path: &Path) -> Result<T, StateError> {
+        serde_json::from_str(&self.content)
+            .map_err(|error| damaged(path, format!("its content cannot be read: {error}")))
+    }
+}
+
+/// The file is not what the engine wrote.
+pub(super) fn damaged(path: &Path, cause: impl Into<String>) -> StateError {
+    StateError::Damaged { path: path.to_owned(), cause: cause.into(), backup: None }
+}
