@@ -1,1 +1,35 @@
-//! placeholder
+//! From a [`Cluster`](crate::model::Cluster) to the graph of its resources: an ordered list of builders, one file per
+//! concern. Names, numbers and tags are those of aks-engine.
+//!
+//! Secrets stand in the graph by handle. The handles are a convention, and [`secret_handles`] lists those of a graph:
+//! `<pool>/customData` ([`custom_data_handle`]; the control plane's pool is [`CONTROL_PLANE_POOL`]) and
+//! [`WINDOWS_PASSWORD_HANDLE`].
+//!
+//! Deliberately absent: what runs inside the machines (`bootstrap`), templates (`arm`), what is already there (`plan`),
+//! and control planes in scale sets, whose machines have no addresses and names of their own to make an etcd of.
+
+mod balancer;
+mod build;
+mod context;
+mod control_plane;
+mod error;
+mod group;
+mod identity;
+mod jumpbox;
+mod machine;
+mod names;
+mod network;
+mod outputs;
+mod pool;
+mod scale_set;
+mod security;
+#[cfg(test)]
+mod trials;
+
+pub use build::{expand, secret_handles};
+pub use context::{
+    API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, Payloads, WINDOWS_PASSWORD_HANDLE, custom_data_handle,
+};
+pub use error::ExpandError;
+pub use names::Names;
+pub use outputs::outputs;

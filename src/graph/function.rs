@@ -30,6 +30,10 @@ pub enum Function {
     Subscription,
     /// Property access, written `value.name`: the first argument's entry under the following names.
     Property,
+    /// Access to an array's item, written `array[index]`.
+    Item,
+    /// `mod(dividend, divisor)`: the remainder of a division of whole numbers.
+    Mod,
 }
 
 /// A function could not be evaluated.
@@ -42,7 +46,7 @@ pub struct FunctionError {
     pub problem: String,
 }
 
-const ALL: [Function; 9] = [
+const ALL: [Function; 11] = [
     Function::Concat,
     Function::CopyIndex,
     Function::Guid,
@@ -52,6 +56,8 @@ const ALL: [Function; 9] = [
     Function::ResourceGroup,
     Function::Subscription,
     Function::Property,
+    Function::Item,
+    Function::Mod,
 ];
 
 impl Function {
@@ -67,6 +73,8 @@ impl Function {
             Self::ResourceGroup => "resourceGroup",
             Self::Subscription => "subscription",
             Self::Property => "property",
+            Self::Item => "item",
+            Self::Mod => "mod",
         }
     }
 
@@ -125,6 +133,22 @@ impl Function {
                 }
                 Ok(value.clone())
             }
+            Self::Item => {
+                let [Json::Array(items), index] = arguments else {
+                    return Err(error("needs an array and an index".to_owned()));
+                };
+                let found = index.as_u64().and_then(|index| items.get(usize::try_from(index).ok()?));
+                found.cloned().ok_or_else(|| error(format!("finds no item {index} among {}", items.len())))
+            }
+            Self::Mod => match arguments {
+                [dividend, divisor] => dividend
+                    .as_i64()
+                    .zip(divisor.as_i64())
+                    .and_then(|(dividend, divisor)| dividend.checked_rem(divisor))
+                    .map(Json::from)
+                    .ok_or_else(|| error(format!("cannot divide {dividend} by {divisor}"))),
+                _ => Err(error("needs two numbers".to_owned())),
+            },
         }
     }
 }
@@ -245,6 +269,22 @@ mod tests {
         );
         assert!(call(&["Microsoft.Network/virtualNetworks/subnets", "v"]).is_err());
         assert!(Function::CopyIndex.evaluate(&scope, None, &[]).is_err());
+    }
+
+    #[test]
+    fn items_are_taken_in_turn() {
+        let scope = Scope {
+            subscription_id: "s".into(),
+            tenant_id: "t".into(),
+            resource_group: "g".into(),
+            location: "l".into(),
+        };
+        let evaluate = |function: Function, arguments: &[Json]| function.evaluate(&scope, None, arguments);
+        let zones = serde_json::json!(["1", "2", "3"]);
+        let turn = evaluate(Function::Mod, &[4.into(), 3.into()]).unwrap();
+        assert_eq!(evaluate(Function::Item, &[zones.clone(), turn]).unwrap(), "2");
+        assert!(evaluate(Function::Item, &[zones, 3.into()]).is_err());
+        assert!(evaluate(Function::Mod, &[1.into(), 0.into()]).is_err());
     }
 
     #[test]

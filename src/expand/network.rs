@@ -1,0 +1,41 @@
+//! The virtual network with its subnet, and the route table of pods' ranges. A network that the model gives is used
+//! and never written: interfaces then carry the security group themselves.
+
+use super::ExpandError;
+use super::context::{Context, symbol};
+use super::security::named;
+use crate::graph::{Resource, Value};
+
+pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError> {
+    let mut resources = Vec::new();
+    let network = &context.cluster.network;
+    if network.needs_route_table() {
+        // Its routes are the cloud controller's, one per node.
+        let table =
+            context.resource(symbol::ROUTE_TABLE, "Microsoft.Network/routeTables", context.names.route_table())?;
+        resources.push(table.properties(Value::object([])));
+    }
+    if context.has_given_network() {
+        return Ok(resources);
+    }
+    let mut subnet = Value::object([
+        ("addressPrefix", network.node_subnet.to_string().into()),
+        ("networkSecurityGroup", Value::sub_resource(Value::id_of(symbol::SECURITY_GROUP))),
+    ]);
+    if network.needs_route_table() {
+        subnet.insert("routeTable", Value::sub_resource(Value::id_of(symbol::ROUTE_TABLE)));
+    }
+    if context.is_azure() {
+        // The way out is the load balancers'; Azure's own, for those without one, has been retired.
+        subnet.insert("defaultOutboundAccess", false.into());
+    }
+    let prefixes = Value::array([network.vnet_cidr.to_string().into()]);
+    let virtual_network = context
+        .resource(symbol::VIRTUAL_NETWORK, "Microsoft.Network/virtualNetworks", context.names.virtual_network())?
+        .properties(Value::object([
+            ("addressSpace", Value::object([("addressPrefixes", prefixes)])),
+            ("subnets", Value::array([named(context.names.subnet(), subnet)])),
+        ]));
+    resources.push(virtual_network);
+    Ok(resources)
+}
