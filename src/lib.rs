@@ -27,4 +27,3 @@ pub mod kubernetes;
 pub mod cluster;
 pub mod server;
 pub mod view;
-pub mod cli;

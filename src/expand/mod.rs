@@ -17,6 +17,7 @@ mod group;
 mod identity;
 mod jumpbox;
 mod machine;
+mod machine_settings;
 mod names;
 mod network;
 mod outputs;
@@ -31,5 +32,6 @@ pub use context::{
     API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, Payloads, WINDOWS_PASSWORD_HANDLE, custom_data_handle,
 };
 pub use error::ExpandError;
+pub use machine_settings::{MachinePayloads, machine_payloads};
 pub use names::Names;
 pub use outputs::outputs;

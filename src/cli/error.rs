@@ -1,0 +1,81 @@
+//! An error as the command line tells it: what happened, what to do, and the exit code.
+
+use super::exit::Exit;
+use crate::base::{Diagnostics, FileError, Source};
+use crate::cluster::ClusterError;
+use crate::contract::{Fault, FaultClass};
+
+/// Why a verb ended badly.
+#[derive(Debug)]
+pub struct CliError {
+    /// The exit code.
+    pub exit: Exit,
+    /// One sentence; empty if `diagnostics` say it all.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// The faults of the model, with the text they are in.
+    pub diagnostics: Option<(Source, Diagnostics)>,
+}
+
+impl CliError {
+    /// An error with an exit code.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), help: None, diagnostics: None }
+    }
+
+    /// A wrong command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// The same with a remedy.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl From<FileError> for CliError {
+    fn from(error: FileError) -> Self {
+        let missing = error.cause.kind() == std::io::ErrorKind::NotFound;
+        let this = Self::new(if missing { Exit::Usage } else { Exit::Environment }, error.to_string());
+        if missing { this.help("check the path") } else { this }
+    }
+}
+
+impl From<Fault> for CliError {
+    fn from(fault: Fault) -> Self {
+        let exit = match fault.class {
+            FaultClass::Authentication => Exit::Authentication,
+            FaultClass::Throttled | FaultClass::Transient | FaultClass::Unavailable => Exit::Unavailable,
+            FaultClass::Forbidden | FaultClass::Quota | FaultClass::Capacity => Exit::Environment,
+            _ => Exit::Failure,
+        };
+        let mut this = Self::new(exit, fault.to_string());
+        this.help = fault.help;
+        this
+    }
+}
+
+impl From<ClusterError> for CliError {
+    fn from(error: ClusterError) -> Self {
+        let help = error.help();
+        let exit = match error {
+            ClusterError::File(error) => return error.into(),
+            ClusterError::Target(fault) => return fault.into(),
+            ClusterError::Expand(_) | ClusterError::Keys(_) | ClusterError::Emit(_) => Exit::Definition,
+            ClusterError::Plan(_) | ClusterError::Execute(_) => Exit::Failure,
+            ClusterError::State(ref error) if error.is_locked() => Exit::Locked,
+            ClusterError::State(_) => Exit::Environment,
+            ClusterError::Unsupported { .. } => Exit::Environment,
+            ClusterError::Unfinished { .. } => Exit::Partial,
+            ClusterError::NothingToResume | ClusterError::NoCluster { .. } | ClusterError::Scale { .. } => Exit::Usage,
+            ClusterError::OtherPlace { .. } => Exit::Usage,
+        };
+        let mut this = Self::new(exit, error.to_string());
+        this.help = help;
+        this
+    }
+}

@@ -1,0 +1,115 @@
+//! Options that several verbs share. Names and letters are aks-engine's.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::base::Secret;
+use crate::contract::TargetName;
+
+/// Which API model, and what the command line says beside it.
+#[derive(Debug, Clone, Args)]
+pub struct ModelOptions {
+    /// The API model (also `-m`)
+    #[arg(value_name = "MODEL", conflicts_with = "api_model")]
+    pub positional: Option<PathBuf>,
+    /// The API model
+    #[arg(short = 'm', long, value_name = "FILE")]
+    pub api_model: Option<PathBuf>,
+    /// Sets values of the model: `path=value[,path=value]`, relative to `properties`; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// The location; must be the model's, if that names one
+    #[arg(short = 'l', long, value_name = "LOCATION")]
+    pub location: Option<String>,
+    /// The DNS prefix, if the model names none
+    #[arg(short = 'p', long, value_name = "PREFIX")]
+    pub dns_prefix: Option<String>,
+}
+
+impl ModelOptions {
+    /// The path of the model, wherever it was given.
+    pub fn path(&self) -> Option<&PathBuf> {
+        self.api_model.as_ref().or(self.positional.as_ref())
+    }
+}
+
+/// Where the cluster's folder is, and its resource group.
+#[derive(Debug, Clone, Args)]
+pub struct PlaceOptions {
+    /// The cluster's folder; without it, `_output/<DNS prefix>`
+    #[arg(short = 'o', long, alias = "deployment-dir", value_name = "FOLDER")]
+    pub output_directory: Option<PathBuf>,
+    /// The resource group; without it, the DNS prefix
+    #[arg(short = 'g', long, value_name = "NAME")]
+    pub resource_group: Option<String>,
+}
+
+/// Which folder of a cluster that exists.
+#[derive(Debug, Clone, Args)]
+pub struct ExistingOptions {
+    /// The cluster's `apimodel.json`, or the folder it lies in
+    #[arg(value_name = "CLUSTER", conflicts_with_all = ["api_model", "output_directory"])]
+    pub positional: Option<PathBuf>,
+    /// The cluster's `apimodel.json`
+    #[arg(short = 'm', long, value_name = "FILE")]
+    pub api_model: Option<PathBuf>,
+    /// The cluster's folder
+    #[arg(short = 'o', long, alias = "deployment-dir", value_name = "FOLDER")]
+    pub output_directory: Option<PathBuf>,
+    /// The resource group, as a check: it must be the cluster's
+    #[arg(short = 'g', long, value_name = "NAME")]
+    pub resource_group: Option<String>,
+    /// The location, as a check: it must be the cluster's
+    #[arg(short = 'l', long, value_name = "LOCATION")]
+    pub location: Option<String>,
+}
+
+/// Where resources are made, and as whom.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Target")]
+pub struct TargetOptions {
+    /// Where: azure, stack, libvirt or simulator [env: ENGINE_TARGET]
+    #[arg(long, value_name = "TARGET", value_parser = target_name)]
+    pub target: Option<TargetName>,
+    /// How long things take on the simulator, as a share of what they take in Azure
+    #[arg(long, value_name = "FACTOR", value_parser = time_scale, default_value_t = crate::server::DEFAULT_TIME_SCALE)]
+    pub time_scale: f64,
+    /// The folder of the simulator; without it, `simulator` in the cluster's folder
+    #[arg(long, value_name = "FOLDER")]
+    pub simulator: Option<PathBuf>,
+    /// The subscription [env: AZURE_SUBSCRIPTION_ID]
+    #[arg(short = 's', long, value_name = "ID")]
+    pub subscription_id: Option<String>,
+    /// The tenant [env: AZURE_TENANT_ID]
+    #[arg(long, value_name = "ID")]
+    pub tenant_id: Option<String>,
+    /// The application to sign in as [env: AZURE_CLIENT_ID]
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
+    /// Its secret; better given by the environment, where other processes do not see it [env: AZURE_CLIENT_SECRET]
+    #[arg(long, value_name = "SECRET", value_parser = secret)]
+    pub client_secret: Option<Secret>,
+}
+
+fn target_name(word: &str) -> Result<TargetName, String> {
+    TargetName::ALL
+        .into_iter()
+        .find(|target| target.word().eq_ignore_ascii_case(word))
+        .ok_or_else(|| format!("the targets are {}", target_words()))
+}
+
+/// The targets' words, for messages.
+pub fn target_words() -> String {
+    TargetName::ALL.map(TargetName::word).join(", ")
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "a number from 0 to 10 is needed".to_owned())?;
+    if (0.0..=10.0).contains(&scale) { Ok(scale) } else { Err("a number from 0 to 10 is needed".to_owned()) }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form of a value parser")]
+fn secret(text: &str) -> Result<Secret, String> {
+    Ok(Secret::new(text))
+}

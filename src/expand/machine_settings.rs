@@ -1,0 +1,296 @@
+//! What the machines of a cluster are told: the cluster and its keys, put into the input of `bootstrap`.
+//!
+//! Deliberately absent: how it becomes customData (`bootstrap`), and the resources that carry it (the builders).
+
+use std::collections::BTreeMap;
+
+use crate::base::Secret;
+use crate::bootstrap::{
+    self, AzureCloud, BootstrapError, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine,
+    DiskDriverImages, Images, MachineType, NodeSettings, PackageSource, Packages, Software, Start, WorkerMachine,
+};
+use crate::catalog::{Cloud, KubernetesRelease, kubernetes_release_of};
+use crate::model::{
+    Availability, Cluster, Identity, NetworkPlugin, OperatingSystem, Pool, ProxyMode, ServicePrincipalSecret,
+    SoftwareSource,
+};
+use crate::pki::KeyMaterial;
+
+use super::context::{API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, WINDOWS_PASSWORD_HANDLE};
+use super::{ExpandError, Names, Payloads, custom_data_handle};
+
+/// How long a machine may take to become part of the cluster.
+const DEADLINE_MINUTES: u32 = 30;
+
+/// How long the bootstrap token lives after the cluster has started; it is renewed before machines are added.
+const TOKEN_HOURS: u32 = 4;
+
+/// The version of Azure CNI, and where it lies.
+///
+/// Source: Azure/AgentBaker, parts/common/components.json, read 2026-11-22.
+const AZURE_CNI_VERSION: &str = "1.6.43";
+
+/// Images of the disk driver's sidecars, kubernetes-csi's own releases.
+///
+/// Source: kubernetes-sigs/azuredisk-csi-driver, charts of 1.34, read 2026-11-21.
+const SIDECARS: [(&str, &str); 5] = [
+    ("csi-provisioner", "v6.2.0"),
+    ("csi-attacher", "v4.11.0"),
+    ("csi-resizer", "v2.1.0"),
+    ("livenessprobe", "v2.18.0"),
+    ("csi-node-driver-registrar", "v2.16.0"),
+];
+
+/// What runs in a cluster's machines: the secrets that its resources name by handle, and what they show in clear.
+#[derive(Debug, Clone)]
+pub struct MachinePayloads {
+    /// The secrets, by handle.
+    pub secrets: BTreeMap<String, Secret>,
+    /// What the resources show in clear.
+    pub payloads: Payloads,
+    /// The length of each pool's customData in base64 characters; the limit is [`bootstrap::LIMIT`].
+    pub lengths: BTreeMap<String, usize>,
+}
+
+/// Renders what runs in the machines. `start` says whether the first control-plane machine may start a cluster: only
+/// until the state records that one has started.
+///
+/// # Errors
+/// What has no successor yet, by name; a template that fails; customData that is too long.
+pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> Result<MachinePayloads, ExpandError> {
+    let settings = cluster_settings(cluster, keys)?;
+    let mut secrets = BTreeMap::new();
+    let mut lengths = BTreeMap::new();
+    let mut keep = |pool: &str, data: bootstrap::CustomData| {
+        lengths.insert(pool.to_owned(), data.base64_length);
+        secrets.insert(custom_data_handle(pool), data.base64);
+    };
+    let failed = |pool: &str| {
+        let pool = pool.to_owned();
+        move |cause: BootstrapError| ExpandError::Payload { pool, cause }
+    };
+    let control_plane = control_plane_machine(cluster, keys, settings.clone(), start);
+    keep(CONTROL_PLANE_POOL, bootstrap::control_plane(&control_plane).map_err(failed(CONTROL_PLANE_POOL))?);
+    for pool in cluster.pools.iter().filter(|pool| pool.operating_system == OperatingSystem::Linux) {
+        let machine = WorkerMachine { cluster: settings.clone(), node: node_settings(cluster, pool) };
+        keep(&pool.name, bootstrap::worker(&machine).map_err(failed(&pool.name))?);
+    }
+    if let Some(windows) = &cluster.windows {
+        secrets.insert(WINDOWS_PASSWORD_HANDLE.to_owned(), windows.admin_password.clone());
+    }
+    let wait_command = bootstrap::wait_command(DEADLINE_MINUTES).map_err(failed(CONTROL_PLANE_POOL))?;
+    Ok(MachinePayloads { secrets, payloads: Payloads { wait_command, windows_wait_command: String::new() }, lengths })
+}
+
+fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSettings, ExpandError> {
+    let unsupported = |what: String, instead| ExpandError::Unsupported { what, instead };
+    let release = kubernetes_release_of(&cluster.kubernetes_version).ok_or_else(|| {
+        let instead = "set orchestratorProfile.orchestratorRelease to one that `engine get-versions` lists";
+        unsupported(format!("Kubernetes {} is not in the catalog", cluster.kubernetes_version), instead)
+    })?;
+    let network = match cluster.network.plugin {
+        NetworkPlugin::Kubenet => bootstrap::Network::Kubenet,
+        NetworkPlugin::Azure => bootstrap::Network::Azure {
+            plugin_url: format!(
+                "https://packages.aks.azure.com/azure-cni/v{AZURE_CNI_VERSION}/binaries/azure-vnet-cni-linux-amd64-v{AZURE_CNI_VERSION}.tgz"
+            ),
+            plugin_sha256: String::new(),
+        },
+        other => {
+            return Err(unsupported(
+                format!("the network plugin `{}` has no manifests yet", other.word()),
+                "set kubernetesConfig.networkPlugin to azure or kubenet",
+            ));
+        }
+    };
+    Ok(ClusterSettings {
+        name: cluster.dns_prefix.clone(),
+        kubernetes_version: cluster.kubernetes_version.to_string(),
+        endpoint_name: cluster.public_fqdn(),
+        api_server_port: API_SERVER_PORT,
+        internal_balancer_port: INTERNAL_BALANCER_PORT,
+        internal_address: cluster.control_plane.api_server_address(),
+        control_plane_addresses: cluster.control_plane.addresses(),
+        subject_alternative_names: cluster.control_plane.subject_alternative_names.clone(),
+        pod_subnet: cluster.network.cluster_subnet,
+        node_pod_prefix_length: 24,
+        service_subnet: cluster.network.service_cidr,
+        dns_service_address: cluster.network.dns_service_ip,
+        dns_domain: "cluster.local".to_owned(),
+        network,
+        proxy_mode: match cluster.network.proxy_mode {
+            ProxyMode::Iptables => bootstrap::ProxyMode::Iptables,
+            ProxyMode::Nftables => bootstrap::ProxyMode::Nftables,
+            ProxyMode::Ipvs => bootstrap::ProxyMode::Ipvs,
+        },
+        certificate_authority: keys.cluster_ca.certificate.clone(),
+        bootstrap_token: keys.bootstrap_token.clone(),
+        software: software(cluster, release),
+        images: images(cluster, release),
+        cloud: azure_cloud(cluster),
+        kernel_parameters: BTreeMap::new(),
+        kubelet_arguments: flags(&cluster.component_flags.kubelet),
+        deadline_minutes: DEADLINE_MINUTES,
+    })
+}
+
+/// Where software comes from: with a mirror, every address lies below it, in the mirrored host's name as a folder.
+fn software(cluster: &Cluster, release: &KubernetesRelease) -> Software {
+    let mut sources = vec![PackageSource::kubernetes(release.release), PackageSource::docker("noble")];
+    match &cluster.software {
+        SoftwareSource::Image => return Software::PreparedImage,
+        SoftwareSource::Distribution => {}
+        SoftwareSource::Mirror { url } => {
+            for source in &mut sources {
+                for address in [&mut source.url, &mut source.key_url] {
+                    *address = address.replacen("https://", &format!("{url}/"), 1);
+                }
+            }
+        }
+    }
+    let series = release.containerd.rsplit_once('.').map_or(release.containerd, |(series, _)| series);
+    Software::Packages(Packages {
+        sources,
+        containerd_package: "containerd.io".to_owned(),
+        containerd_version: format!("{series}.*"),
+    })
+}
+
+/// The images, from their own registries or through the mirror.
+fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
+    let mirror = match &cluster.software {
+        SoftwareSource::Mirror { url } => {
+            let host = url.trim_start_matches("https://").trim_start_matches("http://");
+            Some(host.to_owned())
+        }
+        SoftwareSource::Distribution | SoftwareSource::Image => None,
+    };
+    let image = |reference: String| match &mirror {
+        Some(mirror) => format!("{mirror}/{reference}"),
+        None => reference,
+    };
+    let kubernetes = |path: &str| image(format!("registry.k8s.io/{path}"));
+    let azure = |path: String| image(format!("mcr.microsoft.com/oss/{path}"));
+    // The catalog names the newest patch's cloud controller; every patch of a minor version takes it.
+    let cloud_controller = release.cloud_controller_manager.unwrap_or(release.newest);
+    let [provisioner, attacher, resizer, liveness_probe, registrar] =
+        SIDECARS.map(|(name, tag)| azure(format!("v2/kubernetes-csi/{name}:{tag}")));
+    Images {
+        repository: image("registry.k8s.io".to_owned()),
+        pause: kubernetes(&format!("pause:{}", release.pause)),
+        kube_proxy: kubernetes(&format!("kube-proxy:v{}", cluster.kubernetes_version)),
+        coredns: kubernetes(&format!("coredns/coredns:v{}", release.coredns)),
+        cloud_controller_manager: azure(format!("kubernetes/azure-cloud-controller-manager:v{cloud_controller}")),
+        cloud_node_manager: azure(format!("kubernetes/azure-cloud-node-manager:v{cloud_controller}")),
+        disk_driver: Some(DiskDriverImages {
+            driver: azure(format!("v2/kubernetes-csi/azuredisk-csi:v{}", release.azure_disk_csi)),
+            provisioner,
+            attacher,
+            resizer,
+            liveness_probe,
+            registrar,
+        }),
+    }
+}
+
+/// The cloud as the controllers see it. Tenant, subscription and group are asked on the machine, so that a template
+/// fits wherever it is deployed.
+fn azure_cloud(cluster: &Cluster) -> AzureCloud {
+    let names = Names::of(cluster);
+    let scale_sets = cluster.pools.iter().any(|pool| pool.availability == Availability::ScaleSet);
+    let subnet = cluster.control_plane.subnet_id.as_deref().map(subnet_of);
+    AzureCloud {
+        cloud_name: cluster.cloud.facts().environment.to_owned(),
+        tenant_id: String::new(),
+        subscription_id: String::new(),
+        resource_group: String::new(),
+        location: cluster.location.clone(),
+        machine_type: if scale_sets { MachineType::ScaleSet } else { MachineType::Standard },
+        virtual_network: subnet.map_or_else(|| names.virtual_network(), |subnet| subnet.network.to_owned()),
+        virtual_network_resource_group: subnet.map_or_else(String::new, |subnet| subnet.group.to_owned()),
+        subnet: subnet.map_or_else(|| names.subnet().to_owned(), |subnet| subnet.name.to_owned()),
+        security_group: names.security_group(),
+        route_table: if cluster.network.needs_route_table() { names.route_table() } else { String::new() },
+        primary_availability_set: names.primary_availability_set(cluster),
+        primary_scale_set: names.primary_scale_set(cluster),
+        load_balancer_sku: cluster.network.load_balancer.sku.word().to_owned(),
+        maximum_load_balancer_rules: cluster.network.load_balancer.maximum_rule_count,
+        instance_metadata: cluster.cloud != Cloud::Stack,
+        identity: match &cluster.identity {
+            Identity::SystemAssigned => CloudIdentity::System,
+            Identity::UserAssigned { client_id, .. } => {
+                CloudIdentity::User { client_id: client_id.clone().unwrap_or_default() }
+            }
+            Identity::ServicePrincipal { client_id, secret, .. } => CloudIdentity::ServicePrincipal {
+                client_id: client_id.clone(),
+                secret: match secret {
+                    ServicePrincipalSecret::Value(secret) => secret.clone(),
+                    ServicePrincipalSecret::KeyVault { .. } => Secret::new(""),
+                },
+            },
+        },
+        environment: String::new(),
+    }
+}
+
+/// The parts of a subnet's resource id that the controllers are told.
+#[derive(Clone, Copy)]
+struct Subnet<'a> {
+    group: &'a str,
+    network: &'a str,
+    name: &'a str,
+}
+
+/// `/subscriptions/…/resourceGroups/<group>/providers/Microsoft.Network/virtualNetworks/<network>/subnets/<name>`
+fn subnet_of(id: &str) -> Subnet<'_> {
+    let segments: Vec<&str> = id.split('/').collect();
+    let after = |kind: &str| {
+        let place = segments.iter().position(|segment| segment.eq_ignore_ascii_case(kind));
+        place.and_then(|place| segments.get(place + 1).copied()).unwrap_or_default()
+    };
+    Subnet { group: after("resourceGroups"), network: after("virtualNetworks"), name: after("subnets") }
+}
+
+fn control_plane_machine(
+    cluster: &Cluster,
+    keys: &KeyMaterial,
+    settings: ClusterSettings,
+    start: Start,
+) -> ControlPlaneMachine {
+    let mut settings = settings;
+    settings.kubelet_arguments.extend(flags(&cluster.control_plane.kubelet_flags));
+    ControlPlaneMachine {
+        cluster: settings,
+        node: NodeSettings {
+            labels: BTreeMap::new(),
+            taints: Vec::new(),
+            maximum_pods: cluster.control_plane.max_pods,
+            custom_files: Vec::new(),
+        },
+        start,
+        keys: ControlPlaneKeys::from(keys),
+        token_hours: TOKEN_HOURS,
+        etcd_quota_bytes: u64::from(cluster.control_plane.etcd_storage_limit_gib) << 30,
+        api_server_arguments: flags(&cluster.component_flags.api_server),
+        controller_manager_arguments: flags(&cluster.component_flags.controller_manager),
+        scheduler_arguments: flags(&cluster.component_flags.scheduler),
+    }
+}
+
+fn node_settings(cluster: &Cluster, pool: &Pool) -> NodeSettings {
+    // aks-engine's own labels first; the user's win.
+    let mut labels = BTreeMap::from([("agentpool".to_owned(), pool.name.clone())]);
+    labels.insert("kubernetes.azure.com/cluster".to_owned(), cluster.dns_prefix.clone());
+    labels.extend(pool.labels.clone());
+    NodeSettings {
+        labels,
+        taints: pool.taints.iter().map(ToString::to_string).collect(),
+        maximum_pods: pool.max_pods,
+        custom_files: Vec::new(),
+    }
+}
+
+/// Flags without their leading dashes.
+fn flags(flags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    flags.iter().map(|(name, value)| (name.trim_start_matches('-').to_owned(), value.clone())).collect()
+}
