@@ -1,0 +1,110 @@
+//! A template and its parameters, and the limits that Azure sets to them.
+//!
+//! Source: Microsoft Learn, "Template best practices" and "ARM template limits", read 2026-11-21.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use super::EmitError;
+use crate::base::Secret;
+use crate::graph::Lookup;
+
+/// Resources of one template, iterations counted.
+pub(super) const RESOURCE_LIMIT: usize = 800;
+const PARAMETER_LIMIT: usize = 256;
+const OUTPUT_LIMIT: usize = 64;
+const EXPRESSION_LIMIT: usize = 24_576;
+const TEMPLATE_LIMIT: usize = 4 * 1024 * 1024;
+
+/// The schema that says what a template is.
+pub(super) const TEMPLATE_SCHEMA: &str =
+    "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#";
+const PARAMETERS_SCHEMA: &str = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#";
+pub(super) const CONTENT_VERSION: &str = "1.0.0.0";
+
+/// A parameter's value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Parameter {
+    /// In clear.
+    Value(Json),
+    /// A secret, by the handle under which the vault holds it.
+    Secret(Arc<str>),
+}
+
+/// A template with a value for each of its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    /// The template. It holds no secret.
+    pub template: Json,
+    /// The values of all its parameters, in its order.
+    pub parameters: IndexMap<String, Parameter>,
+}
+
+impl Template {
+    /// The text of `azuredeploy.json`.
+    pub fn text(&self) -> String {
+        pretty(&self.template)
+    }
+
+    /// The text of `azuredeploy.parameters.json`, complete, with the secrets in clear.
+    ///
+    /// # Errors
+    /// A secret that is not at hand.
+    pub fn parameters_file(&self, lookup: &dyn Lookup) -> Result<Secret, EmitError> {
+        let mut parameters = serde_json::Map::new();
+        for (name, parameter) in &self.parameters {
+            let value = match parameter {
+                Parameter::Value(value) => value.clone(),
+                Parameter::Secret(handle) => {
+                    let secret = lookup.secret(handle).ok_or_else(|| EmitError::Secret(handle.to_string()))?;
+                    Json::String(secret.expose().to_owned())
+                }
+            };
+            parameters.insert(name.clone(), json!({ "value": value }));
+        }
+        Ok(Secret::new(pretty(&json!({
+            "$schema": PARAMETERS_SCHEMA,
+            "contentVersion": CONTENT_VERSION,
+            "parameters": parameters,
+        }))))
+    }
+
+    /// Refuses what Azure would.
+    pub(super) fn check(&self) -> Result<(), EmitError> {
+        let within = |what, count, limit| {
+            if count > limit { Err(EmitError::TooMany { what, count, limit }) } else { Ok(()) }
+        };
+        within("parameters", self.parameters.len(), PARAMETER_LIMIT)?;
+        within("outputs", self.template["outputs"].as_object().map_or(0, serde_json::Map::len), OUTPUT_LIMIT)?;
+        within("bytes", self.text().len(), TEMPLATE_LIMIT)?;
+        check_expressions(&self.template, &mut String::new())
+    }
+}
+
+fn check_expressions(json: &Json, pointer: &mut String) -> Result<(), EmitError> {
+    let length = pointer.len();
+    let mut below = |segment: &str, json: &Json| {
+        pointer.push('/');
+        pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
+        let result = check_expressions(json, pointer);
+        pointer.truncate(length);
+        result
+    };
+    match json {
+        Json::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| below(&index.to_string(), item)),
+        Json::Object(entries) => entries.iter().try_for_each(|(name, value)| below(name, value)),
+        Json::String(text) if text.starts_with('[') && text.len() > EXPRESSION_LIMIT => {
+            Err(EmitError::LongExpression { pointer: pointer.clone(), length: text.len(), limit: EXPRESSION_LIMIT })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn pretty(json: &Json) -> String {
+    // A JSON value with text keys can always be written.
+    let mut text = serde_json::to_string_pretty(json).unwrap_or_default();
+    text.push('\n');
+    text
+}
