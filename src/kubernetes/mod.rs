@@ -1,1 +1,15 @@
-//! placeholder
+//! Acts on the members of a cluster, through its API server.
+//!
+//! - [`KubernetesClient`]: nodes, versions, pods and evictions, over the engine's own HTTP.
+//! - [`MemberActions`]: the acts of [`contract`](crate::contract) that Kubernetes performs.
+//!
+//! Deliberately absent: etcd and commands on a node, which need a way into the machine.
+
+mod client;
+mod drain;
+mod members;
+mod node;
+
+pub use client::{KubernetesClient, KubernetesCredentials, KubernetesSettings};
+pub use members::{MemberActions, MemberSettings};
+pub use node::NodeStatus;

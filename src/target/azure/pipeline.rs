@@ -1,0 +1,148 @@
+//! One request to Azure Resource Manager and its answer: ids for support, the bearer token, and no secret in an error.
+//!
+//! Deliberately absent: retries and pacing (the executor's). The one exception is a token that the server refuses
+//! although it should be valid: it is renewed once.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use reqwest::{Method, StatusCode, Url};
+use serde_json::Value as Json;
+
+use super::error::{fault_of_answer, foreign, is_foreign};
+use super::token::TokenSource;
+use crate::base::{Clock, Entropy, Secret};
+use crate::contract::{Address, Fault, FaultClass};
+use crate::target::http::{Answer, HttpClient, is_safe, with_path};
+
+/// What every request goes through.
+pub(super) struct Pipeline {
+    pub(super) http: HttpClient,
+    /// Azure Resource Manager.
+    pub(super) endpoint: Url,
+    pub(super) tokens: Arc<dyn TokenSource>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    /// What ties the requests of one run together, in Azure's activity log too.
+    pub(super) correlation: String,
+}
+
+impl Pipeline {
+    /// The present moment.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The URL of a resource.
+    pub(super) fn url_of(&self, address: &Address) -> Url {
+        let mut url = with_path(&self.endpoint, address.id.split('/').filter(|segment| !segment.is_empty()));
+        url.query_pairs_mut().append_pair("api-version", &address.api_version);
+        url
+    }
+
+    /// Whether a URL is one that the token may be sent to: the same scheme, host and port as the endpoint's.
+    pub(super) fn is_ours(&self, url: &Url) -> bool {
+        is_safe(url)
+            && url.scheme() == self.endpoint.scheme()
+            && url.host_str() == self.endpoint.host_str()
+            && url.port_or_known_default() == self.endpoint.port_or_known_default()
+            && url.username().is_empty()
+            && url.password().is_none()
+    }
+
+    /// Sends a request. The answer may have any status; it is JSON or empty.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<&Json>,
+        etag: Option<&str>,
+    ) -> Result<Answer, Fault> {
+        if !self.is_ours(url) {
+            let host = url.host_str().unwrap_or_default();
+            let message = format!("{host} is not this target's; the token is not sent there");
+            return Err(Fault::new(FaultClass::OperationLost, "ForeignAddress", message));
+        }
+        let token = self.tokens.token().await?;
+        let answer = self.send_with(&token, method.clone(), url, body, etag).await?;
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return self.checked(answer, &token, body);
+        }
+        self.tokens.forget(&token);
+        let renewed = self.tokens.token().await?;
+        if renewed == token {
+            return self.checked(answer, &token, body);
+        }
+        let answer = self.send_with(&renewed, method, url, body, etag).await?;
+        self.checked(answer, &renewed, body)
+    }
+
+    async fn send_with(
+        &self,
+        token: &Secret,
+        method: Method,
+        url: &Url,
+        body: Option<&Json>,
+        etag: Option<&str>,
+    ) -> Result<Answer, Fault> {
+        let mut request = self
+            .http
+            .request(method, url.clone())
+            .bearer_auth(token.expose())
+            .header("Accept", "application/json")
+            .header("x-ms-client-request-id", self.entropy.uuid().to_string())
+            .header("x-ms-correlation-request-id", &self.correlation)
+            .header("x-ms-return-client-request-id", "true");
+        if let Some(etag) = etag {
+            request = request.header("If-Match", etag);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.http.send(request).await
+    }
+
+    /// The answer without the secrets that were sent, if it speaks the protocol.
+    fn checked(&self, mut answer: Answer, token: &Secret, body: Option<&Json>) -> Result<Answer, Fault> {
+        let is_foreign = is_foreign(&answer);
+        if is_foreign || !answer.status.is_success() {
+            let mut secrets = vec![token.expose()];
+            if let Some(body) = body {
+                secrets_of(body, false, &mut secrets);
+            }
+            answer.scrub(secrets);
+        }
+        // A limit is a limit whatever page tells it; the caller knows what waits.
+        if is_foreign && answer.status != StatusCode::TOO_MANY_REQUESTS {
+            let mut fault = foreign(&answer);
+            fault.retry_after = answer.retry_after(self.now());
+            return Err(fault);
+        }
+        Ok(answer)
+    }
+
+    /// The fault that an answer with an error status tells.
+    pub(super) fn fault(&self, answer: &Answer) -> Fault {
+        fault_of_answer(answer, self.now())
+    }
+}
+
+/// The fields of a body whose texts nobody may see.
+const SECRET_FIELDS: [&str; 6] =
+    ["customData", "userData", "adminPassword", "protectedSettings", "secureString", "privateKey"];
+
+/// Shorter texts are words, not secrets.
+const SHORTEST_SECRET: usize = 6;
+
+fn secrets_of<'a>(body: &'a Json, is_secret: bool, secrets: &mut Vec<&'a str>) {
+    match body {
+        Json::String(text) if is_secret && text.len() >= SHORTEST_SECRET => secrets.push(text),
+        Json::Array(items) => items.iter().for_each(|item| secrets_of(item, is_secret, secrets)),
+        Json::Object(entries) => {
+            for (name, value) in entries {
+                secrets_of(value, is_secret || SECRET_FIELDS.contains(&name.as_str()), secrets);
+            }
+        }
+        _ => {}
+    }
+}
