@@ -1,9 +1,27 @@
-//! The dispatcher.
+//! The dispatcher: one task that owns the truth of a run. It starts what is ready, writes the journal, and tells what
+//! happened, in this order: durable first, then told.
+//!
+//! What comes in while the journal is being written is written together afterwards, so that many steps share the wait
+//! for the disk.
 
-use super::{ExecuteError, Node, Queue, Reached, Run, expected_seconds};
-use crate::contract::Summary;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
-/// Carries the plan out.
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
+
+use super::unit::{Finish, Note, Shared, Start, work};
+use super::world::World;
+use super::{Cancel, CancelLevel, ExecuteError, Node, Queue, Reached, Replay, Run, expected_seconds};
+use crate::base::Clock;
+use crate::contract::{
+    Event, EventSink, Fault, FaultClass, Journal, JournalError, Operation, Outcome, Record, StepId, Summary,
+};
+
+/// Carries the plan out: all of it, or what does not depend on a step that fails, or what was begun when it was
+/// cancelled.
 ///
 /// # Errors
 /// Only what keeps the whole run from going on; what goes wrong with single steps is in the summary.
@@ -12,17 +30,271 @@ pub async fn execute(run: Run) -> Result<Summary, ExecuteError> {
     if let Some(journal) = run.replay.plan.as_ref().filter(|plan| **plan != digest) {
         return Err(ExecuteError::OtherPlan { journal: journal.clone(), plan: digest });
     }
-    let nodes: Vec<Node<'_>> = run
-        .plan
-        .steps
-        .iter()
-        .map(|step| Node {
-            id: &step.id,
-            after: &step.after,
-            seconds: expected_seconds(&step.operation),
-            is_finished: matches!(run.replay.steps.get(&step.id), Some(Reached::Finished { .. })),
+    let mut dispatcher = Dispatcher::new(run)?;
+    dispatcher.begin(digest).await?;
+    dispatcher.work().await?;
+    dispatcher.end().await
+}
+
+type Ended = Result<(Id, (usize, Result<Finish, Fault>)), JoinError>;
+
+struct Dispatcher {
+    shared: Arc<Shared>,
+    queue: Queue,
+    replay: Replay,
+    concurrency: usize,
+    journal: Option<Box<dyn Journal>>,
+    events: Arc<dyn EventSink>,
+    clock: Arc<dyn Clock>,
+    cancel: Cancel,
+    notes: mpsc::UnboundedReceiver<Note>,
+    units: JoinSet<(usize, Result<Finish, Fault>)>,
+    /// The steps under way, with the moment in which they started.
+    running: HashMap<usize, Instant>,
+    /// Which task works on which step, for a task that ends without saying so.
+    tasks: HashMap<Id, usize>,
+    started: Instant,
+    obeys: CancelLevel,
+    summary: Summary,
+}
+
+/// What came in and is written together.
+#[derive(Default)]
+struct Batch {
+    records: Vec<Record>,
+    /// Who waits for its record to be durable.
+    waiting: Vec<oneshot::Sender<()>>,
+    ended: Vec<(usize, Result<Finish, Fault>)>,
+}
+
+impl Dispatcher {
+    fn new(run: Run) -> Result<Self, ExecuteError> {
+        let Run { plan, target, actions, secrets, applied, replay, journal, events, clock, entropy, settings, cancel } =
+            run;
+        let nodes: Vec<Node<'_>> = plan
+            .steps
+            .iter()
+            .map(|step| Node {
+                id: &step.id,
+                after: &step.after,
+                seconds: expected_seconds(&step.operation),
+                is_finished: matches!(replay.steps.get(&step.id), Some(Reached::Finished { .. })),
+            })
+            .collect();
+        let queue = Queue::new(&nodes)?;
+        let succeeded = nodes.iter().filter(|node| node.is_finished).count();
+        let (sender, notes) = mpsc::unbounded_channel();
+        let shared = Shared {
+            world: RwLock::new(World::new(&plan, &applied, &replay)),
+            plan,
+            target,
+            actions,
+            secrets,
+            applied,
+            entropy,
+            pacing: Mutex::new(settings.pacing),
+            retries: settings.retries,
+            deadlines: settings.deadlines,
+            polling: settings.polling,
+            notes: sender,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            queue,
+            replay,
+            concurrency: settings.concurrency.max(1),
+            journal: Some(journal),
+            events,
+            clock,
+            cancel,
+            notes,
+            units: JoinSet::new(),
+            running: HashMap::new(),
+            tasks: HashMap::new(),
+            started: Instant::now(),
+            obeys: CancelLevel::None,
+            summary: Summary { succeeded, ..Summary::default() },
         })
-        .collect();
-    let queue = Queue::new(&nodes)?;
-    Ok(Summary { cancelled: queue.unstarted().len(), succeeded: run.replay.finished(), ..Summary::default() })
+    }
+
+    async fn begin(&mut self, plan: String) -> Result<(), ExecuteError> {
+        let at = self.clock.now();
+        self.append(vec![Record::Began { at, verb: self.shared.plan.verb.clone(), plan }]).await?;
+        let (total, already_done) = (self.shared.plan.steps.len(), self.summary.succeeded);
+        self.events.event(&Event::RunStarted { at, total, already_done });
+        Ok(())
+    }
+
+    async fn work(&mut self) -> Result<(), ExecuteError> {
+        loop {
+            if self.obeys == CancelLevel::None {
+                self.obeys = self.cancel.level().min(CancelLevel::Finish);
+            }
+            if self.obeys == CancelLevel::None {
+                self.start_ready();
+            }
+            if self.units.is_empty() {
+                return Ok(());
+            }
+            let more_urgent = if self.obeys == CancelLevel::None { CancelLevel::Finish } else { CancelLevel::Now };
+            let (mut notes, mut ended) = (Vec::new(), Vec::new());
+            tokio::select! {
+                biased;
+                () = self.cancel.reached(more_urgent) => {
+                    self.obeys = more_urgent;
+                    if more_urgent == CancelLevel::Now {
+                        self.units.abort_all();
+                        return Ok(());
+                    }
+                    continue;
+                }
+                Some(note) = self.notes.recv() => notes.push(note),
+                Some(end) = self.units.join_next_with_id() => ended.push(end),
+            }
+            while let Some(end) = self.units.try_join_next_with_id() {
+                ended.push(end);
+            }
+            // Asked after the ends, so that what a unit said before its end is here too.
+            while let Ok(note) = self.notes.try_recv() {
+                notes.push(note);
+            }
+            let batch = self.gather(notes, ended);
+            self.commit(batch).await?;
+        }
+    }
+
+    fn start_ready(&mut self) {
+        while self.units.len() < self.concurrency {
+            let Some(step) = self.queue.start() else { return };
+            let id = self.id(step);
+            let start = match self.replay.steps.get(&id) {
+                None => Start::Fresh,
+                Some(Reached::Accepted { operation, .. }) => Start::Accepted(operation.clone()),
+                Some(Reached::Intended { .. } | Reached::Finished { .. }) => Start::Unknown,
+            };
+            self.events.event(&Event::StepStarted { at: self.clock.now(), step: id });
+            self.running.insert(step, Instant::now());
+            let shared = self.shared.clone();
+            let task = self.units.spawn(async move { (step, work(shared, step, start).await) });
+            self.tasks.insert(task.id(), step);
+        }
+    }
+
+    fn id(&self, step: usize) -> StepId {
+        self.shared.plan.steps[step].id.clone()
+    }
+
+    fn gather(&mut self, notes: Vec<Note>, ended: Vec<Ended>) -> Batch {
+        let at = self.clock.now();
+        let mut batch = Batch::default();
+        for note in notes {
+            match note {
+                Note::Intended { step, name, durable } => {
+                    batch.records.push(Record::Intended { at, step: self.id(step), name });
+                    batch.waiting.push(durable);
+                }
+                Note::Accepted { step, operation, durable } => {
+                    batch.records.push(Record::Accepted { at, step: self.id(step), operation });
+                    batch.waiting.push(durable);
+                }
+                Note::Retried { step, fault, after } => {
+                    self.events.event(&Event::StepRetried { at, step: self.id(step), fault, after });
+                }
+            }
+        }
+        for end in ended {
+            let (task, (step, result)) = match end {
+                Ok(ended) => ended,
+                Err(error) => {
+                    let task = error.id();
+                    let Some(step) = self.tasks.get(&task) else { continue };
+                    let fault = Fault::new(FaultClass::Failed, "EngineFault", "the engine itself failed at this step")
+                        .help("run `engine resume`; if it happens again, report it");
+                    (task, (*step, Err(fault)))
+                }
+            };
+            self.tasks.remove(&task);
+            let id = self.id(step);
+            batch.records.push(match &result {
+                Ok(finish) => Record::Finished { at, step: id, applied: finish.applied.clone() },
+                Err(fault) => Record::Failed { at, step: id, fault: fault.clone() },
+            });
+            batch.ended.push((step, result));
+        }
+        batch
+    }
+
+    /// Makes a batch durable, then lets those go on who wait for it, then tells.
+    async fn commit(&mut self, batch: Batch) -> Result<(), ExecuteError> {
+        if !batch.records.is_empty() {
+            self.append(batch.records).await?;
+        }
+        for durable in batch.waiting {
+            // A unit that is gone needs no answer.
+            let _ = durable.send(());
+        }
+        for (step, result) in batch.ended {
+            match result {
+                Ok(finish) => self.finish(step, finish),
+                Err(fault) => self.fail(step, fault),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, step: usize, finish: Finish) {
+        let Finish { address, observation, .. } = finish;
+        if let (Some(address), Operation::Change(change)) = (address, &self.shared.plan.steps[step].operation) {
+            self.shared.world_mut().settle(step, change, address, observation);
+        }
+        self.queue.finish(step);
+        self.summary.succeeded += 1;
+        self.tell_end(step, Outcome::Succeeded);
+    }
+
+    fn fail(&mut self, step: usize, fault: Fault) {
+        let by = self.id(step);
+        self.summary.failed.push((by.clone(), fault.clone()));
+        self.tell_end(step, Outcome::Failed { fault });
+        for blocked in self.queue.fail(step) {
+            self.summary.blocked += 1;
+            self.tell_end(blocked, Outcome::Blocked { by: by.clone() });
+        }
+    }
+
+    fn tell_end(&mut self, step: usize, outcome: Outcome) {
+        let took = self.running.remove(&step).map_or(Duration::ZERO, |started| started.elapsed());
+        self.events.event(&Event::StepEnded { at: self.clock.now(), step: self.id(step), outcome, took });
+    }
+
+    /// Makes records durable. The journal waits for the disk, so it does that on a thread that may wait.
+    async fn append(&mut self, records: Vec<Record>) -> Result<(), JournalError> {
+        let lost = || JournalError("its writer has stopped".to_owned());
+        let mut journal = self.journal.take().ok_or_else(lost)?;
+        let written = tokio::task::spawn_blocking(move || {
+            let result = journal.append(&records);
+            (journal, result)
+        });
+        let (journal, result) = written.await.map_err(|_| lost())?;
+        self.journal = Some(journal);
+        result
+    }
+
+    async fn end(mut self) -> Result<Summary, ExecuteError> {
+        let mut left: Vec<usize> = self.running.keys().copied().collect();
+        left.sort_unstable();
+        left.extend(self.queue.unstarted());
+        for step in left {
+            self.summary.cancelled += 1;
+            self.tell_end(step, Outcome::Cancelled);
+        }
+        let at = self.clock.now();
+        // After a stop at once something may still be under way, which is just what the record would deny.
+        if self.obeys != CancelLevel::Now {
+            self.append(vec![Record::Ended { at, complete: self.summary.is_complete() }]).await?;
+        }
+        self.summary.took = self.started.elapsed();
+        self.events.event(&Event::RunEnded { at, summary: self.summary.clone() });
+        Ok(self.summary)
+    }
 }

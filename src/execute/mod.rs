@@ -9,7 +9,10 @@
 //! Deliberately absent: how a plan is found (`plan`), any protocol (`target`), where the journal is kept (`state`), and
 //! how events look (`view`).
 
+mod act;
 mod cancel;
+mod change;
+mod compare;
 mod dispatch;
 mod error;
 mod expectation;
@@ -19,6 +22,8 @@ mod replay;
 mod retry;
 mod run;
 mod settings;
+mod unit;
+mod world;
 
 pub use cancel::{Cancel, CancelLevel};
 pub use dispatch::execute;
@@ -28,5 +33,9 @@ pub use pacing::{Bucket, Kind, Pacing};
 pub use queue::{Node, Queue, QueueError};
 pub use replay::{Reached, Replay};
 pub use retry::{Retries, Retry, Then};
-pub use run::{Run, Secrets};
+pub use run::Run;
 pub use settings::{Deadlines, Polling, Settings};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by a panic")]
+mod tests;

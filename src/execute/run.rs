@@ -1,24 +1,11 @@
 //! All that a run needs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Cancel, Replay, Settings};
-use crate::base::{Clock, Entropy, Secret};
+use crate::base::{Clock, Entropy};
 use crate::contract::{Action, AppliedResources, EventSink, Journal, Target};
-use crate::plan::Plan;
-
-/// Where the texts of secrets are found by their handles.
-pub trait Secrets: Send + Sync {
-    /// The secret under a handle.
-    fn secret(&self, handle: &str) -> Option<Secret>;
-}
-
-impl Secrets for BTreeMap<String, Secret> {
-    fn secret(&self, handle: &str) -> Option<Secret> {
-        self.get(handle).cloned()
-    }
-}
+use crate::plan::{Plan, Secrets};
 
 /// All that a run needs.
 pub struct Run {

@@ -1,0 +1,7 @@
+//! Runs against a scripted world in virtual time.
+
+mod fake;
+mod faults;
+mod plans;
+mod resume;
+mod running;
