@@ -6,3 +6,5 @@
 pub mod azure;
 pub mod http;
 pub mod memory;
+#[cfg(test)]
+pub(crate) mod testing;

@@ -12,6 +12,8 @@ mod pipeline;
 mod spelling;
 mod target;
 mod token;
+#[cfg(test)]
+mod trials;
 
 pub use target::{AzureSettings, AzureTarget, Credentials};
 pub use token::{CachedTokens, ClientSecretGrant, FixedToken, Token, TokenGrant, TokenSource};
