@@ -121,7 +121,7 @@ fn message(error: &Json, layers: &[Layer]) -> String {
         }
     }
     if told.is_empty() {
-        let deepest = layers.iter().rev().find(|layer| !layer.message.is_empty() && !layer.message.contains("{\""));
+        let deepest = layers.iter().rev().find(|layer| !layer.message.is_empty());
         told.extend(deepest.map(|layer| one_line(&layer.message)));
     }
     if told.is_empty() {

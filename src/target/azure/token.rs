@@ -182,6 +182,13 @@ impl ClientSecretGrant {
         })
     }
 
+    /// The secret as it stands in the request's body.
+    fn encoded_secret(&self) -> Secret {
+        let mut url = self.url.clone();
+        url.query_pairs_mut().clear().append_pair("", self.client_secret.expose());
+        Secret::new(url.query().unwrap_or_default().trim_start_matches('='))
+    }
+
     async fn ask(&self) -> Result<Token, Fault> {
         let request = self.http.request(Method::POST, self.url.clone()).header("Accept", "application/json").form(&[
             ("grant_type", "client_credentials"),
@@ -190,7 +197,8 @@ impl ClientSecretGrant {
             ("scope", &self.scope),
         ]);
         let mut answer = self.http.send(request).await?;
-        answer.scrub([self.client_secret.expose()]);
+        let encoded = self.encoded_secret();
+        answer.scrub([self.client_secret.expose(), encoded.expose()]);
         token_of(&answer).map_err(|mut fault| {
             fault.retry_after = answer.retry_after(self.clock.now());
             fault

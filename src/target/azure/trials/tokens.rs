@@ -158,11 +158,11 @@ async fn refusals_have_a_meaning_and_a_remedy() {
     }
     // A number that nobody knows: the authority's own first line.
     let server = FakeServer::start(|_, _, _| {
-        Reply::json(400, json!({ "error": "x", "error_description": "AADSTS1: a canary-secret&= b\r\nTrace ID: t" }))
+        Reply::json(400, json!({ "error": "x", "error_description": "AADSTS1: a canary-secret&= b canary-secret%26%3D c\r\nTrace ID: t" }))
     })
     .await;
     let fault = source(&server, Arc::new(SystemClock)).token().await.unwrap_err();
-    assert_eq!(fault.message, "no token: AADSTS1: a (secret) b");
+    assert_eq!(fault.message, "no token: AADSTS1: a (secret) b (secret) c");
     for (status, body, class) in [
         (200, "<html>Sign in</html>", FaultClass::Unavailable),
         (200, "{}", FaultClass::Unavailable),
