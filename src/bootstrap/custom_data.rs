@@ -66,7 +66,7 @@ pub(super) fn pack(files: &[MachineFile]) -> Result<CustomData, BootstrapError> 
     let mut parts: Vec<(String, usize)> =
         entries.iter().map(|entry| (entry.path.to_owned(), entry.content.len().div_ceil(3) * 4)).collect();
     parts.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    let cloud_config = templates::render("cloud-init/machine.yaml", &Document { files: entries })?;
+    let cloud_config = templates::assemble("cloud-init/machine.yaml", &Document { files: entries })?;
     let base64 = STANDARD.encode(&cloud_config);
     let base64_length = base64.len();
     if base64_length > LIMIT {

@@ -75,13 +75,18 @@ fn registry() -> Result<Handlebars<'static>, BootstrapError> {
 
 /// Renders a template, and refuses a text that shows that something was not rendered as text.
 pub(super) fn render(template: &str, data: &impl Serialize) -> Result<String, BootstrapError> {
-    let failed = |cause: String| BootstrapError::Template { template: template.to_owned(), cause };
-    let registry = REGISTRY.as_ref().map_err(|cause| failed(cause.to_string()))?;
-    let text = registry.render(template, data).map_err(|cause| failed(cause.to_string()))?;
-    match ["[object]", "{{", "}}"].into_iter().find(|trace| text.contains(trace)) {
+    let text = assemble(template, data)?;
+    match ["[object]", "{{"].into_iter().find(|trace| text.contains(trace)) {
         Some(trace) => Err(BootstrapError::LeftOver { template: template.to_owned(), trace }),
         None => Ok(text),
     }
+}
+
+/// Renders a template whose values are whole texts of others, which may hold what [`render`] refuses.
+pub(super) fn assemble(template: &str, data: &impl Serialize) -> Result<String, BootstrapError> {
+    let failed = |cause: String| BootstrapError::Template { template: template.to_owned(), cause };
+    let registry = REGISTRY.as_ref().map_err(|cause| failed(cause.to_string()))?;
+    registry.render(template, data).map_err(|cause| failed(cause.to_string()))
 }
 
 /// The helper's only parameter. Strict mode does not look at parameters, so it is done here.

@@ -57,7 +57,7 @@ impl CertifiedKey {
         parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         parameters.key_usages =
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        // kubeadm's own authorities name themselves so too, and Go's verifier wants a name of some kind.
+        // As in the authorities that kubeadm makes.
         parameters.subject_alt_names = rcgen::string::Ia5String::try_from(common_name)
             .map(|name| vec![SanType::DnsName(name)])
             .map_err(making(&what))?;

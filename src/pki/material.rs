@@ -243,3 +243,7 @@ impl Found {
         Ok([cluster_ca, etcd_ca, front_proxy_ca, administrator])
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests;

@@ -76,7 +76,7 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// Bytes as PEM with lines of 64 characters.
-fn encode(label: &str, bytes: &[u8]) -> String {
+pub(super) fn encode(label: &str, bytes: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(bytes);
     let mut pem = format!("-----BEGIN {label}-----\n");

@@ -1,1 +1,10 @@
-fn main() {}
+//! All integration tests, as one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a test may fail by a panic"
+)]
+
+mod bootstrap;

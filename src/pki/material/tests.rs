@@ -1,0 +1,179 @@
+use rsa::pkcs1::EncodeRsaPrivateKey as _;
+use rsa::pkcs8::DecodePrivateKey as _;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::*;
+use crate::base::{FixedClock, SeededEntropy};
+
+const NOW: i64 = 1_790_000_000;
+
+fn clock(seconds: i64) -> FixedClock {
+    FixedClock(jiff::Timestamp::from_second(NOW + seconds).unwrap())
+}
+
+fn material() -> KeyMaterial {
+    KeyMaterial::generate(&Given::default(), &clock(0), &SeededEntropy::new(1)).unwrap()
+}
+
+fn der(certificate: &str) -> Vec<u8> {
+    pem::certificate("test", certificate).unwrap()
+}
+
+/// Writes the material's files and reads them again at another time.
+fn again(material: &KeyMaterial, change: impl FnOnce(&Path), seconds: i64) -> Result<KeyMaterial, PkiError> {
+    let folder = tempfile::tempdir().unwrap();
+    material.files().write(folder.path()).unwrap();
+    change(folder.path());
+    KeyMaterial::load_or_generate(folder.path(), &Given::default(), &clock(seconds), &SeededEntropy::new(2))
+}
+
+#[test]
+fn authorities_are_what_kubeadm_expects() {
+    let material = material();
+    let names = [
+        (&material.cluster_ca, "CN=kubernetes"),
+        (&material.etcd_ca, "CN=etcd-ca"),
+        (&material.front_proxy_ca, "CN=front-proxy-ca"),
+    ];
+    for (authority, name) in names {
+        let bytes = der(&authority.certificate);
+        let (_, parsed) = X509Certificate::from_der(&bytes).unwrap();
+        assert_eq!(parsed.subject().to_string(), name);
+        assert!(parsed.is_ca());
+        assert!(parsed.key_usage().unwrap().unwrap().value.key_cert_sign());
+        assert_eq!(parsed.validity().not_before.timestamp(), NOW - 3600);
+        assert_eq!(parsed.validity().not_after.timestamp(), NOW - 3600 + 30 * 365 * 86_400);
+        parsed.verify_signature(None).unwrap();
+        // The curve P-256, RFC 5480, 2.1.1.1.
+        let curve = parsed.public_key().algorithm.parameters.as_ref().unwrap().as_oid().unwrap();
+        assert_eq!(curve.to_id_string(), "1.2.840.10045.3.1.7");
+    }
+}
+
+#[test]
+fn the_administrator_chains_to_the_authority() {
+    let material = material();
+    let bytes = der(&material.administrator.certificate);
+    let (_, parsed) = X509Certificate::from_der(&bytes).unwrap();
+    let authority = der(&material.cluster_ca.certificate);
+    let (_, authority) = X509Certificate::from_der(&authority).unwrap();
+    parsed.verify_signature(Some(authority.public_key())).unwrap();
+    assert_eq!(parsed.issuer(), authority.subject());
+    assert_eq!(parsed.subject().to_string(), "O=system:masters, CN=engine-administrator");
+    assert!(parsed.extended_key_usage().unwrap().unwrap().value.client_auth);
+    assert!(!parsed.is_ca());
+
+    let document: serde_json::Value =
+        serde_json::from_str(material.kubeconfig("demo", "https://demo.example").expose()).unwrap();
+    assert_eq!(document["clusters"][0]["cluster"]["server"], "https://demo.example");
+    assert_eq!(document["current-context"], "demo");
+}
+
+#[test]
+fn running_again_reuses_everything() {
+    let material = material();
+    assert_eq!(again(&material, |_| {}, 0).unwrap(), material);
+    assert_eq!(material.bootstrap_token, token::bootstrap_token(&SeededEntropy::new(1)));
+}
+
+#[test]
+fn what_is_lost_is_made_anew_and_the_rest_stays() {
+    let material = material();
+    let made = again(&material, |folder| std::fs::remove_file(folder.join("bootstrap-token")).unwrap(), 0).unwrap();
+    assert_ne!(made.bootstrap_token, material.bootstrap_token);
+    assert_eq!(made.cluster_ca, material.cluster_ca);
+
+    let nine_years_eleven_months = 10 * 365 * 86_400 - 20 * 86_400;
+    let made = again(&material, |_| {}, nine_years_eleven_months).unwrap();
+    assert_ne!(made.administrator, material.administrator);
+    assert_eq!(made.cluster_ca, material.cluster_ca);
+}
+
+#[test]
+fn what_does_not_fit_together_is_told() {
+    let material = material();
+    let told = |change: &dyn Fn(&Path)| again(&material, change, 0).unwrap_err().to_string();
+    let other = KeyMaterial::generate(&Given::default(), &clock(0), &SeededEntropy::new(3)).unwrap();
+    let write =
+        |name: &'static str, text: String| move |folder: &Path| std::fs::write(folder.join(name), &text).unwrap();
+
+    let mismatch = told(&write("ca.key", other.cluster_ca.key.expose().to_owned()));
+    assert_eq!(mismatch, "`ca.crt` and `ca.key` do not belong together: the certificate holds another public key");
+    let mismatch = told(&write("sa.pub", other.service_account_public_key.clone()));
+    assert!(mismatch.starts_with("`sa.pub` and `sa.key` do not belong together"));
+    let incomplete = told(&|folder| std::fs::remove_file(folder.join("etcd-ca.key")).unwrap());
+    assert_eq!(incomplete, "`etcd-ca.crt` is there but `etcd-ca.key` is not: give both or neither");
+    let malformed = told(&write("ca.crt", "hello".to_owned()));
+    assert_eq!(malformed, "`ca.crt` cannot be read: it is not PEM");
+    let token = told(&write("bootstrap-token", "Abcdef.0123456789abcdef".to_owned()));
+    assert_eq!(token, "`bootstrap-token` cannot be read: a bootstrap token looks like `abcdef.0123456789abcdef`");
+    let leaf = told(&|folder| {
+        std::fs::write(folder.join("ca.crt"), &material.administrator.certificate).unwrap();
+        std::fs::write(folder.join("ca.key"), material.administrator.key.expose()).unwrap();
+    });
+    assert_eq!(leaf, "`ca.crt` is no certificate authority: it lacks the basic constraint `CA`");
+    let late = again(&material, |_| {}, 31 * 365 * 86_400).unwrap_err().to_string();
+    assert!(late.starts_with("`ca.crt` is valid from "), "{late}");
+}
+
+/// An authority with an RSA key, which the library here cannot make but can sign with.
+fn rsa_authority(entropy: u64) -> CertifiedKey {
+    let key = service_account::generate(&SeededEntropy::new(entropy)).unwrap();
+    let pair = rcgen::KeyPair::from_pem(key.expose()).unwrap();
+    let mut parameters = rcgen::CertificateParams::default();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    CertifiedKey { certificate: parameters.self_signed(&pair).unwrap().pem(), key }
+}
+
+#[test]
+fn a_given_rsa_authority_issues_and_stays() {
+    let given = rsa_authority(4);
+    // As OpenSSL 1 and the engines before wrote it: PKCS#1.
+    let pkcs1 = rsa::RsaPrivateKey::from_pkcs8_pem(given.key.expose()).unwrap();
+    let pkcs1 = Secret::new(pkcs1.to_pkcs1_pem(rsa::pkcs8::LineEnding::LF).unwrap().as_str());
+    let given = Given { cluster_ca: Some(CertifiedKey { certificate: given.certificate, key: pkcs1 }) };
+    let entropy = SeededEntropy::new(5);
+    let material = KeyMaterial::generate(&given, &clock(0), &entropy).unwrap();
+    let bytes = der(&material.administrator.certificate);
+    let (_, parsed) = X509Certificate::from_der(&bytes).unwrap();
+    let authority = der(&material.cluster_ca.certificate);
+    let (_, authority) = X509Certificate::from_der(&authority).unwrap();
+    parsed.verify_signature(Some(authority.public_key())).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    material.files().write(folder.path()).unwrap();
+    let read = |given: &Given| KeyMaterial::load_or_generate(folder.path(), given, &clock(0), &entropy);
+    assert_eq!(read(&given).unwrap(), material);
+    assert_eq!(read(&Given::default()).unwrap(), material);
+    let other = Given { cluster_ca: Some(rsa_authority(6)) };
+    assert!(matches!(read(&other), Err(PkiError::Conflict { .. })));
+}
+
+#[test]
+fn a_sec1_key_is_read() {
+    // RFC 5915 around a P-256 key: what `openssl ecparam -genkey` prints is the middle of PKCS#8.
+    let material = material();
+    let (_, pkcs8) = pem::block("test", material.cluster_ca.key.expose()).unwrap();
+    // PKCS#8 of P-256: 26 bytes of header, then the octet string's content.
+    let start = pkcs8.windows(3).position(|window| window == [0x02, 0x01, 0x01]).unwrap();
+    let mut length = vec![0x30, u8::try_from(pkcs8.len() - start + 12).unwrap()];
+    // OpenSSL names the curve inside.
+    let private = &pkcs8[start..start + 3 + 34];
+    let public = &pkcs8[start + 3 + 34..];
+    let curve = [0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    length.extend_from_slice(&[private, &curve, public].concat());
+    let sec1 = Secret::new(pem::encode("EC PRIVATE KEY", &length));
+    let read = CertifiedKey::read("ca.crt", &material.cluster_ca.certificate, "ca.key", &sec1).unwrap();
+    assert_eq!(read.certificate, material.cluster_ca.certificate);
+}
+
+#[test]
+fn the_hash_is_over_the_public_key() {
+    use base64::Engine as _;
+    let material = material();
+    let pair = rcgen::KeyPair::from_pem(material.cluster_ca.key.expose()).unwrap();
+    let public = pair.public_key_pem();
+    let body: String = public.lines().filter(|line| !line.starts_with("---")).collect();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+    assert_eq!(material.authority_hash().unwrap(), crate::base::digest(&bytes));
+}

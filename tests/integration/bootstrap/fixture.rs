@@ -1,0 +1,162 @@
+//! A cluster of three control-plane machines and its machines' customData. Every key is a placeholder.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use base64::Engine as _;
+use engine::base::Secret;
+use engine::bootstrap::{
+    AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomData, DiskDriverImages,
+    Images, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software, Start, WorkerMachine,
+};
+
+pub fn placeholder(name: &str) -> String {
+    format!("-----BEGIN PLACEHOLDER-----\n{name} of a cluster that never was\n-----END PLACEHOLDER-----\n")
+}
+
+pub fn cluster() -> ClusterSettings {
+    let image = |name: &str| format!("registry.k8s.io/{name}");
+    let sidecar = |name: &str| format!("mcr.microsoft.com/oss/v2/kubernetes-csi/{name}");
+    ClusterSettings {
+        name: "demo".to_owned(),
+        kubernetes_version: "1.35.9".to_owned(),
+        endpoint_name: "demo.westus2.cloudapp.azure.com".to_owned(),
+        api_server_port: 443,
+        internal_balancer_port: 4443,
+        internal_address: "10.255.255.15".parse().unwrap(),
+        control_plane_addresses: (5..8).map(|last| format!("10.255.255.{last}").parse().unwrap()).collect(),
+        subject_alternative_names: vec!["api.demo.example".to_owned()],
+        pod_subnet: "10.244.0.0/16".parse().unwrap(),
+        node_pod_prefix_length: 24,
+        service_subnet: "10.0.0.0/16".parse().unwrap(),
+        dns_service_address: "10.0.0.10".parse().unwrap(),
+        dns_domain: "cluster.local".to_owned(),
+        network: Network::Kubenet,
+        proxy_mode: ProxyMode::Iptables,
+        certificate_authority: placeholder("ca.crt"),
+        bootstrap_token: Secret::new("abcdef.0123456789abcdef"),
+        software: Software::Packages(Packages {
+            sources: vec![PackageSource::kubernetes("1.35"), PackageSource::docker("noble")],
+            containerd_package: "containerd.io".to_owned(),
+            containerd_version: "2.2.*".to_owned(),
+        }),
+        images: Images {
+            repository: "registry.k8s.io".to_owned(),
+            pause: image("pause:3.10.1"),
+            kube_proxy: image("kube-proxy:v1.35.9"),
+            coredns: image("coredns/coredns:v1.12.4"),
+            cloud_controller_manager: "mcr.microsoft.com/oss/v2/kubernetes/azure-cloud-controller-manager:v1.35.8"
+                .to_owned(),
+            cloud_node_manager: "mcr.microsoft.com/oss/v2/kubernetes/azure-cloud-node-manager:v1.35.8".to_owned(),
+            disk_driver: Some(DiskDriverImages {
+                driver: sidecar("azuredisk-csi:v1.34.5"),
+                provisioner: sidecar("csi-provisioner:v6.2.0"),
+                attacher: sidecar("csi-attacher:v4.11.0"),
+                resizer: sidecar("csi-resizer:v2.1.0"),
+                liveness_probe: sidecar("livenessprobe:v2.18.0"),
+                registrar: sidecar("csi-node-driver-registrar:v2.16.0"),
+            }),
+        },
+        cloud: AzureCloud {
+            cloud_name: "AzurePublicCloud".to_owned(),
+            tenant_id: String::new(),
+            subscription_id: String::new(),
+            resource_group: String::new(),
+            location: "westus2".to_owned(),
+            machine_type: MachineType::Standard,
+            virtual_network: "k8s-vnet-12345678".to_owned(),
+            virtual_network_resource_group: String::new(),
+            subnet: "k8s-subnet".to_owned(),
+            security_group: "k8s-master-12345678-nsg".to_owned(),
+            route_table: "k8s-master-12345678-routetable".to_owned(),
+            primary_availability_set: "agentpool-availabilitySet-12345678".to_owned(),
+            primary_scale_set: String::new(),
+            load_balancer_sku: "Standard".to_owned(),
+            maximum_load_balancer_rules: 250,
+            instance_metadata: true,
+            identity: CloudIdentity::System,
+            environment: String::new(),
+        },
+        kernel_parameters: BTreeMap::new(),
+        kubelet_arguments: BTreeMap::new(),
+        deadline_minutes: 45,
+    }
+}
+
+fn node(role: &str) -> NodeSettings {
+    NodeSettings {
+        labels: BTreeMap::from([("kubernetes.azure.com/role".to_owned(), role.to_owned())]),
+        taints: Vec::new(),
+        maximum_pods: 110,
+        custom_files: Vec::new(),
+    }
+}
+
+pub fn control_plane(start: Start) -> ControlPlaneMachine {
+    let secret = |name| Secret::new(placeholder(name));
+    ControlPlaneMachine {
+        cluster: cluster(),
+        node: node("master"),
+        start,
+        keys: ControlPlaneKeys {
+            ca_key: secret("ca.key"),
+            etcd_ca_certificate: placeholder("etcd/ca.crt"),
+            etcd_ca_key: secret("etcd/ca.key"),
+            front_proxy_ca_certificate: placeholder("front-proxy-ca.crt"),
+            front_proxy_ca_key: secret("front-proxy-ca.key"),
+            service_account_key: secret("sa.key"),
+            service_account_public_key: placeholder("sa.pub"),
+        },
+        token_hours: 48,
+        etcd_quota_bytes: 2 << 30,
+        api_server_arguments: BTreeMap::new(),
+        controller_manager_arguments: BTreeMap::new(),
+        scheduler_arguments: BTreeMap::new(),
+    }
+}
+
+pub fn worker() -> WorkerMachine {
+    let mut node = node("agent");
+    node.labels.insert("agentpool".to_owned(), "linuxpool".to_owned());
+    node.taints.push("dedicated=batch:NoSchedule".to_owned());
+    WorkerMachine { cluster: cluster(), node }
+}
+
+/// A file as the machine finds it.
+#[derive(Debug)]
+pub struct Written {
+    pub path: String,
+    pub mode: String,
+    pub packed: bool,
+    pub text: String,
+}
+
+/// What cloud-init would write, read out of the document line by line as the template lays it out.
+pub fn written(data: &CustomData) -> Vec<Written> {
+    let mut files = Vec::new();
+    let mut packed = false;
+    let (mut path, mut mode) = (String::new(), String::new());
+    let text = |quoted: &str| serde_json::from_str::<String>(quoted).unwrap();
+    for line in data.cloud_config.expose().lines() {
+        if let Some(value) = line.strip_prefix("- path: ") {
+            path = text(value);
+            packed = false;
+        } else if let Some(value) = line.strip_prefix("  permissions: ") {
+            mode = text(value);
+        } else if line == "  encoding: gz+b64" {
+            packed = true;
+        } else if let Some(value) = line.strip_prefix("  content: ") {
+            let content = text(value);
+            let text = if packed { unpack(&content) } else { content };
+            files.push(Written { path: path.clone(), mode: mode.clone(), packed, text });
+        }
+    }
+    files
+}
+
+fn unpack(content: &str) -> String {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(content).unwrap();
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
+    text
+}

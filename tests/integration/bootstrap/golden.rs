@@ -1,0 +1,114 @@
+//! The customData of one control-plane and one worker machine, with packed files unpacked so that a person can read
+//! what changed. `ENGINE_UPDATE_GOLDENS=1` writes them.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use engine::bootstrap::{self, BootstrapError, CustomData, Start};
+
+use super::fixture;
+
+fn readable(data: &CustomData) -> String {
+    let mut text = String::new();
+    for file in fixture::written(data) {
+        let _ = writeln!(text, "==== {} {}{}", file.path, file.mode, if file.packed { " packed" } else { "" });
+        text.push_str(&file.text);
+        if !file.text.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn check(case: &str, data: &CustomData) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(case).join("cloud-config.txt");
+    let rendered = readable(data);
+    if std::env::var_os("ENGINE_UPDATE_GOLDENS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &rendered).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    let difference = golden.lines().zip(rendered.lines()).position(|(left, right)| left != right);
+    assert!(
+        golden == rendered,
+        "{} differs from line {} on; read the difference, then refresh with ENGINE_UPDATE_GOLDENS=1",
+        path.display(),
+        difference.map_or(golden.lines().count(), |line| line) + 1
+    );
+}
+
+#[test]
+fn control_plane_is_as_committed() {
+    check("bootstrap-control-plane", &bootstrap::control_plane(&fixture::control_plane(Start::Init)).unwrap());
+}
+
+#[test]
+fn worker_is_as_committed() {
+    check("bootstrap-worker", &bootstrap::worker(&fixture::worker()).unwrap());
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_within_the_limit() {
+    let first = bootstrap::control_plane(&fixture::control_plane(Start::Init)).unwrap();
+    assert_eq!(first, bootstrap::control_plane(&fixture::control_plane(Start::Init)).unwrap());
+    assert!(first.base64_length < bootstrap::LIMIT);
+    let join = bootstrap::control_plane(&fixture::control_plane(Start::Join)).unwrap();
+    let worker = bootstrap::worker(&fixture::worker()).unwrap();
+    println!(
+        "base64 characters: control plane, first: {}; control plane, joining: {}; worker: {}; limit {}",
+        first.base64_length,
+        join.base64_length,
+        worker.base64_length,
+        bootstrap::LIMIT
+    );
+}
+
+#[test]
+fn a_worker_holds_no_key_and_a_joining_machine_cannot_start_a_cluster() {
+    let worker = bootstrap::worker(&fixture::worker()).unwrap();
+    for file in fixture::written(&worker) {
+        assert!(!file.path.contains("pki") || file.path == "/etc/engine/pki/ca.crt", "{}", file.path);
+        assert!(!file.text.contains(".key of a cluster"), "{}", file.path);
+        assert_ne!(file.path, "/etc/engine/azure.json");
+    }
+    let join = bootstrap::control_plane(&fixture::control_plane(Start::Join)).unwrap();
+    for file in fixture::written(&join) {
+        assert!(!file.text.contains("kind: InitConfiguration"), "{}", file.path);
+        assert!(!file.path.contains("/addons/"), "{}", file.path);
+    }
+}
+
+#[test]
+fn secrets_survive_quoting() {
+    let mut machine = fixture::control_plane(Start::Init);
+    let secret = "a\"b\\c'd$(e)`f`{}&<>é";
+    machine.cluster.cloud.identity = bootstrap::CloudIdentity::ServicePrincipal {
+        client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
+        secret: engine::base::Secret::new(secret),
+    };
+    machine.cluster.cloud.instance_metadata = false;
+    let data = bootstrap::control_plane(&machine).unwrap();
+    let files = fixture::written(&data);
+    let file = files.iter().find(|file| file.path == "/etc/engine/azure.json").unwrap();
+    let parsed: serde_json::Value = serde_json::from_str(&file.text).unwrap();
+    assert_eq!(parsed["aadClientSecret"], secret);
+    assert_eq!(parsed["useManagedIdentityExtension"], false);
+    let debugged = format!("{data:?}");
+    assert!(!debugged.contains("write_files"), "customData prints: {debugged}");
+}
+
+#[test]
+fn an_address_is_no_endpoint_name_and_a_large_file_is_named() {
+    let mut machine = fixture::worker();
+    machine.cluster.endpoint_name = "10.255.255.15".to_owned();
+    assert!(matches!(bootstrap::worker(&machine), Err(BootstrapError::Input { field: "endpoint_name", .. })));
+
+    let mut machine = fixture::worker();
+    let noise: String = (0..2000).map(|index| engine::base::digest(format!("{index}").as_bytes())).collect();
+    machine
+        .node
+        .custom_files
+        .push(bootstrap::CustomFile { path: "/opt/big".to_owned(), content: engine::base::Secret::new(noise) });
+    let error = bootstrap::worker(&machine).unwrap_err().to_string();
+    assert!(error.contains("the biggest parts are `/opt/big` ("), "{error}");
+}

@@ -1,0 +1,382 @@
+//! The rendered scripts run by bash below a folder of their own, with stand-ins on PATH for every program that would
+//! change a machine. The stand-ins write down their calls.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use engine::bootstrap::{self, CustomData, Start};
+
+use super::fixture;
+
+const STAND_IN: &str = include_str!("stand-in.sh");
+const PROGRAMS: [&str; 17] = [
+    "apt-get",
+    "apt-mark",
+    "blkid",
+    "curl",
+    "hostname",
+    "ip",
+    "iptables",
+    "kubeadm",
+    "kubectl",
+    "mkfs.ext4",
+    "modprobe",
+    "mount",
+    "mountpoint",
+    "sleep",
+    "swapoff",
+    "sysctl",
+    "systemctl",
+];
+
+/// A machine below a temporary folder.
+struct Machine {
+    folder: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new(data: &CustomData, hostname: &str, address: &str) -> Self {
+        let machine = Self { folder: tempfile::tempdir().unwrap() };
+        for file in fixture::written(data) {
+            machine.write(&file.path, &file.text);
+            let mode = std::fs::Permissions::from_mode(u32::from_str_radix(&file.mode, 8).unwrap());
+            std::fs::set_permissions(machine.path(&file.path), mode).unwrap();
+        }
+        machine.write("/etc/hosts", "127.0.0.1 localhost\n");
+        machine.write("/etc/fstab", "LABEL=root / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n");
+        machine.write("/dev/disk/azure/scsi1/lun0", "");
+        machine.write("/world/hostname", hostname);
+        machine.write("/world/address", address);
+        machine.write("/world/healthy", "");
+        machine.write("/bin/stand-in", STAND_IN);
+        std::fs::set_permissions(machine.path("/bin/stand-in"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        for program in PROGRAMS {
+            symlink(machine.path("/bin/stand-in"), machine.path("/bin").join(program)).unwrap();
+        }
+        machine
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path.trim_start_matches('/'))
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap_or_default()
+    }
+
+    fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(program.as_ref());
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", self.path("/bin").display());
+        command.env_clear().env("PATH", path).env("ENGINE_ROOT", self.folder.path());
+        command
+    }
+
+    fn boot(&self) -> Output {
+        // The stand-in for sleep does not sleep, so a machine that waits for what never comes is cut off soon.
+        let mut command = self.command("timeout");
+        command.arg("30").arg(self.path("/opt/engine/bootstrap.sh")).output().unwrap()
+    }
+
+    /// Boots, and gives the result.
+    fn result(&self) -> serde_json::Value {
+        let output = self.boot();
+        let text = self.read("/var/lib/engine/result.json");
+        serde_json::from_str(&text).unwrap_or_else(|cause| {
+            panic!("{cause}: {text}\n{}\n{}", String::from_utf8_lossy(&output.stderr), self.log())
+        })
+    }
+
+    fn log(&self) -> String {
+        self.read("/var/log/azure/cluster-provision.log")
+    }
+
+    fn calls(&self) -> String {
+        self.read("/world/calls")
+    }
+
+    fn count(&self, call: &str) -> usize {
+        self.calls().lines().filter(|line| line.starts_with(call)).count()
+    }
+
+    fn succeed(&self) {
+        let result = self.result();
+        assert_eq!(result["status"], "succeeded", "{result}\n{}", self.log());
+    }
+}
+
+fn control_plane(start: Start, minutes: u32) -> CustomData {
+    let mut machine = fixture::control_plane(start);
+    machine.cluster.deadline_minutes = minutes;
+    bootstrap::control_plane(&machine).unwrap()
+}
+
+fn worker(minutes: u32) -> CustomData {
+    let mut machine = fixture::worker();
+    machine.cluster.deadline_minutes = minutes;
+    bootstrap::worker(&machine).unwrap()
+}
+
+fn master(start: Start, minutes: u32, index: u32) -> Machine {
+    let address = format!("10.255.255.{}", 5 + index);
+    Machine::new(&control_plane(start, minutes), &format!("K8S-master-12345678-{index}"), &address)
+}
+
+#[test]
+fn the_first_machine_starts_the_cluster() {
+    let machine = master(Start::Init, 45, 0);
+    machine.succeed();
+    assert_eq!((machine.count("kubeadm init"), machine.count("kubeadm join")), (1, 0));
+    assert_eq!(machine.count("kubectl --kubeconfig"), 2, "{}", machine.calls());
+    assert!(machine.calls().contains("apply --server-side --force-conflicts --field-manager=engine"));
+    let configuration = machine.read("/world/init.yaml");
+    assert!(configuration.contains("advertiseAddress: \"10.255.255.5\"") && !configuration.contains('@'));
+    assert!(configuration.contains("name: \"k8s-master-12345678-0\""));
+    assert!(machine.read("/etc/hosts").contains("10.255.255.5 demo.westus2.cloudapp.azure.com # engine: API server\n"));
+    let cloud: serde_json::Value = serde_json::from_str(&machine.read("/etc/kubernetes/azure.json")).unwrap();
+    assert_eq!(cloud["resourceGroup"], "demo_(group)");
+    assert_eq!(cloud["vnetResourceGroup"], "demo_(group)");
+    assert_eq!(cloud["tenantId"], "22222222-0000-0000-0000-000000000000");
+    assert!(
+        machine.read("/etc/fstab").contains("# /swapfile") && machine.read("/etc/fstab").contains("LABEL=etcd_disk ")
+    );
+    assert!(machine.calls().contains("kubelet=1.35.9-* kubeadm=1.35.9-* kubectl=1.35.9-*"));
+    let log = machine.log();
+    assert!(!log.contains("abcdef.0123456789abcdef"), "the log shows the token");
+    for step in
+        ["host", "cloud", "packages", "runtime", "network", "etcd_disk", "keys", "init", "add_ons", "endpoint", "ready"]
+    {
+        assert!(log.contains(&format!("step {step}: done in ")), "{step}: {log}");
+    }
+    // Running it again changes nothing and calls nothing.
+    let calls = machine.calls();
+    machine.succeed();
+    assert_eq!(machine.calls(), calls);
+}
+
+#[test]
+fn the_others_join_through_a_healthy_peer_one_at_a_time() {
+    let machine = master(Start::Init, 45, 2);
+    machine.write("/world/healthy", "10.255.255.6\n");
+    machine.succeed();
+    assert_eq!((machine.count("kubeadm init"), machine.count("kubeadm join")), (0, 1));
+    assert!(machine.read("/world/hosts-while-joining").contains("10.255.255.6 demo."));
+    assert!(machine.read("/etc/hosts").contains("10.255.255.7 demo."));
+    assert_eq!(machine.read("/etc/hosts").matches("demo.").count(), 1);
+    assert!(machine.read("/world/leases").contains("\"holderIdentity\": \"k8s-master-12345678-2\""));
+    assert!(!machine.path("/world/lease").exists(), "the lease is not given back");
+    assert!(!machine.path("/var/lib/engine/join.conf").exists());
+    assert!(!machine.calls().contains("apply --server-side"));
+}
+
+#[test]
+fn a_held_lease_keeps_a_machine_waiting_and_an_old_one_does_not() {
+    let machine = master(Start::Join, 0, 1);
+    machine.write("/world/healthy", "10.255.255.5\n");
+    machine.write("/world/lease", "k8s-master-12345678-2|2999-01-01T00:00:00.000000Z|3\n");
+    let result = machine.result();
+    assert_eq!((&result["status"], &result["step"]), (&"failed".into(), &"join".into()));
+    assert!(result["cause"].as_str().unwrap().contains("k8s-master-12345678-2 is joining, waiting"), "{result}");
+    assert_eq!(machine.count("kubeadm join"), 0);
+    machine.write("/world/lease", "k8s-master-12345678-2|2001-01-01T00:00:00.000000Z|3\n");
+    machine.succeed();
+    assert!(machine.read("/world/leases").contains("\"resourceVersion\": \"3\""));
+}
+
+#[test]
+fn told_to_join_never_starts_a_cluster() {
+    let machine = master(Start::Join, 0, 0);
+    let result = machine.result();
+    assert_eq!((&result["status"], &result["step"]), (&"failed".into(), &"join".into()));
+    assert_eq!(machine.count("kubeadm"), 0, "{}", machine.calls());
+    machine.write("/world/healthy", "10.255.255.6\n");
+    machine.succeed();
+    assert_eq!((machine.count("kubeadm init"), machine.count("kubeadm join")), (0, 1));
+}
+
+#[test]
+fn a_rebuilt_first_machine_does_not_start_a_second_cluster() {
+    // A peer of the same authority answers.
+    let machine = master(Start::Init, 0, 0);
+    machine.write("/world/healthy", "10.255.255.6\n");
+    let result = machine.result();
+    assert_eq!(result["step"], "init");
+    assert!(result["cause"].as_str().unwrap().contains("already answers at 10.255.255.6"), "{result}");
+    // The disk holds data.
+    let machine = master(Start::Init, 0, 0);
+    machine.write("/world/formatted", "");
+    machine.write("/world/mounted", "");
+    machine.write("/var/lib/etcddisk/etcd/member/snap/db", "data");
+    let result = machine.result();
+    assert!(result["cause"].as_str().unwrap().contains("holds the data of a cluster"), "{result}");
+    assert_eq!(machine.count("kubeadm init"), 0);
+    assert_eq!(machine.count("mkfs.ext4"), 0);
+    assert!(machine.path("/var/lib/etcddisk/etcd/member/snap/db").exists());
+}
+
+#[test]
+fn a_joining_machine_keeps_the_old_data_aside() {
+    let machine = master(Start::Join, 45, 0);
+    machine.write("/world/healthy", "10.255.255.6\n");
+    machine.write("/world/formatted", "");
+    machine.write("/world/mounted", "");
+    machine.write("/var/lib/etcddisk/etcd/member/snap/db", "data");
+    machine.succeed();
+    assert_eq!(machine.read("/var/lib/etcddisk/etcd.previous/member/snap/db"), "data");
+    assert!(!machine.path("/var/lib/etcddisk/etcd/member").exists());
+}
+
+#[test]
+fn a_foreign_disk_is_not_formatted() {
+    let machine = master(Start::Init, 0, 0);
+    machine.write("/world/foreign", "");
+    let result = machine.result();
+    assert_eq!(result["step"], "etcd_disk");
+    assert!(result["cause"].as_str().unwrap().contains("holds something else"), "{result}");
+    assert_eq!(machine.count("mkfs.ext4"), 0);
+}
+
+#[test]
+fn each_step_that_fails_is_named_and_resumed() {
+    let faults = [
+        ("host", "modprobe br_netfilter"),
+        ("cloud", "curl*identity/info*"),
+        ("packages", "apt-get*install*"),
+        ("runtime", "systemctl restart containerd"),
+        ("network", "systemctl enable --now engine-network-rules.service"),
+        ("etcd_disk", "mkfs.ext4*"),
+        ("init", "kubeadm init*"),
+        ("add_ons", "kubectl*apply*"),
+        ("endpoint", "curl*--resolve*:10.255.255.5 *"),
+        ("ready", "kubectl*Ready*"),
+    ];
+    for (step, fault) in faults {
+        let machine = master(Start::Init, 0, 0);
+        machine.write("/world/fail", fault);
+        let result = machine.result();
+        assert_eq!(
+            (&result["status"], &result["step"]),
+            (&"failed".into(), &step.into()),
+            "{result}\n{}",
+            machine.log()
+        );
+        let cause = result["cause"].as_str().unwrap();
+        assert!(!cause.is_empty() && !cause.contains('\n'), "{step}: {cause}");
+        if !matches!(step, "endpoint") {
+            assert!(cause.contains("was told to fail"), "{step}: {cause}");
+        }
+        let done = std::fs::read_dir(machine.path("/var/lib/engine/steps")).unwrap().count();
+
+        std::fs::remove_file(machine.path("/world/calls")).unwrap();
+        machine.write("/world/fail", "");
+        machine.succeed();
+        // What was done before is not done again.
+        let calls = machine.calls();
+        assert_eq!(calls.contains("swapoff"), done == 0, "{step}: {calls}");
+        if matches!(step, "add_ons" | "endpoint" | "ready") {
+            assert_eq!(machine.count("kubeadm"), 0, "{step}: {calls}");
+        }
+        // An interrupted start goes on over what is there; nothing is reset.
+        if step == "init" {
+            assert!(calls.contains("--ignore-preflight-errors all"), "{calls}");
+        }
+        assert_eq!(machine.count("kubeadm reset"), 0);
+    }
+}
+
+#[test]
+fn a_worker_joins_when_the_control_plane_comes() {
+    let machine = Machine::new(&worker(0), "k8s-linuxpool-12345678-11", "10.240.0.11");
+    let result = machine.result();
+    assert_eq!((&result["status"], &result["step"]), (&"failed".into(), &"join".into()));
+    assert_eq!(machine.count("kubeadm"), 0);
+    machine.write("/world/healthy", "10.255.255.15\n");
+    machine.succeed();
+    assert_eq!(machine.count("kubeadm join"), 1);
+    assert!(machine.read("/etc/hosts").contains("10.255.255.15 demo."));
+    assert!(!machine.path("/etc/kubernetes/azure.json").exists());
+    assert!(!machine.read("/world/join.yaml").contains("controlPlane:"));
+}
+
+#[test]
+fn a_failed_join_is_cleaned_and_a_joined_node_is_not_reset() {
+    for data in [worker(45), control_plane(Start::Join, 45)] {
+        let machine = Machine::new(&data, "k8s-any-12345678-1", "10.255.255.6");
+        machine.write("/world/healthy", "10.255.255.15\n");
+        machine.write("/world/join-half", "");
+        machine.succeed();
+        assert_eq!((machine.count("kubeadm join"), machine.count("kubeadm reset")), (2, 1));
+        assert!(!machine.log().contains("abcdef.0123456789abcdef"));
+
+        let machine = Machine::new(&data, "k8s-any-12345678-1", "10.255.255.6");
+        machine.write("/world/healthy", "10.255.255.15\n");
+        machine.write("/world/join-then-fail", "");
+        machine.succeed();
+        let counts = (machine.count("kubeadm join"), machine.count("kubeadm reset"));
+        assert_eq!(counts, (1, 0), "{}\n{}", machine.log(), machine.calls());
+    }
+}
+
+#[test]
+fn a_reset_gives_the_keys_back_before_the_next_attempt() {
+    let machine = master(Start::Join, 45, 1);
+    machine.write("/world/healthy", "10.255.255.5\n");
+    machine.write("/world/join-half", "");
+    machine.succeed();
+    assert!(machine.read("/etc/kubernetes/pki/ca.key").contains("ca.key of a cluster"));
+    let mode = std::fs::metadata(machine.path("/etc/kubernetes/pki/ca.key")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+}
+
+#[test]
+fn scale_set_instances_count_in_base_36() {
+    let machine = Machine::new(&control_plane(Start::Init, 45), "k8s-master-12345678-vmss000000", "10.255.255.5");
+    machine.succeed();
+    assert_eq!(machine.count("kubeadm init"), 1);
+    let machine = Machine::new(&control_plane(Start::Init, 45), "k8s-master-12345678-vmss00000A", "10.255.255.6");
+    machine.write("/world/healthy", "10.255.255.5\n");
+    machine.succeed();
+    assert_eq!((machine.count("kubeadm init"), machine.count("kubeadm join")), (0, 1));
+}
+
+#[test]
+fn the_wait_command_tells_the_result_in_one_line() {
+    let machine = Machine::new(&worker(0), "k8s-linuxpool-12345678-0", "10.240.0.4");
+    let wait = || {
+        let mut command = machine.command("/bin/sh");
+        command.arg("-c").arg(bootstrap::wait_command(1).unwrap());
+        let output = command.output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    machine.write("/var/lib/engine/result.json", "{\"status\":\"succeeded\",\"step\":\"\",\"cause\":\"\"}\n");
+    assert_eq!(wait(), (true, "bootstrap: succeeded\n".to_owned()));
+    machine.write(
+        "/var/lib/engine/result.json",
+        "{\"status\":\"failed\",\"step\":\"packages\",\"cause\":\"apt: no network\"}\n",
+    );
+    assert_eq!(wait(), (false, "bootstrap: step packages failed: apt: no network\n".to_owned()));
+}
+
+#[test]
+fn packet_rules_are_set_once_for_the_role() {
+    let machine = master(Start::Init, 0, 0);
+    assert!(machine.command(machine.path("/opt/engine/network-rules.sh")).status().unwrap().success());
+    let calls = machine.calls();
+    assert!(
+        calls.contains("--insert PREROUTING --protocol tcp --dport 4443 --jump REDIRECT --to-ports 443"),
+        "{calls}"
+    );
+    assert!(calls.contains("--insert POSTROUTING --source 10.244.0.0/16 ! --destination 10.244.0.0/16"), "{calls}");
+    let machine = Machine::new(&worker(0), "k8s-linuxpool-12345678-0", "10.240.0.4");
+    assert!(machine.command(machine.path("/opt/engine/network-rules.sh")).status().unwrap().success());
+    assert!(!machine.calls().contains("REDIRECT"));
+}

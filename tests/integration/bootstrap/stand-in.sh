@@ -1,0 +1,87 @@
+#!/bin/bash
+# Stands in for a program that a machine's bootstrap calls: writes the call down, then plays the program over the files
+# in $ENGINE_ROOT/world. A call that $ENGINE_ROOT/world/fail names (a pattern a line) fails.
+name=${0##*/}
+world=$ENGINE_ROOT/world
+call="$name $*"
+case $name in sleep | hostname | ip | mountpoint) ;; *) printf '%s\n' "$call" >>"$world/calls" ;; esac
+while read -r pattern || [[ -n $pattern ]]; do
+  # shellcheck disable=SC2053  # A pattern is meant.
+  if [[ -n $pattern && $call == $pattern ]]; then
+    echo "error: $name was told to fail" >&2
+    exit 1
+  fi
+done < <(cat "$world/fail" 2>/dev/null)
+own=$(cat "$world/address")
+case $name in
+  hostname) cat "$world/hostname" ;;
+  ip) echo "10.255.255.15 via 10.255.255.1 dev eth0 src $own uid 0" ;;
+  mountpoint) [ -e "$world/mounted" ] ;;
+  mount) touch "$world/mounted" ;;
+  mkfs.ext4) touch "$world/formatted" ;;
+  blkid)
+    if [ "$1" = -L ]; then
+      [ -e "$world/formatted" ] && echo /dev/sdc
+    else
+      [ -e "$world/foreign" ]
+    fi
+    ;;
+  iptables) [[ $call != *--check* ]] ;;
+  curl)
+    case $call in
+      *169.254.169.254*identity/info*) echo '{"tenantId":"22222222-0000-0000-0000-000000000000"}' ;;
+      *169.254.169.254*subscriptionId*) echo 11111111-0000-0000-0000-000000000000 ;;
+      *169.254.169.254*resourceGroupName*) echo 'demo_(group)' ;;
+      *--resolve*)
+        address=$(sed -E 's/.*--resolve [^ :]+:[0-9]+:([^ ]+) .*/\1/' <<<"$call")
+        grep -q -x -F "$address" "$world/healthy"
+        ;;
+      *--output*) echo key >"$(sed -E 's/.*--output ([^ ]+).*/\1/' <<<"$call")" ;;
+    esac
+    ;;
+  kubeadm)
+    kubernetes=$ENGINE_ROOT/etc/kubernetes
+    mkdir -p "$kubernetes"
+    case $1 in
+      version) echo v1.35.9 ;;
+      init)
+        cp "$3" "$world/init.yaml"
+        echo "[bootstrap-token] Using token: abcdef.0123456789abcdef"
+        touch "$kubernetes/admin.conf" "$kubernetes/kubelet.conf" "$world/joined"
+        echo "$own" >>"$world/healthy"
+        ;;
+      join)
+        cp "$3" "$world/join.yaml"
+        cp "$ENGINE_ROOT/etc/hosts" "$world/hosts-while-joining"
+        touch "$kubernetes/kubelet.conf"
+        if [ -e "$world/join-half" ]; then
+          rm "$world/join-half"
+          echo "error execution phase etcd-join: token abcdef.0123456789abcdef timed out" >&2
+          exit 1
+        fi
+        touch "$world/joined"
+        echo "$own" >>"$world/healthy"
+        if [ -e "$world/join-then-fail" ]; then
+          rm "$world/join-then-fail"
+          exit 1
+        fi
+        ;;
+      reset) rm -rf "$kubernetes/pki" "$kubernetes/kubelet.conf" ;;
+      kubeconfig) echo '{"kind":"Config"}' ;;
+    esac
+    ;;
+  kubectl)
+    case $call in
+      *'get node'*labels*) [ -e "$world/joined" ] && echo '{"node-role.kubernetes.io/control-plane":""}' ;;
+      *'get node'*Ready*) [ -e "$world/joined" ] && echo -n True ;;
+      *'get node'*) [ -e "$world/joined" ] && echo node/x ;;
+      *'get lease'*) [ ! -e "$world/lease" ] || { [[ $call == *renewTime* ]] && cat "$world/lease" || cut -d '|' -f 1 "$world/lease"; } ;;
+      *create* | *replace*)
+        document=$(cat)
+        printf '%s\n' "$document" >>"$world/leases"
+        sed -E 's/.*"holderIdentity": "([^"]*)".*"renewTime": "([^"]*)".*/\1|\2|7/' <<<"$document" >"$world/lease"
+        ;;
+      *'delete lease'*) rm -f "$world/lease" ;;
+    esac
+    ;;
+esac

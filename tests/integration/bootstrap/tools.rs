@@ -1,0 +1,127 @@
+//! The field's own tools over what is rendered. A tool that is not installed is named in one line and skipped.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use engine::bootstrap::{self, CustomData, Network, Start};
+
+use super::fixture;
+
+/// Every kind of machine that is rendered differently.
+fn machines() -> Vec<(&'static str, CustomData)> {
+    let mut azure = fixture::control_plane(Start::Init);
+    azure.cluster.network = Network::Azure {
+        plugin_url: "https://packages.aks.azure.com/azure-cni/v1.6.43/binaries/azure-vnet-cni-linux-amd64-v1.6.43.tgz"
+            .to_owned(),
+        plugin_sha256: String::new(),
+    };
+    azure.cluster.cloud.instance_metadata = false;
+    azure.cluster.cloud.cloud_name = "AzureStackCloud".to_owned();
+    azure.cluster.cloud.environment = "{\"name\":\"AzureStackCloud\"}\n".to_owned();
+    azure.cluster.software = bootstrap::Software::PreparedImage;
+    let mut azure_worker = fixture::worker();
+    azure_worker.cluster = azure.cluster.clone();
+    vec![
+        ("control plane", bootstrap::control_plane(&fixture::control_plane(Start::Init)).unwrap()),
+        ("joining control plane", bootstrap::control_plane(&fixture::control_plane(Start::Join)).unwrap()),
+        ("worker", bootstrap::worker(&fixture::worker()).unwrap()),
+        ("control plane on Stack", bootstrap::control_plane(&azure).unwrap()),
+        ("worker on Stack", bootstrap::worker(&azure_worker).unwrap()),
+    ]
+}
+
+/// Where a tool is, or `None` and a line that says that it is missing.
+fn tool(name: &str) -> Option<PathBuf> {
+    let found =
+        std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        println!("skipped: `{name}` is not installed");
+    }
+    found
+}
+
+fn run(command: &mut Command, about: &str) {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{about}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Writes all files of all machines that `wanted` picks below `folder`.
+fn lay_out(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for (name, data) in machines() {
+        for file in fixture::written(&data).iter().filter(|file| wanted(&file.path)) {
+            let path = folder.join(name.replace(' ', "-")).join(file.path.trim_start_matches('/'));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &file.text).unwrap();
+            paths.push(path);
+        }
+    }
+    assert!(!paths.is_empty());
+    paths
+}
+
+#[test]
+fn cloud_init_accepts_the_document() {
+    let Some(cloud_init) = tool("cloud-init") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for (name, data) in machines() {
+        let path = folder.path().join("user-data");
+        std::fs::write(&path, data.cloud_config.expose()).unwrap();
+        run(Command::new(&cloud_init).args(["schema", "--config-file"]).arg(&path), name);
+    }
+}
+
+#[test]
+fn shellcheck_and_bash_accept_the_scripts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scripts = lay_out(folder.path(), |path| Path::new(path).extension().is_some_and(|end| end == "sh"));
+    let wait = folder.path().join("wait.sh");
+    std::fs::write(&wait, format!("#!/bin/sh\n{}\n", bootstrap::wait_command(45).unwrap())).unwrap();
+    scripts.push(wait);
+    for script in &scripts {
+        run(Command::new("bash").arg("-n").arg(script), &script.display().to_string());
+    }
+    let Some(shellcheck) = tool("shellcheck") else { return };
+    run(Command::new(shellcheck).arg("--severity=style").args(&scripts), "shellcheck");
+}
+
+#[test]
+fn the_inner_wait_script_is_accepted_too() {
+    let Some(shellcheck) = tool("shellcheck") else { return };
+    let command = bootstrap::wait_command(45).unwrap();
+    let inner = command.strip_prefix("/bin/bash -c '").unwrap().strip_suffix('\'').unwrap().replace(r"'\''", "'");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inner.sh");
+    std::fs::write(&path, format!("#!/bin/bash\n{inner}\n")).unwrap();
+    run(Command::new("bash").arg("-n").arg(&path), "inner");
+    // SC2012: the names are ours.
+    run(Command::new(shellcheck).arg("--exclude=SC2012,SC2001").arg(&path), "inner");
+}
+
+#[test]
+fn systemd_accepts_the_units() {
+    let Some(analyze) = tool("systemd-analyze") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for unit in lay_out(folder.path(), |path| path.ends_with(".service")) {
+        // The commands are not installed here, so a stand-in takes their place.
+        let text = std::fs::read_to_string(&unit).unwrap().replace("ExecStart=/opt/engine/", "ExecStart=/bin/true ");
+        std::fs::write(&unit, text).unwrap();
+        run(Command::new(&analyze).arg("verify").arg(&unit), &unit.display().to_string());
+    }
+}
+
+#[test]
+fn kubernetes_accepts_the_add_ons() {
+    let Some(validate) = tool("kubernetes-validate") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let manifests = lay_out(folder.path(), |path| path.contains("/addons/"));
+    run(
+        Command::new(validate).args(["--kubernetes-version", "1.35", "--strict"]).args(&manifests),
+        "kubernetes-validate",
+    );
+}
