@@ -136,7 +136,7 @@ impl<'a> Printer<'a> {
                 }
                 Json::Object(object)
             }
-            Value::Call(Function::Concat, _) => {
+            value if is_text(value) => {
                 let pieces = self.pieces(value, index)?;
                 match &*pieces {
                     [] => Json::String(String::new()),
@@ -366,6 +366,17 @@ impl<'a> Printer<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a value is put together of texts, so that it may turn out to be a literal.
+fn is_text(value: &Value) -> bool {
+    match value {
+        Value::Call(function, _) => *function == Function::Concat,
+        Value::Reference(reference) => {
+            reference.is_static() && &*reference.path[0] == "name" && reference.member != Member::Every
+        }
+        _ => false,
     }
 }
 

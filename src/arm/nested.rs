@@ -112,7 +112,7 @@ fn deployment_around(
         "properties".to_owned(),
         json!({
             "mode": "Incremental",
-            "expressionEvaluationOptions": { "scope": "inner" },
+            "expressionEvaluationOptions": { "scope": "Inner" },
             "parameters": parameters,
             "template": template,
         }),

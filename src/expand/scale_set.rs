@@ -34,6 +34,7 @@ fn scale_set(context: &Context<'_>, pool: &Pool) -> Result<Resource, ExpandError
     if context.is_azure() {
         properties.insert("orchestrationMode", "Uniform".into());
     }
+    properties.insert("platformFaultDomainCount", pool.fault_domain_count.into());
     properties.insert("upgradePolicy", Value::object([("mode", "Manual".into())]));
     properties.insert("overprovision", pool.overprovision.into());
     properties.insert("singlePlacementGroup", pool.single_placement_group.into());
