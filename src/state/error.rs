@@ -63,9 +63,14 @@ impl StateError {
                 backup.display(),
                 path.display()
             ),
-            Self::Damaged { path, backup: None, .. } => {
+            Self::Damaged { path, backup: None, .. } if path.ends_with("state.json") => {
                 format!("put {} back from a copy of the folder; nothing is guessed", path.display())
             }
+            Self::Damaged { path, backup: None, .. } => format!(
+                "put {} back from a copy of the folder; or, to give the interrupted run up, move plan.json, journal.jsonl \
+                 and secrets.json away and see with `engine plan` what is there",
+                path.display()
+            ),
             Self::NewerFormat { .. } => "use the engine that wrote it, or a newer one".to_owned(),
             Self::Held { .. } => "wait until it has ended, or end it; the lock ends with its process".to_owned(),
             Self::Absent(_) => "run `engine deploy` first, or name the cluster's folder with `-o`".to_owned(),

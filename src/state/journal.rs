@@ -88,6 +88,14 @@ impl JournalFile {
         self
     }
 
+    /// Lets the next write fail: what it writes to was opened for reading only.
+    #[cfg(test)]
+    pub(super) fn break_for_test(&mut self) {
+        if let Ok(file) = File::open(&self.path) {
+            self.file = file;
+        }
+    }
+
     /// The records of a run's journal in the order in which they were written.
     pub(super) fn records(path: &Path, run: &str) -> Result<Vec<Record>, StateError> {
         parse(path, &read(path)?, run).map(|content| content.records)

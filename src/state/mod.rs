@@ -25,3 +25,7 @@ pub use journal::JournalFile;
 pub use lock::Holder;
 pub use snapshot::{Identity, Snapshot};
 pub use store::{Locked, Store, UnfinishedRun};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by a panic")]
+mod tests;

@@ -237,3 +237,7 @@ fn cycle(nodes: &[Node<'_>], missing: &[u32]) -> Vec<StepId> {
     }
     Vec::new()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests;
