@@ -3,6 +3,7 @@
 mod cluster;
 mod control_plane;
 mod identity;
+mod input;
 mod network;
 mod pool;
 mod read;

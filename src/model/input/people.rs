@@ -1,0 +1,289 @@
+//! Who logs in, who the cluster is, who may come in, and where software comes from.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ImageReference, LATER, SecretText};
+
+const WINDOWS_IMAGE: &str = "Windows machines start from Windows Server 2022";
+
+/// Linux machines: who logs in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct LinuxProfile {
+    /// The administrator's account name.
+    #[schemars(required)]
+    pub(in crate::model) admin_username: Option<String>,
+    /// How the administrator logs in.
+    #[schemars(required)]
+    pub(in crate::model) ssh: Option<Ssh>,
+    /// Certificates that a key vault puts on the machines.
+    #[schemars(extend("x-engine-no-effect" = LATER))]
+    secrets: Option<Vec<VaultSecrets>>,
+    /// Where aks-engine's own scripts come from.
+    #[serde(rename = "scriptroot")]
+    #[schemars(extend("x-engine-no-effect" = "the scripts are the engine's own"))]
+    script_root: Option<String>,
+    /// A domain that names are looked up in.
+    #[schemars(extend("x-engine-no-effect" = LATER))]
+    custom_search_domain: Option<CustomSearchDomain>,
+    /// A DNS server of one's own.
+    #[serde(rename = "customNodesDNS")]
+    pub(in crate::model) custom_nodes_dns: Option<CustomNodesDns>,
+    /// Whether waiting updates are installed before the node starts.
+    pub(in crate::model) run_unattended_upgrades_on_bootstrap: Option<bool>,
+    /// Whether security updates are installed by themselves.
+    pub(in crate::model) enable_unattended_upgrades: Option<bool>,
+    /// The MTU of the first interface.
+    #[serde(rename = "eth0MTU")]
+    #[schemars(range(min = 0, max = 9000))]
+    pub(in crate::model) eth0_mtu: Option<u32>,
+}
+
+/// How the administrator logs in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct Ssh {
+    /// Public keys; at least one.
+    #[schemars(required, length(min = 1))]
+    pub(in crate::model) public_keys: Option<Vec<PublicKey>>,
+}
+
+/// A public key.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct PublicKey {
+    /// In OpenSSH's one-line form.
+    #[schemars(required)]
+    pub(in crate::model) key_data: Option<String>,
+}
+
+/// A DNS server of one's own.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct CustomNodesDns {
+    /// Its address.
+    pub(in crate::model) dns_server: Option<String>,
+}
+
+/// A domain that names are looked up in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct CustomSearchDomain {
+    /// Its name.
+    name: Option<String>,
+    /// Who joins the realm.
+    realm_user: Option<String>,
+    /// That user's password.
+    realm_password: Option<SecretText>,
+}
+
+/// Certificates of one key vault.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct VaultSecrets {
+    /// The vault.
+    source_vault: Option<SourceVault>,
+    /// Its certificates.
+    vault_certificates: Option<Vec<VaultCertificate>>,
+}
+
+/// A key vault.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct SourceVault {
+    /// Its resource id.
+    id: Option<String>,
+}
+
+/// A certificate in a key vault.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct VaultCertificate {
+    /// Its address.
+    certificate_url: Option<String>,
+    /// The Windows store it goes to.
+    certificate_store: Option<String>,
+}
+
+/// Windows machines: who logs in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct WindowsProfile {
+    /// The administrator's account name.
+    pub(in crate::model) admin_username: Option<String>,
+    /// The administrator's password.
+    pub(in crate::model) admin_password: Option<SecretText>,
+    /// Whether SSH is switched on.
+    pub(in crate::model) ssh_enabled: Option<bool>,
+    /// Whether updates install themselves.
+    pub(in crate::model) enable_automatic_updates: Option<bool>,
+    /// Whether the user's own licences are used.
+    #[serde(rename = "enableAHUB")]
+    pub(in crate::model) enable_ahub: Option<bool>,
+    /// Certificates that a key vault puts on the machines.
+    #[schemars(extend("x-engine-no-effect" = LATER))]
+    secrets: Option<Vec<VaultSecrets>>,
+    /// An image of one's own.
+    #[schemars(extend("x-engine-no-effect" = LATER))]
+    image_reference: Option<ImageReference>,
+    /// The image's version.
+    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
+    image_version: Option<String>,
+    /// An image file.
+    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
+    windows_image_source_url: Option<String>,
+    /// The image's publisher.
+    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
+    windows_publisher: Option<String>,
+    /// The image's offer.
+    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
+    windows_offer: Option<String>,
+    /// The image's plan.
+    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
+    windows_sku: Option<String>,
+    /// The version of Docker.
+    #[schemars(extend("x-engine-no-effect" = "there is no Docker on the nodes"))]
+    windows_docker_version: Option<String>,
+    /// Where aks-engine's own scripts come from.
+    #[serde(rename = "provisioningScriptsPackageURL")]
+    #[schemars(extend("x-engine-no-effect" = "the scripts are the engine's own"))]
+    provisioning_scripts_package_url: Option<String>,
+    /// Where csi-proxy comes from.
+    #[serde(rename = "csiProxyURL")]
+    #[schemars(extend("x-engine-no-effect" = "host-process containers took csi-proxy's place"))]
+    csi_proxy_url: Option<String>,
+    /// csi-proxy.
+    #[serde(rename = "enableCSIProxy")]
+    #[schemars(extend("x-engine-no-effect" = "host-process containers took csi-proxy's place"))]
+    enable_csi_proxy: Option<bool>,
+    /// Whether the password was made by aks-engine.
+    #[schemars(extend("x-engine-no-effect" = "the engine makes no passwords"))]
+    is_credential_auto_generated: Option<bool>,
+    /// The sandbox image.
+    #[serde(rename = "windowsPauseImageURL")]
+    #[schemars(extend("x-engine-no-effect" = "the sandbox image follows from the version of Kubernetes"))]
+    windows_pause_image_url: Option<String>,
+    /// Whether it is pulled each time.
+    #[schemars(extend("x-engine-no-effect" = "the sandbox image follows from the version of Kubernetes"))]
+    always_pull_windows_pause_image: Option<bool>,
+    /// Whether old TLS versions are switched off.
+    #[serde(rename = "windowsSecureTLSEnabled")]
+    #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "old TLS versions are always off"))]
+    windows_secure_tls_enabled: Option<bool>,
+    /// How containers are kept apart.
+    #[schemars(extend("x-engine-no-effect" = LATER))]
+    windows_runtimes: Option<WindowsRuntimes>,
+}
+
+/// How Windows containers are kept apart.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct WindowsRuntimes {
+    /// `process` or `hyperv`.
+    default: Option<String>,
+    /// Builds that run under Hyper-V.
+    hyperv_runtimes: Option<Vec<HypervRuntime>>,
+}
+
+/// A Windows build that runs under Hyper-V.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct HypervRuntime {
+    /// The build.
+    build_number: Option<String>,
+}
+
+/// The service principal, for a cluster without managed identity.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct ServicePrincipalProfile {
+    /// Its application id.
+    pub(in crate::model) client_id: Option<String>,
+    /// Its password.
+    pub(in crate::model) secret: Option<SecretText>,
+    /// Its object id.
+    pub(in crate::model) object_id: Option<String>,
+    /// Where its password lies in a key vault.
+    pub(in crate::model) keyvault_secret_ref: Option<KeyVaultSecretReference>,
+}
+
+/// Where a secret lies in a key vault.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct KeyVaultSecretReference {
+    /// The vault's resource id.
+    #[serde(rename = "vaultID")]
+    pub(in crate::model) vault_id: Option<String>,
+    /// The secret's name.
+    pub(in crate::model) secret_name: Option<String>,
+    /// Its version.
+    pub(in crate::model) version: Option<String>,
+}
+
+/// Who may reach the cluster from outside its vnet.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct AccessProfile {
+    /// Who reaches the API server, in CIDR notation; missing: everybody.
+    pub(in crate::model) api_server_source_ranges: Option<Vec<String>>,
+    /// Who reaches SSH on the control-plane nodes, in CIDR notation; missing: nobody.
+    pub(in crate::model) ssh_source_ranges: Option<Vec<String>>,
+}
+
+/// Where packages and images come from.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct SoftwareProfile {
+    /// The distribution's and Kubernetes' own servers, one mirror for everything, or the machine image.
+    #[schemars(extend("enum" = ["distribution", "mirror", "image"]))]
+    pub(in crate::model) source: Option<String>,
+    /// The mirror's base URL.
+    pub(in crate::model) mirror: Option<String>,
+}
+
+/// Certificates and keys as PEM texts, or each as the path of a key vault secret.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct CertificateProfile {
+    /// The cluster's CA.
+    pub(in crate::model) ca_certificate: Option<SecretText>,
+    /// Its key.
+    pub(in crate::model) ca_private_key: Option<SecretText>,
+    /// etcd's CA.
+    pub(in crate::model) etcd_ca_certificate: Option<SecretText>,
+    /// Its key.
+    pub(in crate::model) etcd_ca_private_key: Option<SecretText>,
+    /// The aggregation layer's CA.
+    pub(in crate::model) front_proxy_ca_certificate: Option<SecretText>,
+    /// Its key.
+    pub(in crate::model) front_proxy_ca_private_key: Option<SecretText>,
+    /// The key that signs service-account tokens.
+    pub(in crate::model) service_account_private_key: Option<SecretText>,
+    /// Its public half.
+    pub(in crate::model) service_account_public_key: Option<SecretText>,
+    /// The API server's certificate.
+    pub(in crate::model) api_server_certificate: Option<SecretText>,
+    /// Its key.
+    pub(in crate::model) api_server_private_key: Option<SecretText>,
+    /// The certificate that aks-engine's components share.
+    pub(in crate::model) client_certificate: Option<SecretText>,
+    /// Its key.
+    pub(in crate::model) client_private_key: Option<SecretText>,
+    /// The administrator's certificate.
+    pub(in crate::model) kube_config_certificate: Option<SecretText>,
+    /// Its key.
+    pub(in crate::model) kube_config_private_key: Option<SecretText>,
+    /// etcd's server certificate.
+    pub(in crate::model) etcd_server_certificate: Option<SecretText>,
+    /// Its key.
+    pub(in crate::model) etcd_server_private_key: Option<SecretText>,
+    /// etcd's client certificate.
+    pub(in crate::model) etcd_client_certificate: Option<SecretText>,
+    /// Its key.
+    pub(in crate::model) etcd_client_private_key: Option<SecretText>,
+    /// One per control-plane node.
+    pub(in crate::model) etcd_peer_certificates: Option<Vec<SecretText>>,
+    /// Their keys.
+    pub(in crate::model) etcd_peer_private_keys: Option<Vec<SecretText>>,
+}
