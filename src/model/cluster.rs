@@ -20,6 +20,8 @@ pub struct Cluster {
     pub location: String,
     /// Which Azure.
     pub cloud: Cloud,
+    /// The stamp, if the cloud is Azure Stack Hub.
+    pub stack: Option<StackSettings>,
     /// Where the model wants to be realised, if it says so.
     pub target: Option<TargetKind>,
     /// The version of Kubernetes, such as 1.35.9.
@@ -69,7 +71,10 @@ impl Cluster {
 
     /// The API server's public name, `<dns prefix>.<location>.<suffix of the cloud>`.
     pub fn public_fqdn(&self) -> String {
-        format!("{}.{}.{}", self.dns_prefix, self.location, self.cloud.facts().public_dns_suffix)
+        match &self.stack {
+            Some(stack) => format!("{}.{}.cloudapp.{}", self.dns_prefix, self.location, stack.domain),
+            None => format!("{}.{}.{}", self.dns_prefix, self.location, self.cloud.facts().public_dns_suffix),
+        }
     }
 
     /// The name people reach the API server by: its public one, or for a private cluster the address inside the vnet.
@@ -79,6 +84,17 @@ impl Cluster {
             Some(_) => self.control_plane.api_server_address().to_string(),
         }
     }
+}
+
+/// A stamp of Azure Stack Hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackSettings {
+    /// Its portal, `https://portal.<location>.<domain>`.
+    pub portal_url: String,
+    /// What its names end in, such as `azurestack.external`.
+    pub domain: String,
+    /// Whether AD FS signs in, not Microsoft Entra ID.
+    pub uses_adfs: bool,
 }
 
 /// What realises the resources.
@@ -182,6 +198,8 @@ pub struct Addon {
     pub name: String,
     /// Whether it is wanted; `None`: the engine's own choice.
     pub enabled: Option<bool>,
-    /// Its settings.
+    /// Its settings that may be seen.
     pub config: BTreeMap<String, String>,
+    /// Its settings that may not: those whose name ends in `secret`, `key`, `password` or `token`.
+    pub secrets: BTreeMap<String, Secret>,
 }

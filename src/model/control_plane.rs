@@ -57,8 +57,6 @@ pub struct ControlPlane {
     pub kubelet_flags: BTreeMap<String, String>,
     /// Tags for these machines.
     pub tags: BTreeMap<String, String>,
-    /// The public name, once it is known (`fqdn` in the model).
-    pub fqdn: Option<String>,
 }
 
 impl ControlPlane {

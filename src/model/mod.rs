@@ -2,17 +2,34 @@
 
 mod cluster;
 mod control_plane;
+mod document;
+mod findings;
 mod identity;
 mod input;
 mod network;
+mod normalise;
+mod overrides;
+mod pointers;
 mod pool;
 mod read;
+mod resolve;
+mod rules;
+mod schema;
+mod write;
 
-pub use cluster::{Addon, Cluster, ComponentFlags, LinuxSettings, SoftwareSource, TargetKind, WindowsSettings};
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail by a panic, and says what it saw")]
+mod tests;
+
+pub use cluster::{
+    Addon, Cluster, ComponentFlags, LinuxSettings, SoftwareSource, StackSettings, TargetKind, WindowsSettings,
+};
 pub use control_plane::ControlPlane;
 pub use identity::{Certificates, Identity, ServicePrincipalSecret};
 pub use network::{
     Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, PrivateCluster, ProxyMode,
 };
 pub use pool::{Availability, Caching, Image, OperatingSystem, OsDisk, Pool, Priority, Storage, Taint};
-pub use read::{Origin, Origins, ReadOptions, Reading};
+pub use read::{Origin, Origins, ReadOptions, Reading, read};
+pub use rules::{RULES, Rule};
+pub use schema::schema;

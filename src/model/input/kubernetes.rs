@@ -16,15 +16,15 @@ const WINDOWS_FILES: &str = "the files follow from the version of Kubernetes, or
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct OrchestratorProfile {
     /// `Kubernetes`, the only one.
-    pub(in crate::model) orchestrator_type: Option<String>,
+    pub orchestrator_type: Option<String>,
     /// The minor version, such as `1.35`; the newest patch of it is taken.
     #[schemars(extend("pattern" = r"^[0-9]+\.[0-9]+$"))]
-    pub(in crate::model) orchestrator_release: Option<String>,
+    pub orchestrator_release: Option<String>,
     /// The exact version, such as `1.35.9`.
     #[schemars(extend("pattern" = r"^[0-9]+\.[0-9]+\.[0-9]+$"))]
-    pub(in crate::model) orchestrator_version: Option<String>,
+    pub orchestrator_version: Option<String>,
     /// Settings of Kubernetes.
-    pub(in crate::model) kubernetes_config: Option<KubernetesConfig>,
+    pub kubernetes_config: Option<KubernetesConfig>,
 }
 
 /// Settings of Kubernetes.
@@ -33,263 +33,263 @@ pub(in crate::model) struct OrchestratorProfile {
 pub(in crate::model) struct KubernetesConfig {
     /// Who gives pods their addresses.
     #[schemars(extend("enum" = ["azure", "kubenet", "cilium", "none"]))]
-    pub(in crate::model) network_plugin: Option<String>,
+    pub network_plugin: Option<String>,
     /// Who enforces network policies.
     #[schemars(extend("enum" = ["none", "azure", "calico", "cilium"]))]
-    pub(in crate::model) network_policy: Option<String>,
+    pub network_policy: Option<String>,
     /// How Azure CNI connects pods.
     #[schemars(extend("enum" = ["transparent", "bridge"], "x-engine-always" = "transparent", "x-engine-no-effect" = "pods are always connected transparently"))]
-    network_mode: Option<String>,
+    pub network_mode: Option<String>,
     /// Where pods' addresses come from, in CIDR notation.
-    pub(in crate::model) cluster_subnet: Option<String>,
+    pub cluster_subnet: Option<String>,
     /// Services' addresses, in CIDR notation.
-    pub(in crate::model) service_cidr: Option<String>,
+    pub service_cidr: Option<String>,
     /// The cluster DNS's address.
     #[serde(rename = "dnsServiceIP")]
-    pub(in crate::model) dns_service_ip: Option<String>,
+    pub dns_service_ip: Option<String>,
     /// Docker's bridge.
     #[schemars(extend("x-engine-no-effect" = "there is no Docker on the nodes"))]
-    docker_bridge_subnet: Option<String>,
+    pub docker_bridge_subnet: Option<String>,
     /// Addresses that are not masqueraded.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    non_masquerade_cidr: Option<String>,
+    pub non_masquerade_cidr: Option<String>,
     /// The most pods on a node.
     #[schemars(range(min = 5, max = 1000))]
-    pub(in crate::model) max_pods: Option<u32>,
+    pub max_pods: Option<u32>,
     /// What runs containers.
     #[schemars(extend("enum" = ["containerd", "docker"]))]
-    pub(in crate::model) container_runtime: Option<String>,
+    pub container_runtime: Option<String>,
     /// Settings of what runs containers.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    container_runtime_config: Option<BTreeMap<String, String>>,
+    pub container_runtime_config: Option<BTreeMap<String, String>>,
     /// The version of Moby.
     #[schemars(extend("x-engine-no-effect" = "there is no Docker on the nodes"))]
-    moby_version: Option<String>,
+    pub moby_version: Option<String>,
     /// The version of containerd.
     #[schemars(extend("x-engine-no-effect" = PINNED))]
-    containerd_version: Option<String>,
+    pub containerd_version: Option<String>,
     /// Whether machines have identities of their own.
-    pub(in crate::model) use_managed_identity: Option<bool>,
+    pub use_managed_identity: Option<bool>,
     /// A user-assigned identity: its resource id, or a name for one that the engine makes.
     #[serde(rename = "userAssignedID")]
-    pub(in crate::model) user_assigned_id: Option<String>,
+    pub user_assigned_id: Option<String>,
     /// Its client id.
     #[serde(rename = "userAssignedClientID")]
-    pub(in crate::model) user_assigned_client_id: Option<String>,
+    pub user_assigned_client_id: Option<String>,
     /// Role-based access control.
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "role-based access control is always on"))]
-    enable_rbac: Option<bool>,
+    pub enable_rbac: Option<bool>,
     /// Kubelets that authenticate.
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "kubelets always authenticate and authorize"))]
-    enable_secure_kubelet: Option<bool>,
+    pub enable_secure_kubelet: Option<bool>,
     /// API aggregation.
     #[serde(rename = "enableAggregatedAPIs")]
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "the aggregation layer is always on"))]
-    enable_aggregated_apis: Option<bool>,
+    pub enable_aggregated_apis: Option<bool>,
     /// Pod security policies.
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = "Kubernetes 1.25 removed it; Pod Security Admission takes its place"))]
-    enable_pod_security_policy: Option<bool>,
+    pub enable_pod_security_policy: Option<bool>,
     /// Pod security policies.
     #[schemars(extend("x-engine-no-effect" = "Kubernetes 1.25 removed it; Pod Security Admission takes its place"))]
-    pod_security_policy_config: Option<BTreeMap<String, String>>,
+    pub pod_security_policy_config: Option<BTreeMap<String, String>>,
     /// An API server without a public address.
-    pub(in crate::model) private_cluster: Option<PrivateClusterInput>,
+    pub private_cluster: Option<PrivateClusterInput>,
     /// The kind of load balancers.
     #[schemars(extend("enum" = ["Basic", "Standard"]))]
-    pub(in crate::model) load_balancer_sku: Option<String>,
+    pub load_balancer_sku: Option<String>,
     /// Whether control-plane nodes stay out of the workers' load balancer.
     #[serde(rename = "excludeMasterFromStandardLB")]
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "control-plane nodes always stay out of the workers' load balancer"))]
-    exclude_master_from_standard_lb: Option<bool>,
+    pub exclude_master_from_standard_lb: Option<bool>,
     /// Public addresses for outgoing connections.
     #[serde(rename = "loadBalancerOutboundIPs")]
     #[schemars(range(min = 1, max = 16))]
-    pub(in crate::model) load_balancer_outbound_ips: Option<u32>,
+    pub load_balancer_outbound_ips: Option<u32>,
     /// When an idle outgoing connection is dropped.
     #[schemars(range(min = 4, max = 120))]
-    pub(in crate::model) outbound_rule_idle_timeout_in_minutes: Option<u32>,
+    pub outbound_rule_idle_timeout_in_minutes: Option<u32>,
     /// The most rules on a load balancer.
     #[schemars(range(min = 0, max = 1500))]
-    pub(in crate::model) maximum_load_balancer_rule_count: Option<u32>,
+    pub maximum_load_balancer_rule_count: Option<u32>,
     /// A load balancer per pool.
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
-    enable_multiple_standard_load_balancers: Option<bool>,
+    pub enable_multiple_standard_load_balancers: Option<bool>,
     /// How kube-proxy works.
     #[schemars(extend("enum" = ["iptables", "nftables", "ipvs"]))]
-    pub(in crate::model) kube_proxy_mode: Option<String>,
+    pub kube_proxy_mode: Option<String>,
     /// The version of etcd.
     #[schemars(extend("x-engine-no-effect" = PINNED))]
-    etcd_version: Option<String>,
+    pub etcd_version: Option<String>,
     /// The size of each etcd disk.
     #[serde(rename = "etcdDiskSizeGB")]
-    pub(in crate::model) etcd_disk_size_gb: Option<NumberOrText>,
+    pub etcd_disk_size_gb: Option<NumberOrText>,
     /// The limit of etcd's database.
     #[serde(rename = "etcdStorageLimitGB")]
     #[schemars(range(min = 0, max = 64))]
-    pub(in crate::model) etcd_storage_limit_gb: Option<u32>,
+    pub etcd_storage_limit_gb: Option<u32>,
     /// The key that encrypts secrets in etcd, base64 of 32 bytes.
-    pub(in crate::model) etcd_encryption_key: Option<SecretText>,
+    pub etcd_encryption_key: Option<SecretText>,
     /// Whether secrets are encrypted in etcd.
-    pub(in crate::model) enable_data_encryption_at_rest: Option<bool>,
+    pub enable_data_encryption_at_rest: Option<bool>,
     /// Whether a key vault encrypts secrets in etcd.
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
-    enable_encryption_with_external_kms: Option<bool>,
+    pub enable_encryption_with_external_kms: Option<bool>,
     /// The kind of that key vault.
     #[schemars(extend("enum" = ["standard", "premium"], "x-engine-always" = "standard", "x-engine-no-effect" = LATER))]
-    key_vault_sku: Option<String>,
+    pub key_vault_sku: Option<String>,
     /// How full a disk is when images are cleaned up, in percent.
     #[serde(rename = "gchighthreshold")]
     #[schemars(range(min = 0, max = 100))]
-    pub(in crate::model) gc_high_threshold: Option<u32>,
+    pub gc_high_threshold: Option<u32>,
     /// How full it may stay, in percent.
     #[serde(rename = "gclowthreshold")]
     #[schemars(range(min = 0, max = 100))]
-    pub(in crate::model) gc_low_threshold: Option<u32>,
+    pub gc_low_threshold: Option<u32>,
     /// Whether the cloud controller waits longer after each failure.
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_backoff: Option<bool>,
+    pub cloud_provider_backoff: Option<bool>,
     /// How it waits.
     #[schemars(extend("x-engine-always" = "v2", "x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_backoff_mode: Option<String>,
+    pub cloud_provider_backoff_mode: Option<String>,
     /// How often it tries.
     #[schemars(extend("x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_backoff_retries: Option<u32>,
+    pub cloud_provider_backoff_retries: Option<u32>,
     /// How irregularly.
     #[schemars(extend("x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_backoff_jitter: Option<f64>,
+    pub cloud_provider_backoff_jitter: Option<f64>,
     /// How long at first.
     #[schemars(extend("x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_backoff_duration: Option<u32>,
+    pub cloud_provider_backoff_duration: Option<u32>,
     /// By what factor longer each time.
     #[schemars(extend("x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_backoff_exponent: Option<f64>,
+    pub cloud_provider_backoff_exponent: Option<f64>,
     /// Whether the cloud controller limits its requests.
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_rate_limit: Option<bool>,
+    pub cloud_provider_rate_limit: Option<bool>,
     /// Reads per second.
     #[serde(rename = "cloudProviderRateLimitQPS")]
     #[schemars(extend("x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_rate_limit_qps: Option<f64>,
+    pub cloud_provider_rate_limit_qps: Option<f64>,
     /// Writes per second.
     #[serde(rename = "cloudProviderRateLimitQPSWrite")]
     #[schemars(extend("x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_rate_limit_qps_write: Option<f64>,
+    pub cloud_provider_rate_limit_qps_write: Option<f64>,
     /// Reads at once.
     #[schemars(extend("x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_rate_limit_bucket: Option<u32>,
+    pub cloud_provider_rate_limit_bucket: Option<u32>,
     /// Writes at once.
     #[schemars(extend("x-engine-no-effect" = CLOUD_PROVIDER))]
-    cloud_provider_rate_limit_bucket_write: Option<u32>,
+    pub cloud_provider_rate_limit_bucket_write: Option<u32>,
     /// Whether the cloud controller's rules give no way out.
     #[serde(rename = "cloudProviderDisableOutboundSNAT")]
     #[schemars(extend("x-engine-no-effect" = "outgoing connections have an outbound rule of their own"))]
-    cloud_provider_disable_outbound_snat: Option<bool>,
+    pub cloud_provider_disable_outbound_snat: Option<bool>,
     /// Whether the cloud provider asks the metadata service.
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "the metadata service is asked wherever there is one"))]
-    use_instance_metadata: Option<bool>,
+    pub use_instance_metadata: Option<bool>,
     /// The cloud controller as a program of its own.
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "the cloud controller is always a program of its own"))]
-    use_cloud_controller_manager: Option<bool>,
+    pub use_cloud_controller_manager: Option<bool>,
     /// Tags that the cloud controller puts on what it makes.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    tags: Option<String>,
+    pub tags: Option<String>,
     /// Add-ons.
-    pub(in crate::model) addons: Option<Vec<AddonInput>>,
+    pub addons: Option<Vec<AddonInput>>,
     /// Control-plane components.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    components: Option<Vec<AddonInput>>,
+    pub components: Option<Vec<AddonInput>>,
     /// Flags of the kubelet.
-    pub(in crate::model) kubelet_config: Option<BTreeMap<String, String>>,
+    pub kubelet_config: Option<BTreeMap<String, String>>,
     /// Flags of kube-apiserver.
-    pub(in crate::model) api_server_config: Option<BTreeMap<String, String>>,
+    pub api_server_config: Option<BTreeMap<String, String>>,
     /// Flags of kube-controller-manager.
-    pub(in crate::model) controller_manager_config: Option<BTreeMap<String, String>>,
+    pub controller_manager_config: Option<BTreeMap<String, String>>,
     /// Flags of cloud-controller-manager.
-    pub(in crate::model) cloud_controller_manager_config: Option<BTreeMap<String, String>>,
+    pub cloud_controller_manager_config: Option<BTreeMap<String, String>>,
     /// Flags of kube-scheduler.
-    pub(in crate::model) scheduler_config: Option<BTreeMap<String, String>>,
+    pub scheduler_config: Option<BTreeMap<String, String>>,
     /// The control group of Kubernetes' own programs.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    kube_reserved_cgroup: Option<String>,
+    pub kube_reserved_cgroup: Option<String>,
     /// An image of one's own.
     #[schemars(extend("x-engine-no-effect" = "there is no hyperkube since Kubernetes 1.19"))]
-    custom_hyperkube_image: Option<String>,
+    pub custom_hyperkube_image: Option<String>,
     /// An image of one's own.
     #[serde(rename = "customKubeAPIServerImage")]
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    custom_kube_api_server_image: Option<String>,
+    pub custom_kube_api_server_image: Option<String>,
     /// An image of one's own.
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    custom_kube_controller_manager_image: Option<String>,
+    pub custom_kube_controller_manager_image: Option<String>,
     /// An image of one's own.
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    custom_kube_proxy_image: Option<String>,
+    pub custom_kube_proxy_image: Option<String>,
     /// An image of one's own.
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    custom_kube_scheduler_image: Option<String>,
+    pub custom_kube_scheduler_image: Option<String>,
     /// An image of one's own.
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    custom_ccm_image: Option<String>,
+    pub custom_ccm_image: Option<String>,
     /// Binaries of one's own.
     #[serde(rename = "customKubeBinaryURL")]
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    custom_kube_binary_url: Option<String>,
+    pub custom_kube_binary_url: Option<String>,
     /// Binaries of one's own.
     #[serde(rename = "customWindowsPackageURL")]
     #[schemars(extend("x-engine-no-effect" = WINDOWS_FILES))]
-    custom_windows_package_url: Option<String>,
+    pub custom_windows_package_url: Option<String>,
     /// Where Windows' binaries come from.
     #[serde(rename = "windowsNodeBinariesURL")]
     #[schemars(extend("x-engine-no-effect" = WINDOWS_FILES))]
-    windows_node_binaries_url: Option<String>,
+    pub windows_node_binaries_url: Option<String>,
     /// Where Windows' containerd comes from.
     #[serde(rename = "windowsContainerdURL")]
     #[schemars(extend("x-engine-no-effect" = WINDOWS_FILES))]
-    windows_containerd_url: Option<String>,
+    pub windows_containerd_url: Option<String>,
     /// Where Windows' network plugin comes from.
     #[serde(rename = "windowsSdnPluginURL")]
     #[schemars(extend("x-engine-no-effect" = WINDOWS_FILES))]
-    windows_sdn_plugin_url: Option<String>,
+    pub windows_sdn_plugin_url: Option<String>,
     /// The version of Azure CNI.
     #[serde(rename = "azureCNIVersion")]
     #[schemars(extend("x-engine-no-effect" = PINNED))]
-    azure_cni_version: Option<String>,
+    pub azure_cni_version: Option<String>,
     /// Where Azure CNI comes from.
     #[serde(rename = "azureCNIURLLinux")]
     #[schemars(extend("x-engine-no-effect" = PINNED))]
-    azure_cni_url_linux: Option<String>,
+    pub azure_cni_url_linux: Option<String>,
     /// Where Azure CNI comes from.
     #[serde(rename = "azureCNIURLWindows")]
     #[schemars(extend("x-engine-no-effect" = PINNED))]
-    azure_cni_url_windows: Option<String>,
+    pub azure_cni_url_windows: Option<String>,
     /// A registry of one's own.
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    private_azure_registry_server: Option<String>,
+    pub private_azure_registry_server: Option<String>,
     /// Where Microsoft's packages come from.
     #[serde(rename = "microsoftAptRepositoryURL")]
     #[schemars(extend("x-engine-no-effect" = "packages come from softwareProfile"))]
-    microsoft_apt_repository_url: Option<String>,
+    pub microsoft_apt_repository_url: Option<String>,
     /// Where containerd comes from.
     #[serde(rename = "linuxContainerdURL")]
     #[schemars(extend("x-engine-no-effect" = "packages come from softwareProfile"))]
-    linux_containerd_url: Option<String>,
+    pub linux_containerd_url: Option<String>,
     /// Where runc comes from.
     #[serde(rename = "linuxRuncURL")]
     #[schemars(extend("x-engine-no-effect" = "packages come from softwareProfile"))]
-    linux_runc_url: Option<String>,
+    pub linux_runc_url: Option<String>,
     /// Where Moby comes from.
     #[serde(rename = "linuxMobyURL")]
     #[schemars(extend("x-engine-no-effect" = "there is no Docker on the nodes"))]
-    linux_moby_url: Option<String>,
+    pub linux_moby_url: Option<String>,
     /// Where images come from.
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    kubernetes_image_base: Option<String>,
+    pub kubernetes_image_base: Option<String>,
     /// What kind of registry that is.
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    kubernetes_image_base_type: Option<String>,
+    pub kubernetes_image_base_type: Option<String>,
     /// Where Microsoft's images come from.
     #[schemars(extend("x-engine-no-effect" = IMAGES))]
-    mcr_kubernetes_image_base: Option<String>,
+    pub mcr_kubernetes_image_base: Option<String>,
 }
 
 /// Settings of Kubernetes for the nodes of one pool.
@@ -297,13 +297,13 @@ pub(in crate::model) struct KubernetesConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct NodeKubernetesConfig {
     /// Flags of the kubelet.
-    pub(in crate::model) kubelet_config: Option<BTreeMap<String, String>>,
+    pub kubelet_config: Option<BTreeMap<String, String>>,
     /// What runs containers.
     #[schemars(extend("enum" = ["containerd", "docker"], "x-engine-always" = "containerd", "x-engine-no-effect" = "nodes run containerd"))]
-    container_runtime: Option<String>,
+    pub container_runtime: Option<String>,
     /// Settings of what runs containers.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    container_runtime_config: Option<BTreeMap<String, String>>,
+    pub container_runtime_config: Option<BTreeMap<String, String>>,
 }
 
 /// An API server without a public address.
@@ -311,12 +311,12 @@ pub(in crate::model) struct NodeKubernetesConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct PrivateClusterInput {
     /// Whether it is one.
-    pub(in crate::model) enabled: Option<bool>,
+    pub enabled: Option<bool>,
     /// Whether a program on the nodes keeps the API server's name up to date.
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
-    enable_hosts_config_agent: Option<bool>,
+    pub enable_hosts_config_agent: Option<bool>,
     /// A machine in the vnet to reach it from.
-    pub(in crate::model) jumpbox_profile: Option<JumpboxInput>,
+    pub jumpbox_profile: Option<JumpboxInput>,
 }
 
 /// A machine in the vnet to work from.
@@ -324,20 +324,20 @@ pub(in crate::model) struct PrivateClusterInput {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct JumpboxInput {
     /// Its name.
-    pub(in crate::model) name: Option<String>,
+    pub name: Option<String>,
     /// Its size.
-    pub(in crate::model) vm_size: Option<String>,
+    pub vm_size: Option<String>,
     /// Its system disk.
     #[serde(rename = "osDiskSizeGB")]
     #[schemars(range(min = 30, max = 2048))]
-    pub(in crate::model) os_disk_size_gb: Option<u32>,
+    pub os_disk_size_gb: Option<u32>,
     /// The account on it.
-    pub(in crate::model) username: Option<String>,
+    pub username: Option<String>,
     /// That account's public key.
-    pub(in crate::model) public_key: Option<String>,
+    pub public_key: Option<String>,
     /// Where its disk lies.
     #[schemars(extend("x-engine-always" = "ManagedDisks", "x-engine-no-effect" = "its disk is always a managed one"))]
-    storage_profile: Option<String>,
+    pub storage_profile: Option<String>,
 }
 
 /// An add-on.
@@ -345,23 +345,23 @@ pub(in crate::model) struct JumpboxInput {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct AddonInput {
     /// Its name.
-    pub(in crate::model) name: Option<String>,
+    pub name: Option<String>,
     /// Whether it is wanted.
-    pub(in crate::model) enabled: Option<bool>,
+    pub enabled: Option<bool>,
     /// Its settings.
-    pub(in crate::model) config: Option<BTreeMap<String, String>>,
+    pub config: Option<BTreeMap<String, String>>,
     /// How it is kept as it is.
     #[schemars(extend("x-engine-no-effect" = "add-ons are applied by the engine, by server-side apply"))]
-    mode: Option<String>,
+    pub mode: Option<String>,
     /// Its containers' images and resources.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    containers: Option<Vec<AddonContainer>>,
+    pub containers: Option<Vec<AddonContainer>>,
     /// Its settings for each pool.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    pools: Option<Vec<AddonPool>>,
+    pub pools: Option<Vec<AddonPool>>,
     /// Its manifest, base64.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    data: Option<String>,
+    pub data: Option<String>,
 }
 
 /// A container of an add-on.
@@ -369,17 +369,17 @@ pub(in crate::model) struct AddonInput {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct AddonContainer {
     /// Its name.
-    name: Option<String>,
+    pub name: Option<String>,
     /// Its image.
-    image: Option<String>,
+    pub image: Option<String>,
     /// What it asks for.
-    cpu_requests: Option<String>,
+    pub cpu_requests: Option<String>,
     /// What it asks for.
-    memory_requests: Option<String>,
+    pub memory_requests: Option<String>,
     /// What it may use.
-    cpu_limits: Option<String>,
+    pub cpu_limits: Option<String>,
     /// What it may use.
-    memory_limits: Option<String>,
+    pub memory_limits: Option<String>,
 }
 
 /// An add-on's settings for one pool.
@@ -387,7 +387,7 @@ pub(in crate::model) struct AddonContainer {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct AddonPool {
     /// The pool.
-    name: Option<String>,
+    pub name: Option<String>,
     /// Its settings.
-    config: Option<BTreeMap<String, String>>,
+    pub config: Option<BTreeMap<String, String>>,
 }

@@ -22,8 +22,8 @@ pub(super) use kubernetes::{
 };
 pub(super) use machines::{AgentPoolProfile, ImageReference, MasterProfile};
 pub(super) use people::{
-    AccessProfile, CertificateProfile, KeyVaultSecretReference, LinuxProfile, PublicKey, ServicePrincipalProfile,
-    SoftwareProfile, Ssh, WindowsProfile,
+    AccessProfile, CertificateProfile, CustomNodesDns, KeyVaultSecretReference, LinuxProfile, PublicKey,
+    ServicePrincipalProfile, SoftwareProfile, Ssh, WindowsProfile,
 };
 
 /// Why a property has no effect: not built yet.
@@ -39,30 +39,30 @@ pub(super) const PINNED: &str = "the version and its source follow from the vers
 pub(super) struct ApiModel {
     /// The schema of this file, for editors.
     #[serde(rename = "$schema")]
-    pub(super) schema: Option<String>,
+    pub schema: Option<String>,
     /// The version of this format: `vlabs`.
     #[schemars(required)]
-    pub(super) api_version: Option<String>,
+    pub api_version: Option<String>,
     /// The region, such as `westus2`.
-    pub(super) location: Option<String>,
+    pub location: Option<String>,
     /// An identifier.
     #[schemars(extend("x-engine-no-effect" = OUTPUT))]
-    pub(super) id: Option<String>,
+    pub id: Option<String>,
     /// A name for the document.
     #[schemars(extend("x-engine-no-effect" = "the cluster's name is its dnsPrefix"))]
-    pub(super) name: Option<String>,
+    pub name: Option<String>,
     /// A resource type.
     #[serde(rename = "type")]
     #[schemars(extend("x-engine-no-effect" = OUTPUT))]
-    pub(super) kind: Option<String>,
+    pub kind: Option<String>,
     /// A purchase plan.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    pub(super) plan: Option<PurchasePlan>,
+    pub plan: Option<PurchasePlan>,
     /// Tags for every resource.
-    pub(super) tags: Option<BTreeMap<String, String>>,
+    pub tags: Option<BTreeMap<String, String>>,
     /// The cluster.
     #[schemars(required)]
-    pub(super) properties: Option<Properties>,
+    pub properties: Option<Properties>,
 }
 
 /// A purchase plan of the marketplace.
@@ -70,13 +70,13 @@ pub(super) struct ApiModel {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct PurchasePlan {
     /// The plan's name.
-    name: Option<String>,
+    pub name: Option<String>,
     /// The product.
-    product: Option<String>,
+    pub product: Option<String>,
     /// A promotion code.
-    promotion_code: Option<String>,
+    pub promotion_code: Option<String>,
     /// Who offers it.
-    publisher: Option<String>,
+    pub publisher: Option<String>,
 }
 
 /// What the cluster shall be.
@@ -85,49 +85,49 @@ pub(super) struct PurchasePlan {
 pub(super) struct Properties {
     /// What realises the cluster; the command line's `--target` goes first.
     #[schemars(extend("enum" = ["azure", "stack", "libvirt", "simulator"]))]
-    pub(super) target: Option<String>,
+    pub target: Option<String>,
     /// Kubernetes: its version and settings.
-    pub(super) orchestrator_profile: Option<OrchestratorProfile>,
+    pub orchestrator_profile: Option<OrchestratorProfile>,
     /// The control-plane nodes.
     #[schemars(required)]
-    pub(super) master_profile: Option<MasterProfile>,
+    pub master_profile: Option<MasterProfile>,
     /// The pools of workers.
-    pub(super) agent_pool_profiles: Option<Vec<AgentPoolProfile>>,
+    pub agent_pool_profiles: Option<Vec<AgentPoolProfile>>,
     /// Linux machines: who logs in.
     #[schemars(required)]
-    pub(super) linux_profile: Option<LinuxProfile>,
+    pub linux_profile: Option<LinuxProfile>,
     /// Windows machines: who logs in.
-    pub(super) windows_profile: Option<WindowsProfile>,
+    pub windows_profile: Option<WindowsProfile>,
     /// The service principal, for a cluster without managed identity.
-    pub(super) service_principal_profile: Option<ServicePrincipalProfile>,
+    pub service_principal_profile: Option<ServicePrincipalProfile>,
     /// Certificates and keys, as PEM texts.
-    pub(super) certificate_profile: Option<CertificateProfile>,
+    pub certificate_profile: Option<CertificateProfile>,
     /// Who may reach the cluster from outside its vnet.
-    pub(super) access_profile: Option<AccessProfile>,
+    pub access_profile: Option<AccessProfile>,
     /// Where packages and images come from.
-    pub(super) software_profile: Option<SoftwareProfile>,
+    pub software_profile: Option<SoftwareProfile>,
     /// Sign-in by Microsoft Entra ID.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    pub(super) aad_profile: Option<AadProfile>,
+    pub aad_profile: Option<AadProfile>,
     /// Extensions that pools can name.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    pub(super) extension_profiles: Option<Vec<ExtensionProfile>>,
+    pub extension_profiles: Option<Vec<ExtensionProfile>>,
     /// Switches for special behaviour.
-    pub(super) feature_flags: Option<FeatureFlags>,
+    pub feature_flags: Option<FeatureFlags>,
     /// Azure Stack Hub.
-    pub(super) custom_cloud_profile: Option<CustomCloudProfile>,
+    pub custom_cloud_profile: Option<CustomCloudProfile>,
     /// Telemetry.
     #[schemars(extend("x-engine-no-effect" = "the engine sends no telemetry"))]
-    pub(super) telemetry_profile: Option<TelemetryProfile>,
+    pub telemetry_profile: Option<TelemetryProfile>,
     /// An API server name, in models of managed clusters.
     #[schemars(extend("x-engine-no-effect" = OUTPUT))]
-    fqdn: Option<String>,
+    pub fqdn: Option<String>,
     /// A DNS prefix, in models of managed clusters.
     #[schemars(extend("x-engine-no-effect" = "the prefix is masterProfile.dnsPrefix"))]
-    dns_prefix: Option<String>,
+    pub dns_prefix: Option<String>,
     /// aks-engine's own note about a cluster.
     #[schemars(extend("x-engine-no-effect" = OUTPUT))]
-    provisioning_state: Option<String>,
+    pub provisioning_state: Option<String>,
 }
 
 /// Sign-in by Microsoft Entra ID.
@@ -136,18 +136,18 @@ pub(super) struct Properties {
 pub(super) struct AadProfile {
     /// The client application.
     #[serde(rename = "clientAppID")]
-    client_app_id: Option<String>,
+    pub client_app_id: Option<String>,
     /// The server application.
     #[serde(rename = "serverAppID")]
-    server_app_id: Option<String>,
+    pub server_app_id: Option<String>,
     /// The server application's secret.
-    server_app_secret: Option<SecretText>,
+    pub server_app_secret: Option<SecretText>,
     /// The tenant.
     #[serde(rename = "tenantID")]
-    tenant_id: Option<String>,
+    pub tenant_id: Option<String>,
     /// The group whose members administer the cluster.
     #[serde(rename = "adminGroupID")]
-    admin_group_id: Option<String>,
+    pub admin_group_id: Option<String>,
 }
 
 /// An extension that pools can name.
@@ -155,20 +155,20 @@ pub(super) struct AadProfile {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ExtensionProfile {
     /// Its name.
-    name: Option<String>,
+    pub name: Option<String>,
     /// Its version.
-    version: Option<String>,
+    pub version: Option<String>,
     /// What is handed to it.
-    extension_parameters: Option<SecretText>,
+    pub extension_parameters: Option<SecretText>,
     /// Where that lies in a key vault.
-    parameters_keyvault_secret_ref: Option<KeyVaultSecretReference>,
+    pub parameters_keyvault_secret_ref: Option<KeyVaultSecretReference>,
     /// Where its files lie.
     #[serde(rename = "rootURL")]
-    root_url: Option<String>,
+    pub root_url: Option<String>,
     /// Its script.
-    script: Option<String>,
+    pub script: Option<String>,
     /// What is put behind each URL.
-    url_query: Option<SecretText>,
+    pub url_query: Option<SecretText>,
 }
 
 /// Switches for special behaviour.
@@ -178,28 +178,28 @@ pub(super) struct FeatureFlags {
     /// Whether nodes are prepared in the background.
     #[serde(rename = "enableCSERunInBackground")]
     #[schemars(extend("x-engine-no-effect" = "nodes always prepare themselves in the background"))]
-    enable_cse_run_in_background: Option<bool>,
+    pub enable_cse_run_in_background: Option<bool>,
     /// Whether nodes are kept from the Internet by rule.
-    pub(super) block_outbound_internet: Option<bool>,
+    pub block_outbound_internet: Option<bool>,
     /// IPv4 and IPv6.
     #[serde(rename = "enableIPv6DualStack")]
-    pub(super) enable_ipv6_dual_stack: Option<bool>,
+    pub enable_ipv6_dual_stack: Option<bool>,
     /// IPv6 only.
     #[serde(rename = "enableIPv6Only")]
-    pub(super) enable_ipv6_only: Option<bool>,
+    pub enable_ipv6_only: Option<bool>,
     /// Telemetry.
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = "the engine sends no telemetry"))]
-    enable_telemetry: Option<bool>,
+    pub enable_telemetry: Option<bool>,
     /// Direct server return on Windows.
     #[serde(rename = "enableWinDSR")]
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "direct server return is always on"))]
-    enable_win_dsr: Option<bool>,
+    pub enable_win_dsr: Option<bool>,
     /// Hardening by DISA's guide for Ubuntu.
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
-    enforce_ubuntu_disa_stig: Option<bool>,
+    pub enforce_ubuntu_disa_stig: Option<bool>,
     /// Hardening of audit rules by DISA's guide for Ubuntu.
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
-    enforce_ubuntu_disa_stig_audit: Option<bool>,
+    pub enforce_ubuntu_disa_stig_audit: Option<bool>,
 }
 
 /// Azure Stack Hub.
@@ -208,28 +208,28 @@ pub(super) struct FeatureFlags {
 pub(super) struct CustomCloudProfile {
     /// The stamp's portal, `https://portal.<location>.<domain>`.
     #[serde(rename = "portalURL")]
-    pub(super) portal_url: Option<String>,
+    pub portal_url: Option<String>,
     /// Who signs in: Microsoft Entra ID or AD FS.
     #[schemars(extend("enum" = ["azure_ad", "adfs"]))]
-    pub(super) identity_system: Option<String>,
+    pub identity_system: Option<String>,
     /// How the service principal proves itself.
     #[schemars(extend("enum" = ["client_secret", "client_certificate"], "x-engine-always" = "client_secret", "x-engine-no-effect" = LATER))]
-    authentication_method: Option<String>,
+    pub authentication_method: Option<String>,
     /// Which cloud files are downloaded from.
     #[schemars(extend("x-engine-no-effect" = "see softwareProfile"))]
-    dependencies_location: Option<String>,
+    pub dependencies_location: Option<String>,
     /// The stamp's endpoints.
     #[schemars(extend("x-engine-no-effect" = "the endpoints are asked for at the stamp"))]
-    environment: Option<serde_json::Map<String, serde_json::Value>>,
+    pub environment: Option<serde_json::Map<String, serde_json::Value>>,
     /// Where that cloud's files lie.
     #[schemars(extend("x-engine-no-effect" = "see softwareProfile"))]
-    azure_environment_spec_config: Option<serde_json::Map<String, serde_json::Value>>,
+    pub azure_environment_spec_config: Option<serde_json::Map<String, serde_json::Value>>,
     /// Root certificates of the cloud.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    custom_cloud_root_certificates: Option<String>,
+    pub custom_cloud_root_certificates: Option<String>,
     /// Package sources of the cloud.
     #[schemars(extend("x-engine-no-effect" = "see softwareProfile"))]
-    custom_cloud_sources_list: Option<String>,
+    pub custom_cloud_sources_list: Option<String>,
 }
 
 /// Telemetry.
@@ -237,7 +237,7 @@ pub(super) struct CustomCloudProfile {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct TelemetryProfile {
     /// Where it would go.
-    application_insights_key: Option<String>,
+    pub application_insights_key: Option<String>,
 }
 
 /// A text that must not be seen. Serialised in full: it goes into a file of mode 0600 only.

@@ -13,31 +13,31 @@ const WINDOWS_IMAGE: &str = "Windows machines start from Windows Server 2022";
 pub(in crate::model) struct LinuxProfile {
     /// The administrator's account name.
     #[schemars(required)]
-    pub(in crate::model) admin_username: Option<String>,
+    pub admin_username: Option<String>,
     /// How the administrator logs in.
     #[schemars(required)]
-    pub(in crate::model) ssh: Option<Ssh>,
+    pub ssh: Option<Ssh>,
     /// Certificates that a key vault puts on the machines.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    secrets: Option<Vec<VaultSecrets>>,
+    pub secrets: Option<Vec<VaultSecrets>>,
     /// Where aks-engine's own scripts come from.
     #[serde(rename = "scriptroot")]
     #[schemars(extend("x-engine-no-effect" = "the scripts are the engine's own"))]
-    script_root: Option<String>,
+    pub script_root: Option<String>,
     /// A domain that names are looked up in.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    custom_search_domain: Option<CustomSearchDomain>,
+    pub custom_search_domain: Option<CustomSearchDomain>,
     /// A DNS server of one's own.
     #[serde(rename = "customNodesDNS")]
-    pub(in crate::model) custom_nodes_dns: Option<CustomNodesDns>,
+    pub custom_nodes_dns: Option<CustomNodesDns>,
     /// Whether waiting updates are installed before the node starts.
-    pub(in crate::model) run_unattended_upgrades_on_bootstrap: Option<bool>,
+    pub run_unattended_upgrades_on_bootstrap: Option<bool>,
     /// Whether security updates are installed by themselves.
-    pub(in crate::model) enable_unattended_upgrades: Option<bool>,
+    pub enable_unattended_upgrades: Option<bool>,
     /// The MTU of the first interface.
     #[serde(rename = "eth0MTU")]
     #[schemars(range(min = 0, max = 9000))]
-    pub(in crate::model) eth0_mtu: Option<u32>,
+    pub eth0_mtu: Option<u32>,
 }
 
 /// How the administrator logs in.
@@ -46,7 +46,7 @@ pub(in crate::model) struct LinuxProfile {
 pub(in crate::model) struct Ssh {
     /// Public keys; at least one.
     #[schemars(required, length(min = 1))]
-    pub(in crate::model) public_keys: Option<Vec<PublicKey>>,
+    pub public_keys: Option<Vec<PublicKey>>,
 }
 
 /// A public key.
@@ -55,7 +55,7 @@ pub(in crate::model) struct Ssh {
 pub(in crate::model) struct PublicKey {
     /// In OpenSSH's one-line form.
     #[schemars(required)]
-    pub(in crate::model) key_data: Option<String>,
+    pub key_data: Option<String>,
 }
 
 /// A DNS server of one's own.
@@ -63,7 +63,7 @@ pub(in crate::model) struct PublicKey {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct CustomNodesDns {
     /// Its address.
-    pub(in crate::model) dns_server: Option<String>,
+    pub dns_server: Option<String>,
 }
 
 /// A domain that names are looked up in.
@@ -71,11 +71,11 @@ pub(in crate::model) struct CustomNodesDns {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct CustomSearchDomain {
     /// Its name.
-    name: Option<String>,
+    pub name: Option<String>,
     /// Who joins the realm.
-    realm_user: Option<String>,
+    pub realm_user: Option<String>,
     /// That user's password.
-    realm_password: Option<SecretText>,
+    pub realm_password: Option<SecretText>,
 }
 
 /// Certificates of one key vault.
@@ -83,9 +83,9 @@ pub(in crate::model) struct CustomSearchDomain {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct VaultSecrets {
     /// The vault.
-    source_vault: Option<SourceVault>,
+    pub source_vault: Option<SourceVault>,
     /// Its certificates.
-    vault_certificates: Option<Vec<VaultCertificate>>,
+    pub vault_certificates: Option<Vec<VaultCertificate>>,
 }
 
 /// A key vault.
@@ -93,7 +93,7 @@ pub(in crate::model) struct VaultSecrets {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct SourceVault {
     /// Its resource id.
-    id: Option<String>,
+    pub id: Option<String>,
 }
 
 /// A certificate in a key vault.
@@ -101,9 +101,9 @@ pub(in crate::model) struct SourceVault {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct VaultCertificate {
     /// Its address.
-    certificate_url: Option<String>,
+    pub certificate_url: Option<String>,
     /// The Windows store it goes to.
-    certificate_store: Option<String>,
+    pub certificate_store: Option<String>,
 }
 
 /// Windows machines: who logs in.
@@ -111,69 +111,69 @@ pub(in crate::model) struct VaultCertificate {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct WindowsProfile {
     /// The administrator's account name.
-    pub(in crate::model) admin_username: Option<String>,
+    pub admin_username: Option<String>,
     /// The administrator's password.
-    pub(in crate::model) admin_password: Option<SecretText>,
+    pub admin_password: Option<SecretText>,
     /// Whether SSH is switched on.
-    pub(in crate::model) ssh_enabled: Option<bool>,
+    pub ssh_enabled: Option<bool>,
     /// Whether updates install themselves.
-    pub(in crate::model) enable_automatic_updates: Option<bool>,
+    pub enable_automatic_updates: Option<bool>,
     /// Whether the user's own licences are used.
     #[serde(rename = "enableAHUB")]
-    pub(in crate::model) enable_ahub: Option<bool>,
+    pub enable_ahub: Option<bool>,
     /// Certificates that a key vault puts on the machines.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    secrets: Option<Vec<VaultSecrets>>,
+    pub secrets: Option<Vec<VaultSecrets>>,
     /// An image of one's own.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    image_reference: Option<ImageReference>,
+    pub image_reference: Option<ImageReference>,
     /// The image's version.
     #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
-    image_version: Option<String>,
+    pub image_version: Option<String>,
     /// An image file.
     #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
-    windows_image_source_url: Option<String>,
+    pub windows_image_source_url: Option<String>,
     /// The image's publisher.
     #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
-    windows_publisher: Option<String>,
+    pub windows_publisher: Option<String>,
     /// The image's offer.
     #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
-    windows_offer: Option<String>,
+    pub windows_offer: Option<String>,
     /// The image's plan.
     #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
-    windows_sku: Option<String>,
+    pub windows_sku: Option<String>,
     /// The version of Docker.
     #[schemars(extend("x-engine-no-effect" = "there is no Docker on the nodes"))]
-    windows_docker_version: Option<String>,
+    pub windows_docker_version: Option<String>,
     /// Where aks-engine's own scripts come from.
     #[serde(rename = "provisioningScriptsPackageURL")]
     #[schemars(extend("x-engine-no-effect" = "the scripts are the engine's own"))]
-    provisioning_scripts_package_url: Option<String>,
+    pub provisioning_scripts_package_url: Option<String>,
     /// Where csi-proxy comes from.
     #[serde(rename = "csiProxyURL")]
     #[schemars(extend("x-engine-no-effect" = "host-process containers took csi-proxy's place"))]
-    csi_proxy_url: Option<String>,
+    pub csi_proxy_url: Option<String>,
     /// csi-proxy.
     #[serde(rename = "enableCSIProxy")]
     #[schemars(extend("x-engine-no-effect" = "host-process containers took csi-proxy's place"))]
-    enable_csi_proxy: Option<bool>,
+    pub enable_csi_proxy: Option<bool>,
     /// Whether the password was made by aks-engine.
     #[schemars(extend("x-engine-no-effect" = "the engine makes no passwords"))]
-    is_credential_auto_generated: Option<bool>,
+    pub is_credential_auto_generated: Option<bool>,
     /// The sandbox image.
     #[serde(rename = "windowsPauseImageURL")]
     #[schemars(extend("x-engine-no-effect" = "the sandbox image follows from the version of Kubernetes"))]
-    windows_pause_image_url: Option<String>,
+    pub windows_pause_image_url: Option<String>,
     /// Whether it is pulled each time.
     #[schemars(extend("x-engine-no-effect" = "the sandbox image follows from the version of Kubernetes"))]
-    always_pull_windows_pause_image: Option<bool>,
+    pub always_pull_windows_pause_image: Option<bool>,
     /// Whether old TLS versions are switched off.
     #[serde(rename = "windowsSecureTLSEnabled")]
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "old TLS versions are always off"))]
-    windows_secure_tls_enabled: Option<bool>,
+    pub windows_secure_tls_enabled: Option<bool>,
     /// How containers are kept apart.
     #[schemars(extend("x-engine-no-effect" = LATER))]
-    windows_runtimes: Option<WindowsRuntimes>,
+    pub windows_runtimes: Option<WindowsRuntimes>,
 }
 
 /// How Windows containers are kept apart.
@@ -181,9 +181,9 @@ pub(in crate::model) struct WindowsProfile {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct WindowsRuntimes {
     /// `process` or `hyperv`.
-    default: Option<String>,
+    pub default: Option<String>,
     /// Builds that run under Hyper-V.
-    hyperv_runtimes: Option<Vec<HypervRuntime>>,
+    pub hyperv_runtimes: Option<Vec<HypervRuntime>>,
 }
 
 /// A Windows build that runs under Hyper-V.
@@ -191,7 +191,7 @@ pub(in crate::model) struct WindowsRuntimes {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct HypervRuntime {
     /// The build.
-    build_number: Option<String>,
+    pub build_number: Option<String>,
 }
 
 /// The service principal, for a cluster without managed identity.
@@ -199,13 +199,13 @@ pub(in crate::model) struct HypervRuntime {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct ServicePrincipalProfile {
     /// Its application id.
-    pub(in crate::model) client_id: Option<String>,
+    pub client_id: Option<String>,
     /// Its password.
-    pub(in crate::model) secret: Option<SecretText>,
+    pub secret: Option<SecretText>,
     /// Its object id.
-    pub(in crate::model) object_id: Option<String>,
+    pub object_id: Option<String>,
     /// Where its password lies in a key vault.
-    pub(in crate::model) keyvault_secret_ref: Option<KeyVaultSecretReference>,
+    pub keyvault_secret_ref: Option<KeyVaultSecretReference>,
 }
 
 /// Where a secret lies in a key vault.
@@ -214,11 +214,11 @@ pub(in crate::model) struct ServicePrincipalProfile {
 pub(in crate::model) struct KeyVaultSecretReference {
     /// The vault's resource id.
     #[serde(rename = "vaultID")]
-    pub(in crate::model) vault_id: Option<String>,
+    pub vault_id: Option<String>,
     /// The secret's name.
-    pub(in crate::model) secret_name: Option<String>,
+    pub secret_name: Option<String>,
     /// Its version.
-    pub(in crate::model) version: Option<String>,
+    pub version: Option<String>,
 }
 
 /// Who may reach the cluster from outside its vnet.
@@ -226,9 +226,9 @@ pub(in crate::model) struct KeyVaultSecretReference {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct AccessProfile {
     /// Who reaches the API server, in CIDR notation; missing: everybody.
-    pub(in crate::model) api_server_source_ranges: Option<Vec<String>>,
+    pub api_server_source_ranges: Option<Vec<String>>,
     /// Who reaches SSH on the control-plane nodes, in CIDR notation; missing: nobody.
-    pub(in crate::model) ssh_source_ranges: Option<Vec<String>>,
+    pub ssh_source_ranges: Option<Vec<String>>,
 }
 
 /// Where packages and images come from.
@@ -237,9 +237,9 @@ pub(in crate::model) struct AccessProfile {
 pub(in crate::model) struct SoftwareProfile {
     /// The distribution's and Kubernetes' own servers, one mirror for everything, or the machine image.
     #[schemars(extend("enum" = ["distribution", "mirror", "image"]))]
-    pub(in crate::model) source: Option<String>,
+    pub source: Option<String>,
     /// The mirror's base URL.
-    pub(in crate::model) mirror: Option<String>,
+    pub mirror: Option<String>,
 }
 
 /// Certificates and keys as PEM texts, or each as the path of a key vault secret.
@@ -247,43 +247,43 @@ pub(in crate::model) struct SoftwareProfile {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct CertificateProfile {
     /// The cluster's CA.
-    pub(in crate::model) ca_certificate: Option<SecretText>,
+    pub ca_certificate: Option<SecretText>,
     /// Its key.
-    pub(in crate::model) ca_private_key: Option<SecretText>,
+    pub ca_private_key: Option<SecretText>,
     /// etcd's CA.
-    pub(in crate::model) etcd_ca_certificate: Option<SecretText>,
+    pub etcd_ca_certificate: Option<SecretText>,
     /// Its key.
-    pub(in crate::model) etcd_ca_private_key: Option<SecretText>,
+    pub etcd_ca_private_key: Option<SecretText>,
     /// The aggregation layer's CA.
-    pub(in crate::model) front_proxy_ca_certificate: Option<SecretText>,
+    pub front_proxy_ca_certificate: Option<SecretText>,
     /// Its key.
-    pub(in crate::model) front_proxy_ca_private_key: Option<SecretText>,
+    pub front_proxy_ca_private_key: Option<SecretText>,
     /// The key that signs service-account tokens.
-    pub(in crate::model) service_account_private_key: Option<SecretText>,
+    pub service_account_private_key: Option<SecretText>,
     /// Its public half.
-    pub(in crate::model) service_account_public_key: Option<SecretText>,
+    pub service_account_public_key: Option<SecretText>,
     /// The API server's certificate.
-    pub(in crate::model) api_server_certificate: Option<SecretText>,
+    pub api_server_certificate: Option<SecretText>,
     /// Its key.
-    pub(in crate::model) api_server_private_key: Option<SecretText>,
+    pub api_server_private_key: Option<SecretText>,
     /// The certificate that aks-engine's components share.
-    pub(in crate::model) client_certificate: Option<SecretText>,
+    pub client_certificate: Option<SecretText>,
     /// Its key.
-    pub(in crate::model) client_private_key: Option<SecretText>,
+    pub client_private_key: Option<SecretText>,
     /// The administrator's certificate.
-    pub(in crate::model) kube_config_certificate: Option<SecretText>,
+    pub kube_config_certificate: Option<SecretText>,
     /// Its key.
-    pub(in crate::model) kube_config_private_key: Option<SecretText>,
+    pub kube_config_private_key: Option<SecretText>,
     /// etcd's server certificate.
-    pub(in crate::model) etcd_server_certificate: Option<SecretText>,
+    pub etcd_server_certificate: Option<SecretText>,
     /// Its key.
-    pub(in crate::model) etcd_server_private_key: Option<SecretText>,
+    pub etcd_server_private_key: Option<SecretText>,
     /// etcd's client certificate.
-    pub(in crate::model) etcd_client_certificate: Option<SecretText>,
+    pub etcd_client_certificate: Option<SecretText>,
     /// Its key.
-    pub(in crate::model) etcd_client_private_key: Option<SecretText>,
+    pub etcd_client_private_key: Option<SecretText>,
     /// One per control-plane node.
-    pub(in crate::model) etcd_peer_certificates: Option<Vec<SecretText>>,
+    pub etcd_peer_certificates: Option<Vec<SecretText>>,
     /// Their keys.
-    pub(in crate::model) etcd_peer_private_keys: Option<Vec<SecretText>>,
+    pub etcd_peer_private_keys: Option<Vec<SecretText>>,
 }

@@ -1,0 +1,148 @@
+//! Who logs in, where software comes from, flags and add-ons.
+
+use crate::base::{Diagnostic, Secret};
+use crate::catalog::Cloud;
+
+use super::super::cluster::{Addon, ComponentFlags, LinuxSettings, SoftwareSource, WindowsSettings};
+use super::super::input::KubernetesConfig;
+use super::super::pointers::{LINUX, SOFTWARE, WINDOWS};
+use super::{Context, Resolver};
+
+impl Resolver<'_> {
+    pub(super) fn linux(&mut self, context: &Context<'_>) -> LinuxSettings {
+        let profile = context.properties.linux_profile.clone().unwrap_or_default();
+        let keys = profile.ssh.unwrap_or_default().public_keys.unwrap_or_default();
+        let dns_pointer = format!("{LINUX}/customNodesDNS/dnsServer");
+        LinuxSettings {
+            admin_username: profile.admin_username.unwrap_or_default(),
+            ssh_public_keys: keys.into_iter().map(|key| key.key_data.unwrap_or_default().trim().to_owned()).collect(),
+            upgrade_on_bootstrap: self.or(
+                profile.run_unattended_upgrades_on_bootstrap,
+                &format!("{LINUX}/runUnattendedUpgradesOnBootstrap"),
+                if context.cloud == Cloud::Stack {
+                    "a stamp may have no way out"
+                } else {
+                    "nodes start with every fix"
+                },
+                context.cloud != Cloud::Stack,
+            ),
+            unattended_upgrades: self.or(
+                profile.enable_unattended_upgrades,
+                &format!("{LINUX}/enableUnattendedUpgrades"),
+                "fixes for security should not wait",
+                true,
+            ),
+            mtu: profile.eth0_mtu.filter(|mtu| *mtu != 0),
+            dns_server: profile.custom_nodes_dns.and_then(|dns| self.address(dns.dns_server.as_deref(), &dns_pointer)),
+        }
+    }
+
+    pub(super) fn windows(&mut self, context: &Context<'_>) -> Option<WindowsSettings> {
+        let profile = context.properties.windows_profile.as_ref()?;
+        let at = |name: &str| format!("{WINDOWS}/{name}");
+        Some(WindowsSettings {
+            admin_username: profile.admin_username.clone().unwrap_or_default(),
+            admin_password: profile.admin_password.clone().map_or_else(|| Secret::new(""), |password| password.0),
+            ssh_enabled: self.or(profile.ssh_enabled, &at("sshEnabled"), "logs are fetched by SSH", true),
+            automatic_updates: self.or(
+                profile.enable_automatic_updates,
+                &at("enableAutomaticUpdates"),
+                "updates restart a node without draining it",
+                false,
+            ),
+            azure_hybrid_benefit: self.or(
+                profile.enable_ahub,
+                &at("enableAHUB"),
+                "it needs licences of one's own",
+                false,
+            ),
+        })
+    }
+
+    pub(super) fn software(&mut self, context: &Context<'_>) -> SoftwareSource {
+        let profile = context.properties.software_profile.clone().unwrap_or_default();
+        let source_pointer = format!("{SOFTWARE}/source");
+        let mirror_pointer = format!("{SOFTWARE}/mirror");
+        let mirror = profile.mirror.map(|url| url.trim_end_matches('/').to_owned());
+        match (profile.source.as_deref(), mirror) {
+            (Some("mirror"), None) => {
+                let fault = Diagnostic::error("mirror-url", &mirror_pointer, "the mirror's address is missing");
+                self.findings.judge(&[], fault.help("add \"mirror\": \"https://…\""));
+                SoftwareSource::Distribution
+            }
+            (Some("mirror"), Some(url)) => {
+                if !url.starts_with("https://") && !url.starts_with("http://") {
+                    let fault =
+                        Diagnostic::error("mirror-url", &mirror_pointer, format!("\"{url}\" is not a web address"));
+                    self.findings.judge(&[], fault.help("write https://…"));
+                }
+                SoftwareSource::Mirror { url }
+            }
+            (source, mirror) => {
+                if mirror.is_some() {
+                    let warning = Diagnostic::warning(
+                        "no-effect",
+                        &mirror_pointer,
+                        "mirror has no effect: source is not \"mirror\"",
+                    );
+                    self.findings.judge(&[], warning.help("write \"source\": \"mirror\""));
+                }
+                match source {
+                    Some("image") => SoftwareSource::Image,
+                    Some(_) => SoftwareSource::Distribution,
+                    None => self.or(
+                        None,
+                        &source_pointer,
+                        "the packages of Ubuntu and of Kubernetes",
+                        SoftwareSource::Distribution,
+                    ),
+                }
+            }
+        }
+    }
+}
+
+/// The components' flags, with those that a property stands for.
+pub(super) fn component_flags(kubernetes: &KubernetesConfig) -> ComponentFlags {
+    let mut kubelet = kubernetes.kubelet_config.clone().unwrap_or_default();
+    for (flag, percent) in [
+        ("--image-gc-high-threshold", kubernetes.gc_high_threshold),
+        ("--image-gc-low-threshold", kubernetes.gc_low_threshold),
+    ] {
+        if let Some(percent) = percent {
+            kubelet.entry(flag.to_owned()).or_insert_with(|| percent.to_string());
+        }
+    }
+    ComponentFlags {
+        kubelet,
+        api_server: kubernetes.api_server_config.clone().unwrap_or_default(),
+        controller_manager: kubernetes.controller_manager_config.clone().unwrap_or_default(),
+        cloud_controller_manager: kubernetes.cloud_controller_manager_config.clone().unwrap_or_default(),
+        scheduler: kubernetes.scheduler_config.clone().unwrap_or_default(),
+    }
+}
+
+/// The add-ons that a model names.
+pub(super) fn addons(kubernetes: &KubernetesConfig) -> Vec<Addon> {
+    let addons = kubernetes.addons.iter().flatten().map(|addon| {
+        let (secrets, config) = addon
+            .config
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .partition::<std::collections::BTreeMap<_, _>, _>(|(name, _)| is_secret(name));
+        Addon {
+            name: addon.name.clone().unwrap_or_default(),
+            enabled: addon.enabled,
+            config,
+            secrets: secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect(),
+        }
+    });
+    addons.collect()
+}
+
+/// Whether an add-on's setting must not be seen.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["secret", "key", "password", "token"].iter().any(|end| name.ends_with(end))
+}

@@ -1,0 +1,124 @@
+//! The names of everything that a reading can find.
+
+use crate::base::Severity;
+
+/// A code that a diagnostic can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// In kebab case; never changes its meaning.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What has to hold, in one line.
+    pub summary: &'static str,
+}
+
+const fn error(code: &'static str, summary: &'static str) -> Rule {
+    Rule { code, severity: Severity::Error, summary }
+}
+
+const fn warning(code: &'static str, summary: &'static str) -> Rule {
+    Rule { code, severity: Severity::Warning, summary }
+}
+
+/// Every code, as people read them: the text, its values, the cluster; errors before warnings.
+pub const RULES: &[Rule] = &[
+    error("syntax", "the file is JSON (RFC 8259)"),
+    error("api-version-unsupported", "apiVersion is vlabs"),
+    error("orchestrator-unsupported", "the orchestrator is Kubernetes"),
+    error("unknown-key", "every key is a property of the API model"),
+    error("duplicate-key", "a key stands once in its object"),
+    error("set-form", "--set is followed by path=value"),
+    error("set-path", "a path of --set exists"),
+    error("required-property", "what has no default is there"),
+    error("wrong-type", "a value has its property's type"),
+    error("not-one-of", "a word is one of those allowed"),
+    error("out-of-range", "a number or the length of a list is within its bounds"),
+    error("wrong-form", "a text has its property's form"),
+    error("cidr-form", "a range of addresses is in CIDR notation"),
+    error("address-form", "an address is one"),
+    error("location-required", "the model or --location says where"),
+    error("location-form", "a location is a region's short name"),
+    error("location-conflict", "--location and the model say the same"),
+    error("dns-prefix-conflict", "only one of --dns-prefix and the model says the prefix"),
+    error("dns-prefix-form", "dnsPrefix is 3 to 45 letters, digits and hyphens, from a letter to a letter or digit"),
+    error("kubernetes-version-unsupported", "the version can be had in a new cluster"),
+    error("kubernetes-version-mismatch", "orchestratorVersion belongs to orchestratorRelease"),
+    error("control-plane-count", "there are 1, 3 or 5 control-plane nodes"),
+    error("pool-count", "a pool has 1 to 1000 nodes"),
+    error("pool-name", "a pool's name is a small letter and up to eleven small letters and digits"),
+    error("pool-name-duplicate", "pools have different names"),
+    error("pool-availability-mix", "pools are all availability sets or all scale sets"),
+    error("pool-role", "a pool has no role"),
+    error("pool-ports", "a pool has no dnsPrefix and no ports"),
+    error("control-plane-scale-set", "with control-plane nodes in a scale set, every pool is one"),
+    error("scale-set-only", "spot, over-provisioning and public addresses per node need a scale set"),
+    error("eviction-policy", "an eviction policy needs priority Spot"),
+    error("ephemeral-caching", "an ephemeral disk is cached for reading"),
+    error("storage-account-scale-set", "a scale set has managed disks"),
+    error("stack-scale-set", "Azure Stack Hub's machines are in availability sets"),
+    error("stack-network-plugin", "on Azure Stack Hub the plugin is azure or kubenet"),
+    error("distro-unsupported", "the distribution's images exist"),
+    error("image-reference", "an image of one's own is named in full"),
+    error("label-form", "labels have Kubernetes' form"),
+    error("taint-form", "taints are key=value:Effect"),
+    error("addon-name", "an add-on has a name, and only once"),
+    error("max-pods", "a node has 5 to 1000 pods"),
+    error("network-policy-plugin", "the policy works with the plugin"),
+    error("cluster-subnet-size", "with Azure CNI the subnet has at least 9 host bits"),
+    error("service-range-pair", "serviceCidr and dnsServiceIP are given together"),
+    error("dns-service-ip-outside", "dnsServiceIP lies in serviceCidr"),
+    error("dns-service-ip-reserved", "dnsServiceIP is not the first nor the last address of serviceCidr"),
+    error("subnet-outside-vnet", "subnets lie in the vnet"),
+    error("ranges-overlap", "nodes, pods and services have ranges of their own"),
+    error("static-ip-outside-subnet", "the control-plane nodes' addresses and their balancer's lie in their subnet"),
+    error("static-ip-reserved", "the control-plane nodes' addresses are not those that Azure keeps"),
+    error("ipv6-unsupported", "the cluster is an IPv4 one"),
+    error("custom-vnet-partial", "either all machines or none name a subnet"),
+    error("custom-vnet-mixed", "all subnets are of one vnet"),
+    error("custom-vnet-static-ip", "in a vnet of one's own the first address is given, except for a scale set"),
+    error(
+        "custom-vnet-agent-subnet",
+        "control-plane nodes of a scale set in a vnet of one's own name the workers' subnet",
+    ),
+    error("subnet-id-form", "a subnet is named by its resource id"),
+    error("outbound-addresses", "outbound addresses need a Standard load balancer"),
+    error("admin-username", "an account name is 1 to 32 letters, digits, _ and -, from a letter, and free"),
+    error("ssh-public-key", "an SSH key is a public one in OpenSSH's form"),
+    error("mtu", "the MTU is 1500 or 3900, and kubenet's own"),
+    error("windows-profile-required", "a pool of Windows needs windowsProfile"),
+    error("windows-credentials", "windowsProfile has a user and a password"),
+    error("windows-password", "a Windows password is 12 to 123 characters of three kinds"),
+    error("service-principal-required", "a cluster without managed identity has a service principal"),
+    error("service-principal-secret", "a service principal has exactly one secret"),
+    error("portal-url", "Azure Stack Hub's portal is https://portal.<location>.<domain>"),
+    error("mirror-url", "a mirror has a web address"),
+    warning("no-effect", "a property that is accepted has an effect"),
+    warning("kubernetes-version-unknown", "the patch is one that the engine knows"),
+    warning("distro-replaced", "the distribution is maintained"),
+    warning("runtime-replaced", "nodes run containerd"),
+    warning("basic-load-balancer", "the load balancer is a Standard one"),
+    warning("unmanaged-disks-replaced", "disks are managed"),
+    warning("low-priority-replaced", "low priority is called Spot"),
+    warning("ipvs-deprecated", "kube-proxy runs in iptables or nftables mode"),
+    warning("addon-replaced", "an add-on is still maintained"),
+    warning("service-principal-unused", "a service principal is given only where it is used"),
+    warning("service-range-in-vnet", "the service range lies outside a vnet of one's own"),
+    warning("api-server-open", "the API server is reached from named ranges only"),
+    warning("ssh-open", "SSH is reached from named ranges only"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_kebab_case_and_unique() {
+        let mut codes: Vec<&str> = RULES.iter().map(|rule| rule.code).collect();
+        assert!(codes.iter().all(|code| {
+            code.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
+        }));
+        codes.sort_unstable();
+        assert!(codes.is_sorted_by(|left, right| left < right), "{codes:?}");
+    }
+}

@@ -1,0 +1,22 @@
+//! What has to hold among values that are understood.
+//!
+//! Each rule looks at the resolved cluster and points to the property that is to be changed. Deliberately absent: the
+//! form of single values, which the schema and `resolve` look at.
+
+mod addresses;
+mod codes;
+mod machines;
+mod people;
+
+pub use codes::{RULES, Rule};
+
+use super::cluster::Cluster;
+use super::findings::Findings;
+use super::input::ApiModel;
+
+/// Judges a cluster by every rule.
+pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
+    machines::judge(cluster, model, findings);
+    addresses::judge(cluster, model, findings);
+    people::judge(cluster, model, findings);
+}
