@@ -72,9 +72,9 @@ case $name in
     ;;
   kubectl)
     case $call in
-      *'get node'*labels*) [ -e "$world/joined" ] && echo '{"node-role.kubernetes.io/control-plane":""}' ;;
+      *'get node'*labels*) [ ! -e "$world/joined" ] || echo '{"node-role.kubernetes.io/control-plane":""}' ;;
       *'get node'*Ready*) [ -e "$world/joined" ] && echo -n True ;;
-      *'get node'*) [ -e "$world/joined" ] && echo node/x ;;
+      *'get node'*) [ ! -e "$world/joined" ] || echo node/x ;;
       *'get lease'*) [ ! -e "$world/lease" ] || { [[ $call == *renewTime* ]] && cat "$world/lease" || cut -d '|' -f 1 "$world/lease"; } ;;
       *create* | *replace*)
         document=$(cat)
