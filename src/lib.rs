@@ -27,3 +27,4 @@ pub mod kubernetes;
 pub mod cluster;
 pub mod server;
 pub mod view;
+pub mod cli;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `engine`: hands the command line over and gives back the exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    engine::cli::run(std::env::args_os().collect(), engine::base::Environment::of_process())
+}

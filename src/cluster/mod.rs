@@ -1,1 +1,26 @@
-//! placeholder
+//! The verbs, one file each: typed in, typed out. They observe, plan, execute and keep the state; they print nothing,
+//! ask nothing, and do not know which target they work on.
+
+mod definition;
+mod deploy;
+mod destroy;
+mod error;
+mod generate;
+mod observe;
+mod resume;
+mod run;
+mod scale;
+mod session;
+mod status;
+
+pub use definition::{Definition, fact};
+pub use deploy::prepare_deploy;
+pub use destroy::prepare_destroy;
+pub use error::ClusterError;
+pub use generate::{Artifacts, generate};
+pub use observe::observe;
+pub use resume::{Interrupted, resume};
+pub use run::{Finished, Prepared};
+pub use scale::{Scale, prepare_scale, scaled_model};
+pub use session::Session;
+pub use status::{Status, status};

@@ -1,0 +1,108 @@
+//! A cluster as it is wanted: the model, its keys, and what follows from both.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::ClusterError;
+use crate::base::{Clock, Entropy, Secret};
+use crate::bootstrap::Start;
+use crate::contract::AppliedResources;
+use crate::expand::{CONTROL_PLANE_POOL, MachinePayloads, custom_data_handle, expand, machine_payloads};
+use crate::graph::{ResourceGraph, Scope};
+use crate::model::Cluster;
+use crate::pki::{CertifiedKey, Given, KeyMaterial};
+use crate::state::{Snapshot, Store};
+
+/// Names of the facts that the state keeps.
+pub mod fact {
+    /// The hash of the CA of the cluster that has started. Once it is there, no machine is told to start one any more.
+    pub const STARTED: &str = "clusterCaHash";
+}
+
+/// A cluster as it is wanted.
+pub struct Definition {
+    /// The model, resolved.
+    pub cluster: Cluster,
+    /// The cluster's keys.
+    pub keys: KeyMaterial,
+    /// The cluster's folder.
+    pub folder: PathBuf,
+    /// What the state knows of it, if there is one.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// What is wanted, expanded.
+pub struct Expansion {
+    /// The resources.
+    pub graph: ResourceGraph,
+    /// What the resources name by handle.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+impl Definition {
+    /// Takes a model together with the keys and the state of a folder. Keys that the folder lacks are made, and are kept
+    /// only once [`generate`](super::generate) writes them.
+    pub fn new(
+        cluster: Cluster,
+        authority: Option<CertifiedKey>,
+        folder: &Path,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, ClusterError> {
+        let certificates = &cluster.certificates;
+        let given = Given {
+            cluster_ca: authority.or_else(|| {
+                let certificate = certificates.ca_certificate.as_ref()?.expose().to_owned();
+                Some(CertifiedKey { certificate, key: certificates.ca_private_key.clone()? })
+            }),
+            ..Given::default()
+        };
+        let keys = KeyMaterial::load_or_generate(folder, &given, clock, entropy)?;
+        let snapshot = Store::open(folder).snapshot()?;
+        Ok(Self { cluster, keys, folder: folder.to_owned(), snapshot })
+    }
+
+    /// What was applied last.
+    pub fn applied(&self) -> AppliedResources {
+        self.snapshot.as_ref().map(|snapshot| snapshot.applied.clone()).unwrap_or_default()
+    }
+
+    /// Whether the first control-plane machine may start a cluster: until the state records that one has started.
+    fn start(&self) -> Start {
+        let started = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.facts.contains_key(fact::STARTED));
+        if started { Start::Join } else { Start::Init }
+    }
+
+    /// What runs in the machines.
+    pub(super) fn payloads(&self) -> Result<MachinePayloads, ClusterError> {
+        Ok(machine_payloads(&self.cluster, &self.keys, self.start())?)
+    }
+
+    /// The resources of the cluster in a place.
+    pub(super) fn expand(&self, scope: &Scope) -> Result<Expansion, ClusterError> {
+        let payloads = self.payloads()?;
+        let graph = expand(&self.cluster, scope, &payloads.payloads)?;
+        Ok(Expansion { graph, secrets: payloads.secrets })
+    }
+
+    /// What was applied, as planning compares it. The customData of control-plane machines differs by design once the
+    /// cluster has started (`init` becomes `join`): machines made by the one count as made by the other.
+    pub(super) fn comparable(&self, secrets: &BTreeMap<String, Secret>) -> Result<AppliedResources, ClusterError> {
+        let mut applied = self.applied();
+        if self.start() == Start::Init {
+            return Ok(applied);
+        }
+        let handle = custom_data_handle(CONTROL_PLANE_POOL);
+        let first = machine_payloads(&self.cluster, &self.keys, Start::Init)?;
+        let digests = (first.secrets.get(&handle).map(Secret::digest), secrets.get(&handle).map(Secret::digest));
+        let (Some(first), Some(later)) = digests else { return Ok(applied) };
+        for resource in applied.values_mut() {
+            if let Some(data) = resource.body.pointer_mut("/properties/osProfile/customData") {
+                if data["$secret"] == handle.as_str() && data["digest"] == first.as_str() {
+                    data["digest"] = later.as_str().into();
+                }
+            }
+        }
+        Ok(applied)
+    }
+}

@@ -1,0 +1,129 @@
+//! `deploy` and `plan`: makes the world as the model says. Never deletes a machine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{ClusterError, Definition, Prepared, Session, generate, observe};
+use crate::contract::{Address, Applied, AppliedResources, Support};
+use crate::graph::ResourceGraph;
+use crate::plan::{ObservedResources, Plan, Removal, Request, Secrets, World, plan};
+use crate::state::Store;
+
+/// Observes and plans. With `lock`, the state's lock is taken first and held by what is returned, for a run to follow.
+///
+/// # Errors
+/// Whatever keeps a plan from being made; nothing has been changed then.
+pub async fn prepare_deploy(session: &Session, definition: Definition, lock: bool) -> Result<Prepared, ClusterError> {
+    prepare(session, definition, "deploy", Removal::KeepMachines, lock).await
+}
+
+/// The part that `deploy` and `scale` share.
+pub(super) async fn prepare(
+    session: &Session,
+    mut definition: Definition,
+    verb: &str,
+    removal: Removal,
+    lock: bool,
+) -> Result<Prepared, ClusterError> {
+    let store = Store::open(&definition.folder);
+    let locked = if lock {
+        let locked = store.lock(verb, session.clock.as_ref(), &session.environment)?;
+        // Somebody may have finished between the first look and the lock.
+        definition.snapshot = locked.snapshot()?;
+        Some(locked)
+    } else {
+        None
+    };
+    let gives_up = store.unfinished::<Plan>()?.map(|run| run.plan.verb);
+    let identity = session.identity(&definition.cluster.dns_prefix);
+    refuse_other_place(&definition, session)?;
+
+    let expansion = definition.expand(&session.scope)?;
+    refuse_unsupported(session, &expansion.graph)?;
+    let applied = definition.comparable(&expansion.secrets)?;
+    let observed =
+        observe(&session.target, &session.scope, Some(&expansion.graph), &expansion.secrets, &applied).await?;
+    let normalise = |address: &Address, body| session.target.normalise(address, body);
+    let plan = plan(&Request {
+        verb,
+        graph: &expansion.graph,
+        observed: &observed,
+        applied: &applied,
+        secrets: &expansion.secrets,
+        normalise: &normalise,
+        removal,
+    })?;
+    let adopted = adopted(&expansion.graph, &observed, &plan, &applied, &expansion.secrets);
+    Ok(Prepared {
+        gives_up,
+        identity,
+        secrets: expansion.secrets,
+        files: generate(&definition, false)?.files,
+        adopted,
+        applied,
+        authority_hash: Some(definition.keys.authority_hash()?),
+        folder: definition.folder,
+        locked,
+        plan,
+    })
+}
+
+/// A folder belongs to one cluster in one place.
+fn refuse_other_place(definition: &Definition, session: &Session) -> Result<(), ClusterError> {
+    let Some(snapshot) = definition.snapshot.as_ref().filter(|snapshot| !snapshot.applied.is_empty()) else {
+        return Ok(());
+    };
+    let known = &snapshot.identity;
+    let asked = session.identity(&definition.cluster.dns_prefix);
+    if known.is_same_place(&asked) && known.cluster == asked.cluster {
+        return Ok(());
+    }
+    let pairs = [
+        ("target", known.target.word(), asked.target.word()),
+        ("subscription", &known.scope.subscription_id, &asked.scope.subscription_id),
+        ("resource group", &known.scope.resource_group, &asked.scope.resource_group),
+        ("name", &known.cluster, &asked.cluster),
+    ];
+    let (what, known, asked) = pairs.into_iter().find(|(_, known, asked)| known != asked).unwrap_or(pairs[0]);
+    Err(ClusterError::OtherPlace { what, known: known.to_owned(), asked: asked.to_owned() })
+}
+
+/// What the target cannot make is told before anything is made.
+fn refuse_unsupported(session: &Session, graph: &ResourceGraph) -> Result<(), ClusterError> {
+    let mut reasons = BTreeMap::new();
+    let mut helps = Vec::new();
+    for resource in graph.declarations() {
+        if let Support::No { reason, help } = session.target.supports(&resource.resource_type, &resource.api_version) {
+            reasons.insert(Arc::clone(&resource.resource_type), reason);
+            if !helps.contains(&help) {
+                helps.push(help);
+            }
+        }
+    }
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    let reasons = reasons.into_iter().map(|(resource_type, reason)| format!("{resource_type}: {reason}")).collect();
+    Err(ClusterError::Unsupported { target: session.target.name(), reasons, help: helps.join("; ") })
+}
+
+/// Resources that are as they should be and that the state does not know: another run of the engine made them, and its
+/// state was lost.
+fn adopted(
+    graph: &ResourceGraph,
+    observed: &ObservedResources,
+    plan: &Plan,
+    applied: &AppliedResources,
+    secrets: &dyn Secrets,
+) -> AppliedResources {
+    let world = World { graph, observed, secrets };
+    let mut adopted = AppliedResources::new();
+    for key in plan.unchanged.iter().filter(|key| !applied.contains_key(*key)) {
+        let (Some(node), Some(seen)) = (graph.node(key), observed.get(key)) else { continue };
+        if let Ok(body) = node.resource.body().resolve_digested(&world.context(node)) {
+            let after = graph.dependencies(key).into_iter().map(|needed| needed.key.clone()).collect();
+            adopted.insert(key.clone(), Applied { address: seen.address.clone(), body, after });
+        }
+    }
+    adopted
+}

@@ -1,0 +1,92 @@
+//! Why a verb cannot do its work.
+
+use crate::arm::EmitError;
+use crate::base::FileError;
+use crate::contract::{Fault, TargetName};
+use crate::execute::ExecuteError;
+use crate::expand::ExpandError;
+use crate::pki::PkiError;
+use crate::plan::PlanError;
+use crate::state::StateError;
+
+/// Why a verb cannot do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The cluster's keys cannot be made or do not fit together.
+    #[error(transparent)]
+    Keys(#[from] PkiError),
+    /// The cluster cannot be expanded into resources.
+    #[error(transparent)]
+    Expand(#[from] ExpandError),
+    /// The resources cannot be written as a template.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// The state cannot be read, written or locked.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// No plan can be made.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The run cannot begin or go on.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// The target says no, or nothing.
+    #[error(transparent)]
+    Target(#[from] Fault),
+    /// The target cannot realise some of the resources.
+    #[error("{} cannot make this cluster: {}", target.word(), reasons.join("; "))]
+    Unsupported {
+        /// The target.
+        target: TargetName,
+        /// One reason per type.
+        reasons: Vec<String>,
+        /// What to do instead.
+        help: String,
+    },
+    /// There is no cluster in a folder.
+    #[error("{} holds no cluster", folder.display())]
+    NoCluster {
+        /// The folder.
+        folder: std::path::PathBuf,
+    },
+    /// Something on the command line contradicts what the folder knows.
+    #[error("the cluster's {what} is `{known}`, not `{asked}`")]
+    OtherPlace {
+        /// What differs.
+        what: &'static str,
+        /// What the state knows.
+        known: String,
+        /// What was asked for.
+        asked: String,
+    },
+    /// A pool cannot be scaled as asked.
+    #[error("{problem}")]
+    Scale {
+        /// Why not.
+        problem: String,
+        /// What to do instead.
+        help: String,
+    },
+    /// Nothing was interrupted.
+    #[error("there is no interrupted run to go on with")]
+    NothingToResume,
+}
+
+impl ClusterError {
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::State(error) => Some(error.help()),
+            Self::Execute(error) => Some(error.help().to_owned()),
+            Self::Target(fault) => fault.help.clone(),
+            Self::Unsupported { help, .. } | Self::Scale { help, .. } => Some(help.clone()),
+            Self::NoCluster { .. } => Some("name its folder or its apimodel.json, or run `engine deploy` first".to_owned()),
+            Self::OtherPlace { .. } => Some("leave the option out, or name another cluster's folder".to_owned()),
+            Self::NothingToResume => Some("run `engine plan` to see what there is to do".to_owned()),
+            Self::File(_) | Self::Keys(_) | Self::Expand(_) | Self::Emit(_) | Self::Plan(_) => None,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `generate`: everything a deployment needs as files, under the names that aks-engine's users know.
+
+use std::collections::BTreeMap;
+
+use super::{ClusterError, Definition};
+use crate::arm::{Emission, emit};
+use crate::base::{Files, Secret};
+use crate::expand::{expand, outputs};
+use crate::graph::{Lookup, Reference, Scope};
+
+/// The files, and what is worth knowing about them.
+pub struct Artifacts {
+    /// The files, relative to the cluster's folder.
+    pub files: Files,
+    /// How many resources the template makes.
+    pub resources: usize,
+    /// The length of each pool's customData in base64 characters.
+    pub custom_data: BTreeMap<String, usize>,
+}
+
+/// Makes the files of a cluster. With `parameters_only`, neither `apimodel.json` nor the template is among them.
+///
+/// # Errors
+/// What cannot be expanded, or not be said in a template.
+pub fn generate(definition: &Definition, parameters_only: bool) -> Result<Artifacts, ClusterError> {
+    let cluster = &definition.cluster;
+    // A template fits any subscription and group: nothing in it says which. These only stand in for them.
+    let scope = Scope {
+        subscription_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+        tenant_id: "00000000-0000-0000-0000-000000000000".to_owned(),
+        resource_group: cluster.dns_prefix.clone(),
+        location: cluster.location.clone(),
+    };
+    let payloads = definition.payloads()?;
+    let graph = expand(cluster, &scope, &payloads.payloads)?;
+    let api_version = cluster.cloud.api_profile().api_version("Microsoft.Resources/deployments").unwrap_or_default();
+    let emission = Emission { deployments_api_version: api_version, outputs: outputs(cluster) };
+    let template = emit(&graph, &emission)?;
+
+    let mut files = definition.keys.files();
+    if !parameters_only {
+        files.private("apimodel.json", pretty(&cluster.to_api_model()));
+        files.private("azuredeploy.json", template.text());
+    }
+    let parameters = template.parameters_file(&SecretsOnly(&payloads.secrets))?;
+    files.private("azuredeploy.parameters.json", parameters.expose());
+    let server = format!("https://{}:{}", cluster.api_server_host(), crate::expand::API_SERVER_PORT);
+    let kubeconfig = definition.keys.kubeconfig(&cluster.dns_prefix, &server);
+    files.private(format!("kubeconfig/kubeconfig.{}.json", cluster.location), kubeconfig.expose());
+    Ok(Artifacts { files, resources: graph.len() - 1, custom_data: payloads.lengths })
+}
+
+/// JSON as people edit it, with a newline at the end.
+pub(super) fn pretty(json: &serde_json::Value) -> String {
+    let mut text = serde_json::to_string_pretty(json).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+
+struct SecretsOnly<'a>(&'a BTreeMap<String, Secret>);
+
+impl Lookup for SecretsOnly<'_> {
+    fn attribute(&self, _: &Reference, _: Option<u32>) -> Option<serde_json::Value> {
+        None
+    }
+
+    fn secret(&self, handle: &str) -> Option<Secret> {
+        self.0.get(handle).cloned()
+    }
+}

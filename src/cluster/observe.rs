@@ -1,0 +1,108 @@
+//! Looks at what is there: every resource that is wanted or was applied.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::ClusterError;
+use crate::contract::{Address, AppliedResources, Fault, FaultClass, Observation, Target};
+use crate::graph::{GROUP_TYPE, ResourceGraph, ResourceKey, Scope};
+use crate::plan::{Observed, ObservedResources, PlanError, Secrets, World};
+
+/// Reads under way at once.
+const CONCURRENCY: usize = 16;
+/// Reads of one resource before a fault that may pass is taken for one that does not.
+const ATTEMPTS: u32 = 6;
+
+/// Observes all resources of `graph` and of `applied`. If the resource group is not there, nothing is, and nothing
+/// more is asked. A name that waits for other resources is worked out from what they turn out to be.
+///
+/// # Errors
+/// The first fault that does not pass.
+pub async fn observe(
+    target: &Arc<dyn Target>,
+    scope: &Scope,
+    graph: Option<&ResourceGraph>,
+    secrets: &dyn Secrets,
+    applied: &AppliedResources,
+) -> Result<ObservedResources, ClusterError> {
+    let mut observed = ObservedResources::new();
+    let mut wanted: Vec<(ResourceKey, Address)> =
+        applied.iter().map(|(key, resource)| (key.clone(), resource.address.clone())).collect();
+    if let Some(graph) = graph {
+        for node in graph.nodes().filter(|node| !applied.contains_key(&node.key)) {
+            if let Some(name) = &node.name {
+                let resource = &node.resource;
+                let address = Address::new(scope, &resource.resource_type, &resource.api_version, name);
+                wanted.push((node.key.clone(), address));
+            }
+        }
+    }
+    let group = wanted.iter().position(|(key, _)| key.resource_type().eq_ignore_ascii_case(GROUP_TYPE));
+    if let Some((key, address)) = group.map(|place| wanted.swap_remove(place)) {
+        let observation = read(target.as_ref(), &address).await?;
+        let there = observation.is_some();
+        observed.insert(key, Observed { address, observation });
+        if !there {
+            let absent = wanted.into_iter().map(|(key, address)| (key, Observed { address, observation: None }));
+            observed.extend(absent);
+            return Ok(observed);
+        }
+    }
+    read_all(target, wanted, &mut observed).await?;
+
+    // Deferred names, until no more of them become known.
+    while let Some(graph) = graph {
+        let world = World { graph, observed: &observed, secrets };
+        let mut named = Vec::new();
+        for node in graph.nodes().filter(|node| !node.unexpanded && !observed.contains_key(&node.key)) {
+            let address = world.address(node).map_err(|cause| PlanError::Value { key: node.key.clone(), cause })?;
+            named.extend(address.map(|address| (node.key.clone(), address)));
+        }
+        if named.is_empty() {
+            break;
+        }
+        read_all(target, named, &mut observed).await?;
+    }
+    Ok(observed)
+}
+
+async fn read_all(
+    target: &Arc<dyn Target>,
+    wanted: Vec<(ResourceKey, Address)>,
+    observed: &mut ObservedResources,
+) -> Result<(), ClusterError> {
+    let places = Arc::new(Semaphore::new(CONCURRENCY));
+    let mut reads = JoinSet::new();
+    for (key, address) in wanted {
+        let (target, places) = (Arc::clone(target), Arc::clone(&places));
+        reads.spawn(async move {
+            let _place = places.acquire_owned().await;
+            let observation = read(target.as_ref(), &address).await;
+            (key, address, observation)
+        });
+    }
+    while let Some(read) = reads.join_next().await {
+        let (key, address, observation) =
+            read.map_err(|error| Fault::new(FaultClass::Unavailable, "", format!("a read was abandoned: {error}")))?;
+        observed.insert(key, Observed { address, observation: observation? });
+    }
+    Ok(())
+}
+
+/// Reads one resource, again if the fault may pass.
+async fn read(target: &dyn Target, address: &Address) -> Result<Option<Observation>, Fault> {
+    let mut attempt = 0;
+    loop {
+        match target.observe(address).await {
+            Err(fault) if fault.class.is_retryable() && attempt + 1 < ATTEMPTS => {
+                let wait = fault.retry_after.unwrap_or(Duration::from_millis(250 << attempt)).min(Duration::from_secs(60));
+                tokio::time::sleep(wait).await;
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}

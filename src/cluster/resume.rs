@@ -1,0 +1,61 @@
+//! `resume`: takes an interrupted run up where its journal ends. The plan is the one that was consented to.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::run::carry_out;
+use super::{ClusterError, Finished, Session};
+use crate::contract::EventSink;
+use crate::execute::{Cancel, Replay};
+use crate::plan::Plan;
+use crate::state::{Identity, Store};
+
+/// A run that was interrupted.
+#[derive(Debug)]
+pub struct Interrupted {
+    /// What was being done.
+    pub plan: Plan,
+    /// Where.
+    pub identity: Identity,
+    /// How many of its steps are finished.
+    pub finished: usize,
+}
+
+impl Interrupted {
+    /// The interrupted run of a folder.
+    ///
+    /// # Errors
+    /// A folder without a state, or without an interrupted run.
+    pub fn find(folder: &Path) -> Result<Self, ClusterError> {
+        let store = Store::open(folder);
+        let snapshot = store.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
+        let run = store.unfinished::<Plan>()?.ok_or(ClusterError::NothingToResume)?;
+        let finished = Replay::of(&run.records).finished();
+        Ok(Self { plan: run.plan, identity: snapshot.identity, finished })
+    }
+}
+
+/// Goes on with the interrupted run of a folder. `authority_hash` is that of the cluster's CA, for the fact that it has
+/// started.
+///
+/// # Errors
+/// As for any run, and [`ClusterError::NothingToResume`].
+pub async fn resume(
+    session: &Session,
+    folder: &Path,
+    authority_hash: Option<String>,
+    events: Arc<dyn EventSink>,
+    cancel: Cancel,
+) -> Result<Finished, ClusterError> {
+    let store = Store::open(folder);
+    if store.snapshot()?.is_none() {
+        return Err(ClusterError::NoCluster { folder: folder.to_owned() });
+    }
+    let locked = store.lock("resume", session.clock.as_ref(), &session.environment)?;
+    let run = locked.unfinished::<Plan>()?.ok_or(ClusterError::NothingToResume)?;
+    let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
+    let journal = locked.resume()?;
+    let replay = Replay::of(&run.records);
+    let (plan, secrets) = (Arc::new(run.plan), Arc::new(run.secrets));
+    carry_out(session, &locked, plan, secrets, snapshot.applied, replay, journal, authority_hash, events, cancel).await
+}

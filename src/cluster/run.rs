@@ -1,0 +1,126 @@
+//! A plan that is ready to run, and its run: the part that all verbs share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{ClusterError, Session, fact};
+use crate::base::{Files, Secret};
+use crate::contract::{Act, AppliedResources, EventSink, Operation, Record, Summary};
+use crate::execute::{Cancel, Replay, Run, execute};
+use crate::plan::Plan;
+use crate::state::{Identity, Locked, Snapshot, Store};
+
+/// A plan, with all that is needed to carry it out. While it lives, it holds the state's lock if it is to run.
+pub struct Prepared {
+    /// The plan, as it is shown.
+    pub plan: Plan,
+    /// The run that was interrupted before and will be given up, as the verb that began it.
+    pub gives_up: Option<String>,
+    pub(super) identity: Identity,
+    pub(super) folder: PathBuf,
+    pub(super) secrets: BTreeMap<String, Secret>,
+    /// Written before the run begins.
+    pub(super) files: Files,
+    /// Resources that are as they should be and that the state does not know yet.
+    pub(super) adopted: AppliedResources,
+    /// What was applied before.
+    pub(super) applied: AppliedResources,
+    /// The hash of the cluster's CA, for the fact that it has started.
+    pub(super) authority_hash: Option<String>,
+    pub(super) locked: Option<Locked>,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub struct Finished {
+    /// Each step's end, summed up.
+    pub summary: Summary,
+    /// The state afterwards.
+    pub snapshot: Snapshot,
+}
+
+impl Prepared {
+    /// Carries the plan out. What it finishes is in the state, however it ends.
+    ///
+    /// # Errors
+    /// What keeps the run from beginning or going on. What goes wrong with single steps is in the summary.
+    pub async fn run(
+        mut self,
+        session: &Session,
+        events: Arc<dyn EventSink>,
+        cancel: Cancel,
+    ) -> Result<Finished, ClusterError> {
+        let locked = match self.locked.take() {
+            Some(locked) => locked,
+            None => Store::open(&self.folder).lock(&self.plan.verb, session.clock.as_ref(), &session.environment)?,
+        };
+        locked.establish(&self.identity, session.entropy.as_ref())?;
+        self.files.write(&self.folder)?;
+        if !self.adopted.is_empty() {
+            let adopted = std::mem::take(&mut self.adopted);
+            locked.amend(|snapshot| snapshot.applied.extend(adopted))?;
+        }
+        let journal = locked.begin(&self.plan, &self.secrets, session.entropy.as_ref())?;
+        let (plan, secrets) = (Arc::new(self.plan), Arc::new(self.secrets));
+        carry_out(session, &locked, plan, secrets, self.applied, Replay::default(), journal, self.authority_hash, events, cancel)
+            .await
+    }
+}
+
+/// Runs a plan whose journal is open, and puts the run away.
+#[expect(clippy::too_many_arguments, reason = "two callers in this room; a struct would only be filled and taken apart")]
+pub(super) async fn carry_out(
+    session: &Session,
+    locked: &Locked,
+    plan: Arc<Plan>,
+    secrets: Arc<BTreeMap<String, Secret>>,
+    applied: AppliedResources,
+    replay: Replay,
+    journal: crate::state::JournalFile,
+    authority_hash: Option<String>,
+    events: Arc<dyn EventSink>,
+    cancel: Cancel,
+) -> Result<Finished, ClusterError> {
+    #[cfg(debug_assertions)]
+    let journal = {
+        let records = session.environment.get("ENGINE_JOURNAL_HOLD_AFTER").and_then(|records| records.parse().ok());
+        journal.hold_after(records)
+    };
+    let summary = execute(Run {
+        plan: Arc::clone(&plan),
+        target: Arc::clone(&session.target),
+        actions: session.actions.clone(),
+        secrets,
+        applied,
+        replay,
+        journal: Box::new(journal),
+        events,
+        clock: Arc::clone(&session.clock),
+        entropy: Arc::clone(&session.entropy),
+        settings: session.settings.clone(),
+        cancel,
+    })
+    .await?;
+    if let Some(hash) = authority_hash.filter(|_| has_started(locked, &plan)) {
+        locked.amend(|snapshot| _ = snapshot.facts.entry(fact::STARTED.to_owned()).or_insert(hash))?;
+    }
+    let snapshot = if summary.is_complete() {
+        locked.finish()?
+    } else {
+        // The run stays, to be resumed; what it finished counts already.
+        locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: locked.folder().to_owned() })?
+    };
+    Ok(Finished { summary, snapshot })
+}
+
+/// Whether the journal says that a node became Ready: then there is a cluster.
+fn has_started(locked: &Locked, plan: &Plan) -> bool {
+    let Ok(Some(run)) = locked.unfinished::<Plan>() else { return false };
+    run.records.iter().any(|record| {
+        let Record::Finished { step, .. } = record else { return false };
+        plan.steps
+            .iter()
+            .any(|other| other.id == *step && matches!(other.operation, Operation::Act(Act::WaitUntilReady { .. })))
+    })
+}
