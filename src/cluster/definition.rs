@@ -85,6 +85,14 @@ impl Definition {
         Ok(Expansion { graph, secrets: payloads.secrets })
     }
 
+    /// The resources of the cluster, in no particular subscription.
+    ///
+    /// # Errors
+    /// What cannot be expanded.
+    pub fn graph(&self) -> Result<ResourceGraph, ClusterError> {
+        Ok(self.expand(&nowhere(&self.cluster))?.graph)
+    }
+
     /// What was applied, as planning compares it. The customData of control-plane machines differs by design once the
     /// cluster has started (`init` becomes `join`): machines made by the one count as made by the other.
     pub(super) fn comparable(&self, secrets: &BTreeMap<String, Secret>) -> Result<AppliedResources, ClusterError> {
@@ -104,5 +112,16 @@ impl Definition {
             }
         }
         Ok(applied)
+    }
+}
+
+/// A place that stands in for any: a template, or a picture, says nothing of where it is.
+pub(super) fn nowhere(cluster: &Cluster) -> Scope {
+    const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+    Scope {
+        subscription_id: NOBODY.to_owned(),
+        tenant_id: NOBODY.to_owned(),
+        resource_group: cluster.dns_prefix.clone(),
+        location: cluster.location.clone(),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::definition::nowhere;
 use super::{ClusterError, Definition};
 use crate::arm::{Emission, emit};
 use crate::base::{Files, Secret};
 use crate::expand::{expand, outputs};
-use crate::graph::{Lookup, Reference, Scope};
+use crate::graph::{Lookup, Reference};
 
 /// The files, and what is worth knowing about them.
 pub struct Artifacts {
@@ -24,15 +25,8 @@ pub struct Artifacts {
 /// What cannot be expanded, or not be said in a template.
 pub fn generate(definition: &Definition, parameters_only: bool) -> Result<Artifacts, ClusterError> {
     let cluster = &definition.cluster;
-    // A template fits any subscription and group: nothing in it says which. These only stand in for them.
-    let scope = Scope {
-        subscription_id: "00000000-0000-0000-0000-000000000000".to_owned(),
-        tenant_id: "00000000-0000-0000-0000-000000000000".to_owned(),
-        resource_group: cluster.dns_prefix.clone(),
-        location: cluster.location.clone(),
-    };
     let payloads = definition.payloads()?;
-    let graph = expand(cluster, &scope, &payloads.payloads)?;
+    let graph = expand(cluster, &nowhere(cluster), &payloads.payloads)?;
     let api_version = cluster.cloud.api_profile().api_version("Microsoft.Resources/deployments").unwrap_or_default();
     let emission = Emission { deployments_api_version: api_version, outputs: outputs(cluster) };
     let template = emit(&graph, &emission)?;

@@ -1,0 +1,175 @@
+//! Where a cluster's folder is, and what the command line, the environment and the state say about its place.
+
+use std::path::{Path, PathBuf};
+
+use super::error::CliError;
+use super::options::{ExistingOptions, ModelOptions, PlaceOptions, TargetOptions, target_words};
+use super::output::Output;
+use super::{Call, Exit};
+use crate::base::{Source, read_text};
+use crate::contract::TargetName;
+use crate::model::{self, Cluster, ReadOptions};
+use crate::state::{Snapshot, Store};
+
+/// Below this folder clusters are kept, as by the engines before.
+const OUTPUT: &str = "_output";
+
+/// The model's text, and what it means.
+pub struct Model {
+    /// The text, with the name that the user gave.
+    pub source: Source,
+    /// The cluster.
+    pub cluster: Cluster,
+}
+
+/// Reads a model and tells all its faults.
+///
+/// # Errors
+/// A path that is missing or cannot be read; faults of the model, with exit code 65.
+pub fn read_model(
+    path: Option<&PathBuf>,
+    options: &ModelOptions,
+    target: Option<&TargetOptions>,
+    output: &Output,
+) -> Result<Model, CliError> {
+    let path = path.ok_or_else(|| {
+        CliError::usage("no API model was given").help("name one, such as `apimodels/quickstart.json`")
+    })?;
+    let source = Source { name: path.display().to_string(), text: read_text(path)? };
+    let reading = model::read(
+        &source,
+        &ReadOptions {
+            set: options.set.clone(),
+            location: options.location.clone(),
+            dns_prefix: options.dns_prefix.clone(),
+            client_id: target.and_then(|target| target.client_id.clone()),
+            client_secret: target.and_then(|target| target.client_secret.clone()),
+        },
+    );
+    let Some(cluster) = reading.cluster else {
+        let count = reading.diagnostics.iter().filter(|fault| fault.severity == crate::base::Severity::Error).count();
+        let faults = if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") };
+        let mut error = CliError::new(Exit::Definition, format!("{} has {faults}; nothing was written", source.name));
+        error.diagnostics = Some((source, reading.diagnostics));
+        return Err(error);
+    };
+    output.warnings(&source, &reading.diagnostics);
+    Ok(Model { source, cluster })
+}
+
+/// The cluster's folder for a verb that begins with a model: as said, or the folder that the model lies in if that is a
+/// cluster's already, or `_output/<DNS prefix>`.
+pub fn folder_for_model(model: &Path, place: &PlaceOptions, cluster: &Cluster) -> PathBuf {
+    if let Some(folder) = &place.output_directory {
+        return folder.clone();
+    }
+    let beside = model.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    match beside {
+        Some(folder) if model.file_name().is_some_and(|name| name == "apimodel.json") && folder.join("state").is_dir() => {
+            folder.to_owned()
+        }
+        _ => Path::new(OUTPUT).join(&cluster.dns_prefix),
+    }
+}
+
+/// The folder of a cluster that exists: as said, or the only one there is.
+///
+/// # Errors
+/// None, or several to choose from.
+pub fn existing_folder(options: &ExistingOptions) -> Result<PathBuf, CliError> {
+    if let Some(folder) = &options.output_directory {
+        return Ok(folder.clone());
+    }
+    if let Some(path) = options.api_model.as_ref().or(options.positional.as_ref()) {
+        if path.is_dir() {
+            return Ok(path.clone());
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        return Ok(folder.to_owned());
+    }
+    let mut clusters: Vec<PathBuf> = std::fs::read_dir(OUTPUT)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|folder| folder.join("state").is_dir())
+        .collect();
+    clusters.sort();
+    match clusters.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(CliError::usage(format!("there is no cluster below {OUTPUT}"))
+            .help("name a cluster's folder or its apimodel.json, or run `engine deploy` first")),
+        several => {
+            let names: Vec<String> = several.iter().map(|folder| folder.display().to_string()).collect();
+            Err(CliError::usage(format!("there are several clusters below {OUTPUT}"))
+                .help(format!("name one: {}", names.join(", "))))
+        }
+    }
+}
+
+/// The state of a cluster that exists, held against what the command line says about it.
+///
+/// # Errors
+/// No state, a damaged one, or another resource group or location than the one asked for.
+pub fn existing_snapshot(folder: &Path, options: &ExistingOptions) -> Result<Snapshot, CliError> {
+    let snapshot = Store::open(folder)
+        .snapshot()
+        .map_err(crate::cluster::ClusterError::from)?
+        .ok_or_else(|| crate::cluster::ClusterError::NoCluster { folder: folder.to_owned() })?;
+    let scope = &snapshot.identity.scope;
+    for (what, asked, known) in [
+        ("resource group", &options.resource_group, &scope.resource_group),
+        ("location", &options.location, &scope.location),
+    ] {
+        if let Some(asked) = asked.as_ref().filter(|asked| !asked.eq_ignore_ascii_case(known)) {
+            let error = crate::cluster::ClusterError::OtherPlace { what, known: known.clone(), asked: asked.clone() };
+            return Err(error.into());
+        }
+    }
+    Ok(snapshot)
+}
+
+/// Which target: `--target`, then `ENGINE_TARGET`, then the state, then the model, then Azure if a subscription or
+/// credentials are given.
+///
+/// # Errors
+/// None of them says it, or `ENGINE_TARGET` is no target.
+pub fn target(
+    call: &Call,
+    options: &TargetOptions,
+    snapshot: Option<&Snapshot>,
+    cluster: Option<&Cluster>,
+) -> Result<TargetName, CliError> {
+    if let Some(target) = options.target {
+        return Ok(target);
+    }
+    if let Some(word) = call.environment.get("ENGINE_TARGET") {
+        return TargetName::ALL.into_iter().find(|target| target.word().eq_ignore_ascii_case(word)).ok_or_else(|| {
+            CliError::usage(format!("ENGINE_TARGET is `{word}`")).help(format!("the targets are {}", target_words()))
+        });
+    }
+    if let Some(snapshot) = snapshot.filter(|snapshot| !snapshot.applied.is_empty()) {
+        return Ok(snapshot.identity.target);
+    }
+    if let Some(target) = cluster.and_then(|cluster| cluster.target) {
+        return Ok(target);
+    }
+    let azure = options.subscription_id.is_some()
+        || options.client_id.is_some()
+        || ["AZURE_SUBSCRIPTION_ID", "AZURE_CLIENT_ID"].iter().any(|name| call.environment.get(name).is_some());
+    if azure {
+        return Ok(TargetName::Azure);
+    }
+    Err(CliError::usage("it is not said where the cluster shall be").help(format!(
+        "say it by --target, ENGINE_TARGET or `properties.target` of the model: {}; \
+         `--target simulator` tries everything without a cloud",
+        target_words()
+    )))
+}
+
+/// How people are told where: `simulator (SIMULATED)`.
+pub fn describe_target(target: TargetName) -> String {
+    match target {
+        TargetName::Simulator => "simulator (SIMULATED)".to_owned(),
+        other => other.word().to_owned(),
+    }
+}

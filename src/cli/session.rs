@@ -1,0 +1,182 @@
+//! From options to a connection: the simulator is started or found, Azure is signed in to.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::CliError;
+use super::options::TargetOptions;
+use super::{Call, Exit};
+use crate::base::{Secret, SystemClock, SystemEntropy};
+use crate::catalog::Cloud;
+use crate::cluster::Session;
+use crate::contract::{Action, TargetName};
+use crate::execute::Settings;
+use crate::graph::Scope;
+use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
+use crate::pki::KeyMaterial;
+use crate::server::{RunningSimulator, Simulator, SimulatorSettings};
+use crate::target::azure::{
+    AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
+};
+use crate::target::http::HttpSettings;
+
+/// What a connection has to know of the cluster.
+pub struct Wanted<'a> {
+    /// Which target.
+    pub target: TargetName,
+    /// The cluster's folder.
+    pub folder: &'a Path,
+    /// Which Azure.
+    pub cloud: Cloud,
+    /// The resource group.
+    pub resource_group: String,
+    /// The location.
+    pub location: String,
+    /// The cluster's keys and the address of its API server.
+    pub keys: Option<(&'a KeyMaterial, String)>,
+}
+
+/// A connection, and the simulator if it runs in this process.
+pub struct Connected {
+    /// The connection.
+    pub session: Session,
+    simulator: Option<RunningSimulator>,
+}
+
+impl Connected {
+    /// Closes what has to be closed.
+    pub async fn close(self) {
+        if let Some(simulator) = self.simulator {
+            simulator.shutdown().await;
+        }
+    }
+}
+
+/// Connects.
+///
+/// # Errors
+/// A target that this build or this verb cannot reach, credentials that are missing, a simulator that cannot start.
+pub async fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
+    match wanted.target {
+        TargetName::Simulator => connect_simulator(call, options, wanted).await,
+        TargetName::Azure => connect_azure(call, options, wanted),
+        TargetName::Stack | TargetName::Libvirt => Err(CliError::new(
+            Exit::Environment,
+            format!("the target `{}` is not part of this version", wanted.target.word()),
+        )
+        .help("use azure or simulator")),
+    }
+}
+
+async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
+    let folder = options.simulator.clone().unwrap_or_else(|| wanted.folder.join("simulator"));
+    let settings = SimulatorSettings::new(folder.clone()).time_scale(options.time_scale);
+    let failed = |error: crate::server::ServerError| CliError::new(Exit::Environment, error.to_string());
+    // One that runs in another process already is used as it is.
+    let (url, credentials, simulator) = match crate::server::find_running(&folder).map_err(failed)? {
+        Some((url, credentials)) => (url, credentials, None),
+        None => {
+            let simulator = Simulator::start(settings).await.map_err(failed)?;
+            (simulator.arm_url().to_owned(), simulator.credentials().clone(), Some(simulator))
+        }
+    };
+    let scope = Scope {
+        subscription_id: credentials.subscription_id.clone(),
+        tenant_id: credentials.tenant_id.clone(),
+        resource_group: wanted.resource_group,
+        location: wanted.location,
+    };
+    let http = HttpSettings::default();
+    let clock = Arc::new(SystemClock);
+    let unusable = |error: crate::target::http::HttpError| CliError::new(Exit::Environment, error.to_string());
+    let grant = ClientSecretGrant::new(
+        &http,
+        &url,
+        &credentials.tenant_id,
+        &credentials.client_id,
+        credentials.client_secret.clone(),
+        &url,
+        clock.clone(),
+    )
+    .map_err(unusable)?;
+    let tokens = Arc::new(CachedTokens::new(grant, clock));
+    let token = tokens.token().await?;
+    let mut azure = AzureSettings::new(&url, &url, &url, Credentials::Tokens(tokens));
+    azure.simulated = true;
+    let target = AzureTarget::new(azure).map_err(unusable)?;
+    let kubernetes = KubernetesClient::new(KubernetesSettings {
+        server: format!("{url}/kubernetes/{}", scope.resource_group),
+        certificate_authority: None,
+        credentials: KubernetesCredentials::Token(token),
+        http,
+    })
+    .map_err(unusable)?;
+    let scaled = |seconds: f64| Duration::from_secs_f64(seconds * options.time_scale).max(Duration::from_millis(50));
+    let members = MemberSettings {
+        bootstrap_token: wanted.keys.map(|(keys, _)| keys.bootstrap_token.clone()),
+        ask_again: scaled(5.0),
+        ..MemberSettings::default()
+    };
+    Ok(Connected { session: session(call, Arc::new(target), kubernetes, members, scope), simulator })
+}
+
+fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
+    let given = |option: &Option<String>, name: &str, flag: &str| {
+        option.clone().or_else(|| call.environment.get(name).map(str::to_owned)).ok_or_else(|| {
+            CliError::new(Exit::Authentication, format!("signing in to Azure needs {flag}"))
+                .help(format!("give {flag} or set {name}"))
+        })
+    };
+    let tenant_id = given(&options.tenant_id, "AZURE_TENANT_ID", "--tenant-id")?;
+    let subscription_id = given(&options.subscription_id, "AZURE_SUBSCRIPTION_ID", "--subscription-id")?;
+    let client_id = given(&options.client_id, "AZURE_CLIENT_ID", "--client-id")?;
+    let client_secret = match &options.client_secret {
+        Some(secret) => secret.clone(),
+        None => Secret::new(given(&None, "AZURE_CLIENT_SECRET", "--client-secret")?),
+    };
+    let facts = wanted.cloud.facts();
+    let credentials = Credentials::ClientSecret { tenant_id: tenant_id.clone(), client_id, client_secret };
+    let mut settings =
+        AzureSettings::new(facts.resource_manager, facts.login_authority, facts.audience, credentials);
+    settings.http.proxy = call.environment.get("HTTPS_PROXY").map(str::to_owned);
+    settings.http.no_proxy = call.environment.get("NO_PROXY").map(str::to_owned);
+    let unusable = |error: crate::target::http::HttpError| CliError::new(Exit::Environment, error.to_string());
+    let http = settings.http.clone();
+    let target = AzureTarget::new(settings).map_err(unusable)?;
+    let (keys, server) = wanted.keys.ok_or_else(|| CliError::usage("the cluster's keys are not at hand"))?;
+    let kubernetes = KubernetesClient::new(KubernetesSettings {
+        server,
+        certificate_authority: Some(keys.cluster_ca.certificate.clone()),
+        credentials: KubernetesCredentials::Certificate {
+            certificate: keys.administrator.certificate.clone(),
+            key: keys.administrator.key.clone(),
+        },
+        http,
+    })
+    .map_err(unusable)?;
+    let members = MemberSettings { bootstrap_token: Some(keys.bootstrap_token.clone()), ..MemberSettings::default() };
+    let scope =
+        Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
+    Ok(Connected { session: session(call, Arc::new(target), kubernetes, members, scope), simulator: None })
+}
+
+fn session(
+    call: &Call,
+    target: Arc<AzureTarget>,
+    kubernetes: KubernetesClient,
+    members: MemberSettings,
+    scope: Scope,
+) -> Session {
+    let actions: Vec<Arc<dyn Action>> = vec![Arc::new(MemberActions::new(kubernetes.clone(), members))];
+    Session {
+        target,
+        actions,
+        kubernetes: Some(kubernetes),
+        scope,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        environment: call.environment.clone(),
+        settings: Settings::default(),
+    }
+}

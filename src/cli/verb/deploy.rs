@@ -1,0 +1,118 @@
+//! `deploy`: plan, consent, run.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::run::{carry_out, consent, show_plan};
+use crate::base::{Secret, SystemClock, SystemEntropy, read_text};
+use crate::cli::error::CliError;
+use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
+use crate::cli::place::{self, folder_for_model, read_model};
+use crate::cli::session::{Connected, Wanted, connect};
+use crate::cli::{Call, Exit};
+use crate::cluster::{Definition, Prepared, prepare_deploy};
+use crate::contract::TargetName;
+use crate::expand::API_SERVER_PORT;
+use crate::pki::CertifiedKey;
+
+/// Arguments of `engine deploy`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    engine deploy apimodels/quickstart.json --target simulator\n  \
+    engine deploy -m cluster.json -l westus2 -g production --set agentPoolProfiles[0].count=5")]
+pub struct Arguments {
+    #[command(flatten)]
+    model: ModelOptions,
+    #[command(flatten)]
+    place: PlaceOptions,
+    #[command(flatten)]
+    authority: AuthorityOptions,
+    #[command(flatten)]
+    target: TargetOptions,
+    /// Kept for old scripts: an existing folder is always taken up
+    #[arg(short = 'f', long, hide = true)]
+    force_overwrite: bool,
+}
+
+/// A CA of the user's own.
+#[derive(Debug, Clone, Args)]
+pub struct AuthorityOptions {
+    /// The certificate of a CA of your own (PEM)
+    #[arg(long, value_name = "FILE", requires = "ca_private_key_path")]
+    pub ca_certificate_path: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "ca_certificate_path")]
+    pub ca_private_key_path: Option<PathBuf>,
+}
+
+impl AuthorityOptions {
+    /// The CA, if there is one.
+    pub fn read(&self) -> Result<Option<CertifiedKey>, CliError> {
+        let (Some(certificate), Some(key)) = (&self.ca_certificate_path, &self.ca_private_key_path) else {
+            return Ok(None);
+        };
+        Ok(Some(CertifiedKey { certificate: read_text(certificate)?, key: Secret::new(read_text(key)?) }))
+    }
+}
+
+/// Everything up to the plan: what `deploy` and `plan` share.
+pub async fn prepare(
+    call: &Call,
+    model: &ModelOptions,
+    place: &PlaceOptions,
+    authority: &AuthorityOptions,
+    target: &TargetOptions,
+    lock: bool,
+) -> Result<(Connected, Prepared, PathBuf, TargetName), CliError> {
+    let path = model.path();
+    let read = read_model(path, model, Some(target), &call.output)?;
+    let folder = folder_for_model(path.map(PathBuf::as_path).unwrap_or(std::path::Path::new("")), place, &read.cluster);
+    let definition =
+        Definition::new(read.cluster, authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
+    let target_name = place::target(call, target, definition.snapshot.as_ref(), Some(&definition.cluster))?;
+    let cluster = &definition.cluster;
+    let known_group = definition
+        .snapshot
+        .as_ref()
+        .filter(|snapshot| !snapshot.applied.is_empty())
+        .map(|snapshot| snapshot.identity.scope.resource_group.clone());
+    let resource_group =
+        place.resource_group.clone().or(known_group).unwrap_or_else(|| cluster.dns_prefix.clone());
+    let server = format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host());
+    let wanted = Wanted {
+        target: target_name,
+        folder: &folder,
+        cloud: cluster.cloud,
+        resource_group,
+        location: cluster.location.clone(),
+        keys: Some((&definition.keys, server)),
+    };
+    let connected = connect(call, target, wanted).await?;
+    let prepared = prepare_deploy(&connected.session, definition, lock).await?;
+    Ok((connected, prepared, folder, target_name))
+}
+
+/// Runs the verb.
+pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
+    let Arguments { model, place, authority, target, force_overwrite: _ } = arguments;
+    let (connected, prepared, folder, target) = prepare(call, model, place, authority, target, true).await?;
+    if let Some(verb) = &prepared.gives_up {
+        call.output.note(&format!(
+            "{} an interrupted `{verb}` is given up; what it finished counts\n",
+            call.output.error_style.warn("note:")
+        ));
+    }
+    show_plan(call, &prepared.plan, target);
+    consent(call, &prepared.plan, target, None)?;
+    let shown = folder.display();
+    let next = [
+        (format!("engine status -o {shown}"), "what there is, and how the nodes are"),
+        (format!("engine plan -m {shown}/apimodel.json"), "what would change now: nothing"),
+        (format!("engine scale -o {shown} --new-node-count 3"), "another number of machines in a pool"),
+        (format!("engine destroy -o {shown}"), "delete everything again"),
+    ];
+    let exit = carry_out(call, &connected.session, prepared, &folder, &next).await;
+    connected.close().await;
+    exit
+}

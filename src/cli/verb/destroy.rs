@@ -1,0 +1,38 @@
+//! `destroy`: everything that the engine made, after the name was typed.
+
+use clap::Args;
+
+use super::run::{carry_out, consent, show_plan};
+use crate::cli::error::CliError;
+use crate::cli::options::{ExistingOptions, TargetOptions};
+use crate::cli::place::existing_folder;
+use crate::cli::session::Connected;
+use crate::cli::{Call, Exit};
+use crate::cluster::prepare_destroy;
+
+use super::status::connect_existing;
+
+/// Arguments of `engine destroy`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  engine destroy -o _output/quickstart")]
+pub struct Arguments {
+    #[command(flatten)]
+    existing: ExistingOptions,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+/// Runs the verb.
+pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
+    let folder = existing_folder(&arguments.existing)?;
+    let connected: Connected = connect_existing(call, &folder, &arguments.existing, &arguments.target).await?;
+    let prepared = prepare_destroy(&connected.session, &folder).await?;
+    let target = connected.session.target.name();
+    show_plan(call, &prepared.plan, target);
+    let group = connected.session.scope.resource_group.clone();
+    consent(call, &prepared.plan, target, Some(&group))?;
+    let next = [(format!("rm -r {}", folder.display()), "the keys and the state, once nobody needs them")];
+    let exit = carry_out(call, &connected.session, prepared, &folder, &next).await;
+    connected.close().await;
+    exit
+}

@@ -1,0 +1,87 @@
+//! `generate`: files only; nobody is asked for anything.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::deploy::AuthorityOptions;
+use crate::base::{Secret, SystemClock, SystemEntropy};
+use crate::bootstrap;
+use crate::cli::error::CliError;
+use crate::cli::options::{ModelOptions, PlaceOptions};
+use crate::cli::place::{folder_for_model, read_model};
+use crate::cli::{Call, Exit};
+use crate::cluster::{Definition, generate};
+
+/// Arguments of `engine generate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    engine generate apimodels/quickstart.json\n  \
+    engine generate -m cluster.json -o out --set orchestratorProfile.orchestratorRelease=1.36")]
+pub struct Arguments {
+    #[command(flatten)]
+    model: ModelOptions,
+    #[command(flatten)]
+    place: PlaceOptions,
+    #[command(flatten)]
+    authority: AuthorityOptions,
+    /// Writes the parameters, keys and kubeconfig only, not the model and the template
+    #[arg(long)]
+    parameters_only: bool,
+    /// Kept for old scripts: the template is always readable
+    #[arg(long, hide = true)]
+    no_pretty_print: bool,
+    /// The service principal's application id, if the model has none
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// The service principal's secret, if the model has none
+    #[arg(long, value_name = "SECRET")]
+    client_secret: Option<String>,
+}
+
+/// Runs the verb.
+pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
+    let model = &arguments.model;
+    let credentials = crate::cli::options::TargetOptions {
+        target: None,
+        time_scale: 0.0,
+        simulator: None,
+        subscription_id: None,
+        tenant_id: None,
+        client_id: arguments.client_id.clone(),
+        client_secret: arguments.client_secret.as_deref().map(Secret::new),
+    };
+    let read = read_model(model.path(), model, Some(&credentials), &call.output)?;
+    let path = model.path().map(PathBuf::as_path).unwrap_or(std::path::Path::new(""));
+    let folder = folder_for_model(path, &arguments.place, &read.cluster);
+    let definition =
+        Definition::new(read.cluster, arguments.authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
+    let artifacts = generate(&definition, arguments.parameters_only)?;
+    artifacts.files.write(&folder)?;
+
+    let paths: Vec<String> = artifacts.files.paths().map(|path| path.display().to_string()).collect();
+    let style = call.output.style;
+    call.output.text(&format!("{} to {}:\n", style.good("Written"), style.strong(&folder.display().to_string())));
+    for path in &paths {
+        call.output.text(&format!("  {path}\n"));
+    }
+    call.output.text(&format!("\n{} resources; customData of", artifacts.resources));
+    for (pool, length) in &artifacts.custom_data {
+        call.output.text(&format!(" {pool} {}%", length * 100 / bootstrap::LIMIT));
+    }
+    call.output.text(" of what Azure takes\n");
+    call.output.text(&format!(
+        "\n{}\n  engine deploy -m {}/apimodel.json --target simulator\n",
+        style.strong("Next:"),
+        folder.display()
+    ));
+    call.output.data(&json!({
+        "format": 1,
+        "folder": folder.display().to_string(),
+        "files": paths,
+        "resources": artifacts.resources,
+        "customData": artifacts.custom_data,
+    }));
+    Ok(Exit::Success)
+}

@@ -1,0 +1,86 @@
+//! The verbs, one file each.
+
+mod completion;
+mod deploy;
+mod destroy;
+mod generate;
+mod get_versions;
+mod graph;
+mod plan;
+mod resume;
+mod run;
+mod scale;
+mod schema;
+mod simulate;
+mod status;
+mod validate;
+mod version;
+
+use clap::Subcommand;
+
+use super::{Call, CliError, Exit};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Writes the template, the parameters, the keys and the kubeconfig of a cluster
+    Generate(generate::Arguments),
+    /// Makes the cluster that a model describes, or changes it to what the model says now
+    Deploy(deploy::Arguments),
+    /// Gives a pool another number of machines; those that go are drained first
+    Scale(scale::Arguments),
+    /// Deletes everything that the engine made for a cluster
+    Destroy(destroy::Arguments),
+    /// Shows what `deploy` would do, and why; changes nothing
+    #[command(alias = "what-if")]
+    Plan(plan::Arguments),
+    /// Shows what a cluster has and how its nodes are
+    Status(status::Arguments),
+    /// Tells all faults of a model
+    Validate(validate::Arguments),
+    /// Draws the resources of a model and what each waits for
+    Graph(graph::Arguments),
+    /// Lists the versions of Kubernetes
+    GetVersions(get_versions::Arguments),
+    /// Goes on with a run that was interrupted
+    Resume(resume::Arguments),
+    /// Serves a simulated Azure on this machine
+    Simulate(simulate::Arguments),
+    /// Prints the JSON Schema of the API model
+    Schema(schema::Arguments),
+    /// Prints the completion script of a shell
+    Completion(completion::Arguments),
+    /// Prints the version
+    Version(version::Arguments),
+}
+
+impl Verb {
+    /// Runs the verb.
+    pub fn run(self, call: &Call) -> Result<Exit, CliError> {
+        match self {
+            Self::Generate(arguments) => generate::run(call, &arguments),
+            Self::Deploy(arguments) => block_on(deploy::run(call, &arguments)),
+            Self::Scale(arguments) => block_on(scale::run(call, &arguments)),
+            Self::Destroy(arguments) => block_on(destroy::run(call, &arguments)),
+            Self::Plan(arguments) => block_on(plan::run(call, &arguments)),
+            Self::Status(arguments) => block_on(status::run(call, &arguments)),
+            Self::Validate(arguments) => validate::run(call, &arguments),
+            Self::Graph(arguments) => graph::run(call, &arguments),
+            Self::GetVersions(arguments) => get_versions::run(call, &arguments),
+            Self::Resume(arguments) => block_on(resume::run(call, &arguments)),
+            Self::Simulate(arguments) => block_on(simulate::run(call, &arguments)),
+            Self::Schema(arguments) => schema::run(call, &arguments),
+            Self::Completion(arguments) => completion::run(call, &arguments),
+            Self::Version(arguments) => version::run(call, &arguments),
+        }
+    }
+}
+
+/// Only the verbs that talk to somebody need the runtime.
+fn block_on(verb: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(Exit::Environment, format!("the runtime cannot start: {error}")))?;
+    runtime.block_on(verb)
+}

@@ -1,0 +1,43 @@
+//! `plan`: the same way as `deploy` up to the last step.
+
+use clap::Args;
+
+use super::deploy::{AuthorityOptions, prepare};
+use crate::cli::error::CliError;
+use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
+use crate::cli::place::describe_target;
+use crate::cli::{Call, Exit};
+use crate::view::{plan_as_json, render_plan};
+
+/// Arguments of `engine plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  engine plan apimodels/quickstart.json --target simulator --exit-code")]
+pub struct Arguments {
+    #[command(flatten)]
+    model: ModelOptions,
+    #[command(flatten)]
+    place: PlaceOptions,
+    #[command(flatten)]
+    authority: AuthorityOptions,
+    #[command(flatten)]
+    target: TargetOptions,
+    /// Ends with exit code 2 if there is something to do
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// Runs the verb.
+pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
+    let Arguments { model, place, authority, target, exit_code } = arguments;
+    let (connected, prepared, _, target) = prepare(call, model, place, authority, target, false).await?;
+    connected.close().await;
+    if let Some(verb) = &prepared.gives_up {
+        call.output.note(&format!(
+            "{} `{verb}` was interrupted: `engine resume` goes on with it; this is the plan without it\n",
+            call.output.error_style.warn("note:")
+        ));
+    }
+    call.output.text(&render_plan(&prepared.plan, &describe_target(target), call.output.style));
+    call.output.data(&plan_as_json(&prepared.plan, target.word()));
+    Ok(if *exit_code && !prepared.plan.is_empty() { Exit::Changes } else { Exit::Success })
+}

@@ -1,0 +1,137 @@
+//! What all verbs that change something have in common: show the plan, ask, run it while listening for Ctrl-C, tell
+//! what came of it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::error::CliError;
+use crate::cli::output::{ask, ask_for_word};
+use crate::cli::place::describe_target;
+use crate::cli::{Call, Exit};
+use crate::cluster::{ClusterError, Finished, Prepared, Session};
+use crate::contract::{ChangeKind, FaultClass, TargetName};
+use crate::execute::{Cancel, CancelLevel};
+use crate::plan::Plan;
+use crate::view::{Progress, plan_as_json, render_plan, render_resources, render_summary, summary_as_json};
+
+/// Shows a plan; on standard error if the result of the verb is data.
+pub fn show_plan(call: &Call, plan: &Plan, target: TargetName) {
+    let text = render_plan(plan, &describe_target(target), call.output.error_style);
+    call.output.note(&text);
+}
+
+/// Asks whether a plan shall be carried out. `word` has to be typed for what cannot be undone.
+///
+/// # Errors
+/// A no; or nobody to ask.
+pub fn consent(call: &Call, plan: &Plan, target: TargetName, word: Option<&str>) -> Result<(), CliError> {
+    let deletes = plan.count(ChangeKind::Delete) > 0;
+    // Creating on the simulator costs nothing and harms nobody.
+    let harmless = !deletes && (call.creates_unasked || target == TargetName::Simulator);
+    if call.yes || plan.is_empty() || harmless {
+        return Ok(());
+    }
+    if !call.environment.interactive {
+        return Err(CliError::usage("this changes something, and there is no terminal to ask on")
+            .help("look at `engine plan`, then say --yes"));
+    }
+    let agreed = match word {
+        Some(word) => ask_for_word(&format!("This cannot be undone. Type `{word}` to go on:"), word),
+        None => ask("Carry this out?"),
+    };
+    if agreed { Ok(()) } else { Err(CliError::new(Exit::Failure, "nothing was changed")) }
+}
+
+/// Carries a plan out, and tells what came of it. `next` are the commands to go on with.
+pub async fn carry_out(
+    call: &Call,
+    session: &Session,
+    prepared: Prepared,
+    folder: &Path,
+    next: &[(String, &str)],
+) -> Result<Exit, CliError> {
+    let verb = prepared.plan.verb.clone();
+    let plan = plan_as_json(&prepared.plan, session.target.name().word());
+    let (cancel, events) = (Cancel::new(), progress(call, session));
+    let listener = listen_for_interrupt(cancel.clone());
+    let result = prepared.run(session, events, cancel.clone()).await;
+    listener.abort();
+    conclude(call, session, &verb, Some(plan), result, &cancel, folder, next)
+}
+
+/// Who shows what happens.
+pub fn progress(call: &Call, session: &Session) -> Arc<Progress> {
+    let simulated = session.target.name() == TargetName::Simulator;
+    let live = call.environment.error_is_terminal && call.environment.get("TERM") != Some("dumb");
+    Arc::new(Progress::new(live, call.output.error_style, simulated))
+}
+
+/// Ctrl-C once: what runs is finished. Twice: at once.
+pub fn listen_for_interrupt(cancel: Cancel) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            cancel.request();
+        }
+    })
+}
+
+/// Tells what came of a run, and gives the exit code.
+#[expect(clippy::too_many_arguments, reason = "three callers; each value is of another kind")]
+pub fn conclude(
+    call: &Call,
+    session: &Session,
+    verb: &str,
+    plan: Option<serde_json::Value>,
+    result: Result<Finished, ClusterError>,
+    cancel: &Cancel,
+    folder: &Path,
+    next: &[(String, &str)],
+) -> Result<Exit, CliError> {
+    let Finished { summary, snapshot } = result?;
+    let mut data = summary_as_json(verb, &summary);
+    data["target"] = session.target.name().word().into();
+    data["simulated"] = (session.target.name() == TargetName::Simulator).into();
+    data["folder"] = folder.display().to_string().into();
+    if let Some(plan) = plan {
+        data["plan"] = plan;
+    }
+    data["resources"] =
+        snapshot.applied.values().map(|resource| serde_json::Value::from(resource.address.id.as_str())).collect();
+    call.output.data(&data);
+
+    let style = call.output.style;
+    if summary.is_complete() {
+        if !snapshot.applied.is_empty() {
+            let mark = if session.target.name() == TargetName::Simulator { " (SIMULATED)" } else { "" };
+            let title = format!("\n{} of {}{mark}:\n", style.strong("Resources"), snapshot.identity.cluster);
+            call.output.text(&title);
+            call.output.text(&render_resources(&snapshot.applied, style));
+        }
+        call.output.text(&format!("\n{}", render_summary(verb, &summary, style)));
+        if !next.is_empty() {
+            call.output.text(&format!("\n{}\n", style.strong("Next:")));
+            let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+            for (command, what_for) in next {
+                call.output.text(&format!("  {command:<width$}  {}\n", style.faint(what_for)));
+            }
+        }
+        return Ok(Exit::Success);
+    }
+    call.output.note(&format!("\n{}", render_summary(verb, &summary, call.output.error_style)));
+    call.output.note(&format!(
+        "\n{}\n  engine resume -o {}\n",
+        call.output.error_style.strong("To go on where it stopped:"),
+        folder.display()
+    ));
+    if cancel.level() != CancelLevel::None && summary.failed.is_empty() {
+        return Ok(Exit::Interrupted);
+    }
+    let every = |class: FaultClass| summary.failed.iter().all(|(_, fault)| fault.class == class);
+    Ok(if every(FaultClass::Authentication) {
+        Exit::Authentication
+    } else if every(FaultClass::Unavailable) || every(FaultClass::Throttled) {
+        Exit::Unavailable
+    } else {
+        Exit::Partial
+    })
+}

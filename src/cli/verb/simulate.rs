@@ -1,0 +1,61 @@
+//! `simulate`: the simulator on its own, until it is interrupted.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::error::CliError;
+use crate::cli::{Call, Exit};
+use crate::server::{Simulator, SimulatorSettings};
+
+/// Arguments of `engine simulate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    engine simulate _output/quickstart/simulator --listen 127.0.0.1:0\n  \
+    (in another terminal) engine deploy apimodels/quickstart.json --target simulator")]
+pub struct Arguments {
+    /// The folder in which it keeps everything
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Where it listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// How long things take, as a share of what they take in Azure
+    #[arg(long, value_name = "FACTOR", default_value_t = crate::server::DEFAULT_TIME_SCALE)]
+    time_scale: f64,
+}
+
+/// Runs the verb.
+pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
+    let mut settings = SimulatorSettings::new(arguments.folder.clone()).time_scale(arguments.time_scale);
+    settings.listen = arguments.listen;
+    let simulator =
+        Simulator::start(settings).await.map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;
+    let credentials = simulator.credentials();
+    let file = arguments.folder.join("simulator.json");
+    let style = call.output.style;
+    call.output.text(&format!("{} on {}\n\n", style.strong("SIMULATED Azure"), simulator.arm_url()));
+    for (name, value) in [
+        ("subscription", credentials.subscription_id.as_str()),
+        ("tenant", &credentials.tenant_id),
+        ("client id", &credentials.client_id),
+        ("client secret", &format!("in {}", file.display())),
+        ("Kubernetes", &simulator.kubernetes_url("<resource group>")),
+    ] {
+        call.output.text(&format!("  {name:<14} {value}\n"));
+    }
+    call.output.text("\nCtrl-C stops it; what it holds stays in its folder.\n");
+    call.output.data(&json!({
+        "format": 1,
+        "url": simulator.arm_url(),
+        "subscriptionId": credentials.subscription_id,
+        "tenantId": credentials.tenant_id,
+        "clientId": credentials.client_id,
+        "credentials": file.display().to_string(),
+    }));
+    let _ = tokio::signal::ctrl_c().await;
+    simulator.shutdown().await;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,150 @@
+//! `status`: what there is, and how the nodes are.
+
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::base::{SystemClock, SystemEntropy, Source, read_text};
+use crate::cli::error::CliError;
+use crate::cli::options::{ExistingOptions, TargetOptions};
+use crate::cli::place::{self, describe_target, existing_folder, existing_snapshot};
+use crate::cli::session::{Connected, Wanted, connect};
+use crate::cli::{Call, Exit};
+use crate::cluster::{Status, status};
+use crate::expand::API_SERVER_PORT;
+use crate::model::{self, ReadOptions};
+use crate::pki::{Given, KeyMaterial};
+use crate::view::{harmless, render_resources};
+
+/// Arguments of `engine status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  engine status -o _output/quickstart")]
+pub struct Arguments {
+    #[command(flatten)]
+    existing: ExistingOptions,
+    #[command(flatten)]
+    target: TargetOptions,
+}
+
+/// Connects to the target of a cluster that exists. Its model is read for the API server's address, if it is there.
+pub async fn connect_existing(
+    call: &Call,
+    folder: &Path,
+    existing: &ExistingOptions,
+    options: &TargetOptions,
+) -> Result<Connected, CliError> {
+    let snapshot = existing_snapshot(folder, existing)?;
+    let path = folder.join("apimodel.json");
+    let cluster = read_text(&path).ok().and_then(|text| {
+        model::read(&Source { name: path.display().to_string(), text }, &ReadOptions::default()).cluster
+    });
+    let keys = KeyMaterial::load_or_generate(folder, &Given::default(), &SystemClock, &SystemEntropy).ok();
+    let server = cluster.as_ref().map(|cluster| format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host()));
+    let target = place::target(call, options, Some(&snapshot), cluster.as_ref())?;
+    let wanted = Wanted {
+        target,
+        folder,
+        cloud: cluster.as_ref().map(|cluster| cluster.cloud).unwrap_or_default(),
+        resource_group: snapshot.identity.scope.resource_group.clone(),
+        location: snapshot.identity.scope.location.clone(),
+        keys: keys.as_ref().zip(server),
+    };
+    connect(call, options, wanted).await
+}
+
+/// Runs the verb.
+pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
+    let folder = existing_folder(&arguments.existing)?;
+    let connected = connect_existing(call, &folder, &arguments.existing, &arguments.target).await?;
+    let status = status(&connected.session, &folder).await;
+    connected.close().await;
+    let status = status?;
+    call.output.data(&as_json(&status));
+    call.output.text(&render(call, &status, &folder));
+    Ok(Exit::Success)
+}
+
+fn render(call: &Call, status: &Status, folder: &Path) -> String {
+    use std::fmt::Write as _;
+    let style = call.output.style;
+    let identity = &status.snapshot.identity;
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{} in resource group {} ({}) on {}",
+        style.strong(&identity.cluster),
+        identity.scope.resource_group,
+        identity.scope.location,
+        describe_target(identity.target)
+    );
+    if let Some(run) = &status.interrupted {
+        let _ = writeln!(
+            text,
+            "\n{} `{}` was interrupted after {} of {} steps; `engine resume -o {}` goes on",
+            style.warn("note:"),
+            run.plan.verb,
+            run.finished,
+            run.plan.steps.len(),
+            folder.display()
+        );
+    }
+    if status.snapshot.applied.is_empty() {
+        let _ = writeln!(text, "\nNothing of it exists.");
+        return text;
+    }
+    let _ = writeln!(text, "\n{}", style.strong("Nodes"));
+    match &status.nodes {
+        None => _ = writeln!(text, "  the API server does not answer"),
+        Some(nodes) => {
+            let width = nodes.iter().map(|node| node.name.len()).max().unwrap_or_default();
+            for node in nodes {
+                let ready = if node.ready { style.good("Ready") } else { style.bad("NotReady") };
+                let cordoned = if node.cordoned { ", cordoned" } else { "" };
+                let _ = writeln!(
+                    text,
+                    "  {:<width$}  {ready}{cordoned}  {}  {}",
+                    harmless(&node.name),
+                    harmless(&node.version),
+                    harmless(&node.internal_address)
+                );
+            }
+        }
+    }
+    let _ = writeln!(text, "\n{} (state {})", style.strong("Resources"), status.snapshot.serial);
+    text.push_str(&render_resources(&status.snapshot.applied, style));
+    for key in &status.missing {
+        let _ = writeln!(text, "{} {} is gone; `engine plan` shows what that means", style.bad("missing:"), harmless(key.as_str()));
+    }
+    for (key, state) in &status.unfinished {
+        let _ = writeln!(text, "{} {}: {}", style.warn("not finished:"), harmless(key.as_str()), harmless(state));
+    }
+    text
+}
+
+fn as_json(status: &Status) -> serde_json::Value {
+    let identity = &status.snapshot.identity;
+    let nodes = status.nodes.as_ref().map(|nodes| {
+        nodes
+            .iter()
+            .map(|node| {
+                json!({ "name": node.name, "ready": node.ready, "cordoned": node.cordoned, "version": node.version })
+            })
+            .collect::<Vec<_>>()
+    });
+    json!({
+        "format": 1,
+        "cluster": identity.cluster,
+        "target": identity.target,
+        "scope": identity.scope,
+        "lineage": status.snapshot.lineage,
+        "serial": status.snapshot.serial,
+        "resources": status.snapshot.applied.values().map(|resource| &resource.address.id).collect::<Vec<_>>(),
+        "missing": status.missing,
+        "unfinished": status.unfinished,
+        "interrupted": status.interrupted.as_ref().map(|run| json!({
+            "verb": run.plan.verb, "finished": run.finished, "steps": run.plan.steps.len(),
+        })),
+        "nodes": nodes,
+    })
+}
