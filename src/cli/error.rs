@@ -67,10 +67,9 @@ impl From<ClusterError> for CliError {
             ClusterError::Target(fault) => return fault.into(),
             ClusterError::Expand(_) | ClusterError::Keys(_) | ClusterError::Emit(_) => Exit::Definition,
             ClusterError::Plan(_) | ClusterError::Execute(_) => Exit::Failure,
-            ClusterError::State(ref error) if error.is_locked() => Exit::Locked,
+            ClusterError::State(crate::state::StateError::Held { .. }) => Exit::Locked,
             ClusterError::State(_) => Exit::Environment,
             ClusterError::Unsupported { .. } => Exit::Environment,
-            ClusterError::Unfinished { .. } => Exit::Partial,
             ClusterError::NothingToResume | ClusterError::NoCluster { .. } | ClusterError::Scale { .. } => Exit::Usage,
             ClusterError::OtherPlace { .. } => Exit::Usage,
         };

@@ -38,7 +38,13 @@ pub(crate) struct Call {
 
 /// Deploys and operates self-managed Kubernetes clusters from one JSON document.
 #[derive(Debug, Parser)]
-#[command(name = "engine", version, disable_help_subcommand = true, arg_required_else_help = true, max_term_width = 120)]
+#[command(
+    name = "engine",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 120
+)]
 struct Arguments {
     /// Gives results as JSON on standard output
     #[arg(long, global = true, help_heading = "Everywhere")]

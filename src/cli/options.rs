@@ -93,10 +93,7 @@ pub struct TargetOptions {
 }
 
 fn target_name(word: &str) -> Result<TargetName, String> {
-    TargetName::ALL
-        .into_iter()
-        .find(|target| target.word().eq_ignore_ascii_case(word))
-        .ok_or_else(|| format!("the targets are {}", target_words()))
+    TargetName::from_word(word).ok_or_else(|| format!("the targets are {}", target_words()))
 }
 
 /// The targets' words, for messages.

@@ -65,7 +65,9 @@ pub fn folder_for_model(model: &Path, place: &PlaceOptions, cluster: &Cluster) -
     }
     let beside = model.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
     match beside {
-        Some(folder) if model.file_name().is_some_and(|name| name == "apimodel.json") && folder.join("state").is_dir() => {
+        Some(folder)
+            if model.file_name().is_some_and(|name| name == "apimodel.json") && folder.join("state").is_dir() =>
+        {
             folder.to_owned()
         }
         _ => Path::new(OUTPUT).join(&cluster.dns_prefix),
@@ -143,7 +145,7 @@ pub fn target(
         return Ok(target);
     }
     if let Some(word) = call.environment.get("ENGINE_TARGET") {
-        return TargetName::ALL.into_iter().find(|target| target.word().eq_ignore_ascii_case(word)).ok_or_else(|| {
+        return TargetName::from_word(word).ok_or_else(|| {
             CliError::usage(format!("ENGINE_TARGET is `{word}`")).help(format!("the targets are {}", target_words()))
         });
     }

@@ -137,8 +137,7 @@ fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Re
     };
     let facts = wanted.cloud.facts();
     let credentials = Credentials::ClientSecret { tenant_id: tenant_id.clone(), client_id, client_secret };
-    let mut settings =
-        AzureSettings::new(facts.resource_manager, facts.login_authority, facts.audience, credentials);
+    let mut settings = AzureSettings::new(facts.resource_manager, facts.login_authority, facts.audience, credentials);
     settings.http.proxy = call.environment.get("HTTPS_PROXY").map(str::to_owned);
     settings.http.no_proxy = call.environment.get("NO_PROXY").map(str::to_owned);
     let unusable = |error: crate::target::http::HttpError| CliError::new(Exit::Environment, error.to_string());
@@ -156,8 +155,7 @@ fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Re
     })
     .map_err(unusable)?;
     let members = MemberSettings { bootstrap_token: Some(keys.bootstrap_token.clone()), ..MemberSettings::default() };
-    let scope =
-        Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
+    let scope = Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
     Ok(Connected { session: session(call, Arc::new(target), kubernetes, members, scope), simulator: None })
 }
 

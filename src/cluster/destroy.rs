@@ -26,11 +26,7 @@ pub async fn prepare_destroy(session: &Session, folder: &Path) -> Result<Prepare
     let plan = plan_destroy(&session.scope, &observed, &snapshot.applied);
     // What is gone already is forgotten together with the rest.
     let gone = |applied: &AppliedResources| -> Vec<_> {
-        applied
-            .keys()
-            .filter(|key| observed.get(*key).is_none_or(|seen| seen.observation.is_none()))
-            .cloned()
-            .collect()
+        applied.keys().filter(|key| observed.get(*key).is_none_or(|seen| seen.observation.is_none())).cloned().collect()
     };
     let gone = gone(&snapshot.applied);
     if !gone.is_empty() && gives_up.is_none() {

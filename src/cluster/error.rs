@@ -83,7 +83,9 @@ impl ClusterError {
             Self::Execute(error) => Some(error.help().to_owned()),
             Self::Target(fault) => fault.help.clone(),
             Self::Unsupported { help, .. } | Self::Scale { help, .. } => Some(help.clone()),
-            Self::NoCluster { .. } => Some("name its folder or its apimodel.json, or run `engine deploy` first".to_owned()),
+            Self::NoCluster { .. } => {
+                Some("name its folder or its apimodel.json, or run `engine deploy` first".to_owned())
+            }
             Self::OtherPlace { .. } => Some("leave the option out, or name another cluster's folder".to_owned()),
             Self::NothingToResume => Some("run `engine plan` to see what there is to do".to_owned()),
             Self::File(_) | Self::Keys(_) | Self::Expand(_) | Self::Emit(_) | Self::Plan(_) => None,

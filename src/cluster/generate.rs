@@ -28,7 +28,8 @@ pub fn generate(definition: &Definition, parameters_only: bool) -> Result<Artifa
     let payloads = definition.payloads()?;
     let graph = expand(cluster, &nowhere(cluster), &payloads.payloads)?;
     let api_version = cluster.cloud.api_profile().api_version("Microsoft.Resources/deployments").unwrap_or_default();
-    let emission = Emission { deployments_api_version: api_version, outputs: outputs(cluster) };
+    let emission =
+        Emission { cluster: &cluster.dns_prefix, deployments_api_version: api_version, outputs: outputs(cluster) };
     let template = emit(&graph, &emission)?;
 
     let mut files = definition.keys.files();
@@ -50,7 +51,6 @@ pub(super) fn pretty(json: &serde_json::Value) -> String {
     text.push('\n');
     text
 }
-
 
 struct SecretsOnly<'a>(&'a BTreeMap<String, Secret>);
 

@@ -98,7 +98,8 @@ async fn read(target: &dyn Target, address: &Address) -> Result<Option<Observati
     loop {
         match target.observe(address).await {
             Err(fault) if fault.class.is_retryable() && attempt + 1 < ATTEMPTS => {
-                let wait = fault.retry_after.unwrap_or(Duration::from_millis(250 << attempt)).min(Duration::from_secs(60));
+                let wait =
+                    fault.retry_after.unwrap_or(Duration::from_millis(250 << attempt)).min(Duration::from_secs(60));
                 tokio::time::sleep(wait).await;
                 attempt += 1;
             }

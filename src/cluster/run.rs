@@ -63,13 +63,27 @@ impl Prepared {
         }
         let journal = locked.begin(&self.plan, &self.secrets, session.entropy.as_ref())?;
         let (plan, secrets) = (Arc::new(self.plan), Arc::new(self.secrets));
-        carry_out(session, &locked, plan, secrets, self.applied, Replay::default(), journal, self.authority_hash, events, cancel)
-            .await
+        carry_out(
+            session,
+            &locked,
+            plan,
+            secrets,
+            self.applied,
+            Replay::default(),
+            journal,
+            self.authority_hash,
+            events,
+            cancel,
+        )
+        .await
     }
 }
 
 /// Runs a plan whose journal is open, and puts the run away.
-#[expect(clippy::too_many_arguments, reason = "two callers in this room; a struct would only be filled and taken apart")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "two callers in this room; a struct would only be filled and taken apart"
+)]
 pub(super) async fn carry_out(
     session: &Session,
     locked: &Locked,

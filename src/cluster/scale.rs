@@ -26,12 +26,19 @@ pub fn scaled_model(mut model: Json, cluster: &Cluster, scale: &Scale) -> Result
     let names = || cluster.pools.iter().map(|pool| pool.name.as_str()).collect::<Vec<_>>().join(", ");
     let refuse = |problem: String, help: String| ClusterError::Scale { problem, help };
     let pool = match &scale.pool {
-        Some(name) => cluster.pools.iter().find(|pool| pool.name == *name).ok_or_else(|| {
-            refuse(format!("there is no pool `{name}`"), format!("the pools are: {}", names()))
-        })?,
+        Some(name) => cluster
+            .pools
+            .iter()
+            .find(|pool| pool.name == *name)
+            .ok_or_else(|| refuse(format!("there is no pool `{name}`"), format!("the pools are: {}", names())))?,
         None => match cluster.pools.as_slice() {
             [only] => only,
-            _ => return Err(refuse("the cluster has several pools".to_owned(), format!("name one by --node-pool: {}", names()))),
+            _ => {
+                return Err(refuse(
+                    "the cluster has several pools".to_owned(),
+                    format!("name one by --node-pool: {}", names()),
+                ));
+            }
         },
     };
     if scale.count == 0 {
@@ -40,7 +47,10 @@ pub fn scaled_model(mut model: Json, cluster: &Cluster, scale: &Scale) -> Result
     }
     if pool.availability == Availability::ScaleSet && scale.count < pool.count {
         return Err(refuse(
-            format!("`{}` is a scale set, and Azure would choose the machines that go without draining them", pool.name),
+            format!(
+                "`{}` is a scale set, and Azure would choose the machines that go without draining them",
+                pool.name
+            ),
             "only growing scale sets is supported; shrink pools in availability sets".to_owned(),
         ));
     }
@@ -49,7 +59,10 @@ pub fn scaled_model(mut model: Json, cluster: &Cluster, scale: &Scale) -> Result
         .and_then(Json::as_array_mut)
         .and_then(|profiles| profiles.iter_mut().find(|profile| profile["name"] == pool.name.as_str()));
     let Some(profile) = profile else {
-        return Err(refuse(format!("the model has no profile of the pool `{}`", pool.name), "write it anew by `engine generate`".to_owned()));
+        return Err(refuse(
+            format!("the model has no profile of the pool `{}`", pool.name),
+            "write it anew by `engine generate`".to_owned(),
+        ));
     };
     profile["count"] = scale.count.into();
     Ok(model)

@@ -34,8 +34,7 @@ pub async fn status(session: &Session, folder: &Path) -> Result<Status, ClusterE
         Store::open(folder).snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
     let no_secrets: BTreeMap<String, Secret> = BTreeMap::new();
     let observed = observe(&session.target, &session.scope, None, &no_secrets, &snapshot.applied).await?;
-    let missing =
-        observed.iter().filter(|(_, seen)| seen.observation.is_none()).map(|(key, _)| key.clone()).collect();
+    let missing = observed.iter().filter(|(_, seen)| seen.observation.is_none()).map(|(key, _)| key.clone()).collect();
     let unfinished = observed
         .iter()
         .filter_map(|(key, seen)| {

@@ -36,6 +36,11 @@ impl TargetName {
             Self::Simulator => "simulator",
         }
     }
+
+    /// The target of that word, without regard to case.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|target| target.word().eq_ignore_ascii_case(word))
+    }
 }
 
 /// Where one resource is.

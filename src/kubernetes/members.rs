@@ -27,9 +27,6 @@ const JOINING_GROUP: &str = "system:bootstrappers:kubeadm:default-node-token";
 
 const TOKEN_NAMESPACE: &str = "kube-system";
 
-/// How often it is asked whether a node is ready, or drained.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
-
 /// How many pods a fault names.
 const NAMED: usize = 5;
 
@@ -42,6 +39,8 @@ pub struct MemberSettings {
     pub ready_within: Duration,
     /// The most that draining a node may take.
     pub drained_within: Duration,
+    /// How often it is asked whether a node is ready, or drained.
+    pub ask_again: Duration,
     /// Tells when a deadline has passed.
     pub clock: Arc<dyn Clock>,
 }
@@ -52,6 +51,7 @@ impl Default for MemberSettings {
             bootstrap_token: None,
             ready_within: Duration::from_secs(20 * 60),
             drained_within: Duration::from_secs(15 * 60),
+            ask_again: Duration::from_secs(5),
             clock: Arc::new(SystemClock),
         }
     }
@@ -95,7 +95,7 @@ impl MemberActions {
                  /var/log/azure/cluster-provision.log."
             )));
         }
-        Ok(Progress::Running(operation, Some(ASK_AGAIN)))
+        Ok(Progress::Running(operation, Some(self.settings.ask_again)))
     }
 
     async fn drain(&self, node: &str, operation: OperationHandle) -> Result<Progress, Fault> {
@@ -110,7 +110,7 @@ impl MemberActions {
         if self.is_over(&operation) {
             return Err(blocked(node, &remaining));
         }
-        Ok(Progress::Running(operation, Some(ASK_AGAIN)))
+        Ok(Progress::Running(operation, Some(self.settings.ask_again)))
     }
 
     async fn renew_token(&self) -> Result<Progress, Fault> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::base::Secret;
 use crate::catalog::Cloud;
+use crate::contract::TargetName;
 
 use super::control_plane::ControlPlane;
 use super::identity::{Certificates, Identity};
@@ -23,7 +24,7 @@ pub struct Cluster {
     /// The stamp, if the cloud is Azure Stack Hub.
     pub stack: Option<StackSettings>,
     /// Where the model wants to be realised, if it says so.
-    pub target: Option<TargetKind>,
+    pub target: Option<TargetName>,
     /// The version of Kubernetes, such as 1.35.9.
     pub kubernetes_version: semver::Version,
     /// aks-engine's cluster id: eight digits out of the DNS prefix, part of most names.
@@ -95,39 +96,6 @@ pub struct StackSettings {
     pub domain: String,
     /// Whether AD FS signs in, not Microsoft Entra ID.
     pub uses_adfs: bool,
-}
-
-/// What realises the resources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TargetKind {
-    /// Azure, public or sovereign.
-    Azure,
-    /// Azure Stack Hub.
-    Stack,
-    /// A hypervisor through libvirt.
-    Libvirt,
-    /// The embedded simulator.
-    Simulator,
-}
-
-impl TargetKind {
-    /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 4] = [Self::Azure, Self::Stack, Self::Libvirt, Self::Simulator];
-
-    /// The word in the model and on the command line.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Azure => "azure",
-            Self::Stack => "stack",
-            Self::Libvirt => "libvirt",
-            Self::Simulator => "simulator",
-        }
-    }
-
-    /// The target of that word, without regard to case.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|target| target.word().eq_ignore_ascii_case(word))
-    }
 }
 
 /// Linux machines: who logs in, and how the system is kept.

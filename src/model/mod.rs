@@ -21,9 +21,7 @@ mod write;
 #[allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail by a panic, and says what it saw")]
 mod tests;
 
-pub use cluster::{
-    Addon, Cluster, ComponentFlags, LinuxSettings, SoftwareSource, StackSettings, TargetKind, WindowsSettings,
-};
+pub use cluster::{Addon, Cluster, ComponentFlags, LinuxSettings, SoftwareSource, StackSettings, WindowsSettings};
 pub use control_plane::ControlPlane;
 pub use identity::{Certificates, Identity, ServicePrincipalSecret};
 pub use network::{

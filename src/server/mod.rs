@@ -7,11 +7,13 @@
 //! Deliberately absent: machines that really run (that is `target/libvirt`), template deployments, faults on demand.
 
 mod error;
+mod find;
 mod identity;
 mod settings;
 mod simulator;
 
 pub use error::ServerError;
+pub use find::find_running;
 pub use identity::Credentials;
 pub use settings::{DEFAULT_TIME_SCALE, SimulatorSettings};
 pub use simulator::{RunningSimulator, Simulator};

@@ -68,8 +68,7 @@ pub async fn prepare(
     let path = model.path();
     let read = read_model(path, model, Some(target), &call.output)?;
     let folder = folder_for_model(path.map(PathBuf::as_path).unwrap_or(std::path::Path::new("")), place, &read.cluster);
-    let definition =
-        Definition::new(read.cluster, authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
+    let definition = Definition::new(read.cluster, authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
     let target_name = place::target(call, target, definition.snapshot.as_ref(), Some(&definition.cluster))?;
     let cluster = &definition.cluster;
     let known_group = definition
@@ -77,8 +76,7 @@ pub async fn prepare(
         .as_ref()
         .filter(|snapshot| !snapshot.applied.is_empty())
         .map(|snapshot| snapshot.identity.scope.resource_group.clone());
-    let resource_group =
-        place.resource_group.clone().or(known_group).unwrap_or_else(|| cluster.dns_prefix.clone());
+    let resource_group = place.resource_group.clone().or(known_group).unwrap_or_else(|| cluster.dns_prefix.clone());
     let server = format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host());
     let wanted = Wanted {
         target: target_name,

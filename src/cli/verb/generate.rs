@@ -55,8 +55,7 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let read = read_model(model.path(), model, Some(&credentials), &call.output)?;
     let path = model.path().map(PathBuf::as_path).unwrap_or(std::path::Path::new(""));
     let folder = folder_for_model(path, &arguments.place, &read.cluster);
-    let definition =
-        Definition::new(read.cluster, arguments.authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
+    let definition = Definition::new(read.cluster, arguments.authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
     let artifacts = generate(&definition, arguments.parameters_only)?;
     artifacts.files.write(&folder)?;
 

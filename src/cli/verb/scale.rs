@@ -15,7 +15,9 @@ use crate::model::{self, Cluster, ReadOptions};
 
 /// Arguments of `engine scale`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  engine scale -m _output/quickstart/apimodel.json --node-pool agentpool1 --new-node-count 3")]
+#[command(
+    after_help = "Example:\n  engine scale -m _output/quickstart/apimodel.json --node-pool agentpool1 --new-node-count 3"
+)]
 pub struct Arguments {
     #[command(flatten)]
     existing: ExistingOptions,

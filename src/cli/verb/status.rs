@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use crate::base::{SystemClock, SystemEntropy, Source, read_text};
+use crate::base::{Source, SystemClock, SystemEntropy, read_text};
+use crate::catalog::Cloud;
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::place::{self, describe_target, existing_folder, existing_snapshot};
@@ -45,7 +46,7 @@ pub async fn connect_existing(
     let wanted = Wanted {
         target,
         folder,
-        cloud: cluster.as_ref().map(|cluster| cluster.cloud).unwrap_or_default(),
+        cloud: cluster.as_ref().map(|cluster| cluster.cloud).unwrap_or(Cloud::Public),
         resource_group: snapshot.identity.scope.resource_group.clone(),
         location: snapshot.identity.scope.location.clone(),
         keys: keys.as_ref().zip(server),
@@ -114,7 +115,12 @@ fn render(call: &Call, status: &Status, folder: &Path) -> String {
     let _ = writeln!(text, "\n{} (state {})", style.strong("Resources"), status.snapshot.serial);
     text.push_str(&render_resources(&status.snapshot.applied, style));
     for key in &status.missing {
-        let _ = writeln!(text, "{} {} is gone; `engine plan` shows what that means", style.bad("missing:"), harmless(key.as_str()));
+        let _ = writeln!(
+            text,
+            "{} {} is gone; `engine plan` shows what that means",
+            style.bad("missing:"),
+            harmless(key.as_str())
+        );
     }
     for (key, state) in &status.unfinished {
         let _ = writeln!(text, "{} {}: {}", style.warn("not finished:"), harmless(key.as_str()), harmless(state));

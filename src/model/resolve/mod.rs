@@ -18,11 +18,12 @@ use ipnet::IpNet;
 use crate::base::{Diagnostic, parse_network};
 use crate::catalog::{Cloud, name_suffix};
 
-use super::cluster::{Cluster, StackSettings, TargetKind};
+use super::cluster::{Cluster, StackSettings};
 use super::findings::Findings;
 use super::input::{ApiModel, KubernetesConfig, MasterProfile, Properties};
 use super::pointers::{LOCATION, MASTER, PROPERTIES, STACK};
 use super::read::{Origin, Origins};
+use crate::contract::TargetName;
 
 /// Decides every value.
 pub(super) fn resolve(model: &ApiModel, findings: &mut Findings) -> (Cluster, Origins) {
@@ -79,7 +80,7 @@ impl Resolver<'_> {
             location,
             cloud,
             stack,
-            target: properties.target.as_deref().and_then(TargetKind::from_word),
+            target: properties.target.as_deref().and_then(TargetName::from_word),
             kubernetes_version,
             dns_prefix,
             linux: self.linux(&context),
