@@ -9,6 +9,8 @@ mod client;
 mod drain;
 mod members;
 mod node;
+#[cfg(test)]
+mod trials;
 
 pub use client::{KubernetesClient, KubernetesCredentials, KubernetesSettings};
 pub use members::{MemberActions, MemberSettings};

@@ -8,3 +8,5 @@ pub mod http;
 pub mod memory;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod trials;

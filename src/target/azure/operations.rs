@@ -6,8 +6,8 @@
 //! over when a read finds nothing.
 //!
 //! A status read that fails with 408, 429 or 5xx says nothing about the operation, which goes on: the answer is
-//! [`Progress::Running`] with the wait that was asked for. A fault from a poll is the operation's own end, except where
-//! nothing could be asked at all (`Unavailable`, `Transient`, `Authentication`).
+//! [`Progress::Running`] with the wait that was asked for. `Throttled`, `Transient` and `Unavailable` faults of a poll mean
+//! that nothing could be asked; every other one is the operation's own end.
 
 use std::time::Duration;
 
@@ -209,7 +209,15 @@ fn failure(body: Option<&Json>) -> Fault {
         [body.get("error"), body.pointer("/properties/error")].into_iter().flatten().find(|error| error.is_object())
     });
     match error {
-        Some(error) => fault_of_error(error, None),
+        Some(error) => {
+            let mut fault = fault_of_error(error, None);
+            // These classes would say that the question failed. It was answered: the operation is over, and is to be
+            // begun again.
+            if matches!(fault.class, FaultClass::Throttled | FaultClass::Transient | FaultClass::Unavailable) {
+                fault.class = FaultClass::Busy;
+            }
+            fault
+        }
         None => {
             let state =
                 body.and_then(|body| body.get("status").and_then(Json::as_str).or_else(|| provisioning_state(body)));

@@ -169,16 +169,15 @@ async fn a_failure_within_a_200_is_a_failure() {
     assert_eq!((fault.class, fault.code.as_str()), (FaultClass::Failed, "OSProvisioningTimedOut"));
     assert!(fault.help.is_some());
 
-    // What waits within an operation's failure is still what it is.
-    let (_, _, end) = applied(|_, seen, url| match seen.method.as_str() {
-        "PUT" => Reply::json(201, resource("Creating")).header("azure-asyncoperation", format!("{url}{OPERATION}")),
-        _ => Reply::json(
-            200,
-            json!({ "status": "Failed", "error": { "code": "AnotherOperationInProgress", "message": "m" } }),
-        ),
-    })
-    .await;
-    assert_eq!(end.unwrap_err().class, FaultClass::Busy);
+    // What may pass is begun again, not asked for again: the operation is over.
+    for code in ["AnotherOperationInProgress", "TooManyRequests", "InternalServerError"] {
+        let (_, _, end) = applied(move |_, seen, url| match seen.method.as_str() {
+            "PUT" => Reply::json(201, resource("Creating")).header("azure-asyncoperation", format!("{url}{OPERATION}")),
+            _ => Reply::json(200, json!({ "status": "Failed", "error": { "code": code, "message": "m" } })),
+        })
+        .await;
+        assert_eq!(end.unwrap_err().class, FaultClass::Busy, "{code}");
+    }
 }
 
 #[tokio::test]
