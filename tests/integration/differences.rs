@@ -1,0 +1,144 @@
+//! Where the resources of a cluster differ from those that aks-engine made of the same model: one table, with reasons.
+//! `docs/differences.md` is written from it.
+
+use super::inventory::Finding;
+
+/// A deliberate difference.
+pub struct Difference {
+    /// A stable name.
+    pub name: &'static str,
+    /// What is different.
+    pub what: &'static str,
+    /// Why.
+    pub why: &'static str,
+    /// Whether a finding is an instance of it.
+    pub explains: fn(&Finding) -> bool,
+}
+
+const BILLING: &str = "/computeAksLinuxBilling";
+const ROLE: &str = "Microsoft.Authorization/roleAssignments";
+const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+const SCRIPT: &str = "Microsoft.Compute/virtualMachines/extensions";
+
+/// All of them. What is always so and is no finding of a comparison (API versions, properties) stands here too.
+pub const TABLE: &[Difference] = &[
+    Difference {
+        name: "resource-group",
+        what: "The resource group is a resource of the graph, and everything waits for it. The template leaves it out.",
+        why: "The engine creates it itself, with the cluster's tags, and destroy ends with it.",
+        explains: |finding| match finding {
+            Finding::Extra { key } => key.starts_with("Microsoft.Resources/resourceGroups "),
+            Finding::ExtraPath { to, .. } => to.starts_with("Microsoft.Resources/resourceGroups "),
+            _ => false,
+        },
+    },
+    Difference {
+        name: "billing-extension",
+        what: "No extension `computeAksLinuxBilling` on any machine.",
+        why: "It did nothing but tell Microsoft that aks-engine had made the machine.",
+        explains: |finding| match finding {
+            Finding::Missing { key } => key.ends_with(BILLING),
+            Finding::MissingPath { from, .. } => from.ends_with(BILLING),
+            _ => false,
+        },
+    },
+    Difference {
+        name: "role-name",
+        what: "A role assignment's name is a GUID of group, principal and role. aks-engine's left the principal out. In the \
+               template it stands in a nested deployment, which takes the principal as a parameter.",
+        why: "A machine made anew has a new principal, and Azure refuses to change the principal of an assignment that \
+              exists (RoleAssignmentUpdateNotPermitted).",
+        explains: |_| false,
+    },
+    Difference {
+        name: "role-order",
+        what: "A machine's script waits for the machine's role, a machine for the shared identity that it carries, and the \
+               role of a shared identity for the identity.",
+        why: "A node that starts before its role exists meets refusals; aks-engine left it to luck, or to an implicit order.",
+        explains: |finding| match finding {
+            Finding::ExtraPath { from, to } => {
+                (from.starts_with(SCRIPT) && to.starts_with(ROLE)) || to.starts_with(IDENTITY)
+            }
+            _ => false,
+        },
+    },
+    Difference {
+        name: "version-tags",
+        what: "The tag `aksEngineVersion` holds the engine's own version, `orchestrator` today's Kubernetes. Both are given \
+               when a machine is made and not changed afterwards.",
+        why: "The keys stay, because tools look for them. A tag that followed the engine's version would touch every \
+              machine with every new engine.",
+        explains: |finding| match finding {
+            Finding::Tag { name, .. } => name == "aksEngineVersion" || name == "orchestrator",
+            _ => false,
+        },
+    },
+    Difference {
+        name: "internal-balancer-and-security-group",
+        what: "In a network that exists already the internal load balancer does not wait for the security group.",
+        why: "It does not refer to it.",
+        explains: |finding| match finding {
+            Finding::MissingPath { from, to } => {
+                from.contains("-internal-lb-") && to.starts_with("Microsoft.Network/networkSecurityGroups ")
+            }
+            _ => false,
+        },
+    },
+    Difference {
+        name: "api-versions",
+        what: "Newer API versions of all resource types.",
+        why: "Those of 2018 and 2019 cannot express what is used today, and are being retired.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "ssh-closed",
+        what: "The security group has no rule for SSH (and RDP) unless the model gives source ranges.",
+        why: "aks-engine opened port 22 of the control plane to the world.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "outbound-rules",
+        what: "Standard load balancers have an outbound rule; the control plane's no longer has a rule on UDP port 1123.",
+        why: "That rule only served to get outgoing connections translated. Every subnet has an explicit way out, and says \
+              that it has no other (`defaultOutboundAccess`), as Azure has retired the implicit one.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "disks-go-with-machines",
+        what: "Disks of machines are of a stated kind, and are deleted with the machine, except etcd's.",
+        why: "aks-engine deleted system disks itself and left data disks behind.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "script-command",
+        what: "The CustomScript only waits for the bootstrap's result; its command is in `settings`, not in \
+               `protectedSettings`.",
+        why: "It holds no secret any more, and everybody may read what runs.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "managed-disks",
+        what: "No storage accounts for machines' disks; disks are managed.",
+        why: "Azure retired unmanaged disks on 31 March 2026.",
+        explains: |finding| finding.mentions("Microsoft.Storage/storageAccounts "),
+    },
+];
+
+/// The table as a document.
+pub fn document() -> String {
+    let mut text = String::from(
+        "# Differences from aks-engine\n\nWhere the resources that `engine` makes of a model differ from those that \
+         aks-engine made of it. Names and tags are otherwise the same, and so is what waits for what. This file is written \
+         from the table in `tests/integration/differences.rs`, against which the comparison with aks-engine's own \
+         results is checked.\n\n| difference | what | why |\n| --- | --- | --- |\n",
+    );
+    for difference in TABLE {
+        text.push_str(&format!("| {} | {} | {} |\n", difference.name, difference.what, difference.why));
+    }
+    text
+}
+
+#[test]
+fn the_document_is_the_table() {
+    crate::golden::assert_kept("docs/differences.md", &document());
+}
