@@ -36,7 +36,7 @@ const IDENTITY_TYPE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 /// The shared identity, if the engine has to make it, and its role.
 pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError> {
     let Some(name) = context.cluster.identity.name_to_create() else { return Ok(Vec::new()) };
-    let identity = context.resource(symbol::IDENTITY, IDENTITY_TYPE, name)?;
+    let identity = context.resource(symbol::IDENTITY, IDENTITY_TYPE, name)?.properties(Value::object([]));
     let principal = Reference::attribute(symbol::IDENTITY, &["properties", "principalId"]);
     Ok(vec![identity, assignment(context, symbol::IDENTITY_ROLE, Role::Contributor, principal)?])
 }

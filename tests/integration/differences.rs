@@ -18,6 +18,9 @@ pub struct Difference {
 const BILLING: &str = "/computeAksLinuxBilling";
 const ROLE: &str = "Microsoft.Authorization/roleAssignments";
 const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+const STORAGE: &str = "Microsoft.Storage/storageAccounts ";
+const ADDRESS: &str = "Microsoft.Network/publicIPAddresses ";
+const AVAILABILITY_SET: &str = "Microsoft.Compute/availabilitySets ";
 const SCRIPT: &str = "Microsoft.Compute/virtualMachines/extensions";
 
 /// All of them. What is always so and is no finding of a comparison (API versions, properties) stands here too.
@@ -118,9 +121,79 @@ pub const TABLE: &[Difference] = &[
     },
     Difference {
         name: "managed-disks",
-        what: "No storage accounts for machines' disks; disks are managed.",
-        why: "Azure retired unmanaged disks on 31 March 2026.",
-        explains: |finding| finding.mentions("Microsoft.Storage/storageAccounts "),
+        what: "No storage accounts for machines' disks; disks are managed, and availability sets aligned with them.",
+        why: "Azure retired unmanaged disks on 31 March 2026. (aks-engine's storage accounts waited for the control plane's \
+              public address, and the machines with them.)",
+        explains: |finding| match finding {
+            Finding::Field { key, name, theirs, .. } => {
+                key.starts_with(AVAILABILITY_SET) && *name == "sku" && theirs.is_empty()
+            }
+            Finding::MissingPath { from, to } if !from.contains("k8s-master-") => {
+                to.starts_with(ADDRESS) || to.starts_with(STORAGE)
+            }
+            _ => finding.mentions(STORAGE),
+        },
+    },
+    Difference {
+        name: "availability-set-of-ephemeral-disks",
+        what: "Machines with ephemeral system disks stand in an availability set.",
+        why: "aks-engine's template refers to the set and does not make it, so that Azure refuses the template.",
+        explains: |finding| match finding {
+            Finding::Extra { key } => key.starts_with(AVAILABILITY_SET),
+            Finding::ExtraPath { to, .. } => to.starts_with(AVAILABILITY_SET),
+            _ => false,
+        },
+    },
+    Difference {
+        name: "outbound-addresses",
+        what: "The workers' load balancer waits for all of its addresses.",
+        why: "aks-engine's waited for the first only, although it holds all.",
+        explains: |finding| match finding {
+            Finding::ExtraPath { to, .. } => {
+                to.starts_with("Microsoft.Network/publicIPAddresses k8s-agent-ip-outbound")
+            }
+            _ => false,
+        },
+    },
+    Difference {
+        name: "container-monitoring-tags",
+        what: "No tags `clusterName` and `logAnalyticsWorkspaceResourceId` on control-plane machines.",
+        why: "They served the add-on container-monitoring, whose agent Azure has retired.",
+        explains: |finding| match finding {
+            Finding::Tag { name, .. } => name == "clusterName" || name == "logAnalyticsWorkspaceResourceId",
+            _ => false,
+        },
+    },
+    Difference {
+        name: "cosmos-etcd",
+        what: "No Cosmos DB account in etcd's place; etcd runs on the control plane.",
+        why: "Azure withdrew the etcd interface of Cosmos DB.",
+        explains: |finding| finding.mentions("Microsoft.DocumentDB/databaseAccounts "),
+    },
+    Difference {
+        name: "key-vault-encryption",
+        what: "No key vault for the encryption of secrets by an outside key, and nothing that waits for it.",
+        why: "The engine has no such encryption yet.",
+        explains: |finding| {
+            finding.mentions("Microsoft.KeyVault/")
+                || matches!(finding, Finding::MissingPath { from, to }
+                    if from.contains("/cse-master-") && to.starts_with(ROLE))
+        },
+    },
+    Difference {
+        name: "application-gateway",
+        what: "No application gateway with its address, identity and roles.",
+        why: "The engine has no such add-on yet.",
+        explains: |finding| match finding {
+            Finding::Missing { key } => key.contains("k8s-appgw-"),
+            _ => false,
+        },
+    },
+    Difference {
+        name: "windows-image-from-a-disk",
+        what: "No image made of a Windows disk at an address (`WindowsImageSourceUrl`).",
+        why: "The engine takes images from the marketplace, from galleries, or by name; it makes none yet.",
+        explains: |finding| finding.mentions("Microsoft.Compute/images "),
     },
 ];
 

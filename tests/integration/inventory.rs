@@ -28,7 +28,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// Whether a resource's key in it begins so.
+    /// Whether a resource whose key begins so is the one that differs, or the one that is waited for.
     pub fn mentions(&self, start: &str) -> bool {
         match self {
             Self::Missing { key } | Self::Extra { key } | Self::Tag { key, .. } | Self::Field { key, .. } => {
@@ -55,24 +55,30 @@ const ROLE: &str = "Microsoft.Authorization/roleAssignments";
 
 /// A role assignment is known by whose it is, as its name holds a GUID.
 fn role_key(owner: Option<&str>) -> String {
-    format!("{ROLE} of {}", owner.map_or("the shared identity", |owner| owner.split_once(' ').map_or(owner, |(_, name)| name)))
+    format!(
+        "{ROLE} of {}",
+        owner.map_or("the shared identity", |owner| owner.split_once(' ').map_or(owner, |(_, name)| name))
+    )
 }
 
 fn theirs(resources: &[Json]) -> Inventory {
     let text = |json: &Json| json.as_str().unwrap().to_owned();
+    let keys = |resource: &Json| -> Vec<String> {
+        resource["dependsOn"].as_array().into_iter().flatten().map(text).filter(|key| key.contains(' ')).collect()
+    };
+    let plain = |resource: &Json| format!("{} {}", text(&resource["type"]), text(&resource["name"]));
+    let roles: BTreeMap<String, String> = resources
+        .iter()
+        .filter(|resource| resource["type"] == ROLE)
+        .map(|resource| (plain(resource), role_key(keys(resource).first().map(String::as_str))))
+        .collect();
+    let known = |key: String| roles.get(&key).cloned().unwrap_or(key);
     let mut inventory = Inventory::new();
     for resource in resources {
-        let dependencies: BTreeSet<String> =
-            resource["dependsOn"].as_array().into_iter().flatten().map(text).filter(|key| key.contains(' ')).collect();
-        let kind = resource["type"].as_str().unwrap();
-        let key = if kind == ROLE {
-            role_key(dependencies.first().map(String::as_str))
-        } else {
-            format!("{kind} {}", resource["name"].as_str().unwrap())
-        };
         let tags = resource["tags"].as_object().into_iter().flatten();
         let tags = tags.map(|(name, value)| (name.clone(), text(value))).collect();
-        inventory.insert(key, Entry { tags, fields: fields(resource), dependencies });
+        let dependencies = keys(resource).into_iter().map(known).collect();
+        inventory.insert(known(plain(resource)), Entry { tags, fields: fields(resource), dependencies });
     }
     inventory
 }
@@ -161,7 +167,8 @@ fn compare(theirs: &Inventory, ours: &Inventory) -> Vec<Finding> {
             Finding::ExtraPath { from, to }
         }));
     }
-    findings.extend(ours.keys().filter(|key| !theirs.contains_key(*key)).map(|key| Finding::Extra { key: key.clone() }));
+    findings
+        .extend(ours.keys().filter(|key| !theirs.contains_key(*key)).map(|key| Finding::Extra { key: key.clone() }));
     findings
 }
 
@@ -197,8 +204,12 @@ pub fn read_today(folder: &Path) -> Result<engine::model::Cluster, String> {
 }
 
 /// These have to read and expand, whatever else does.
-const ALWAYS: [&str; 4] =
-    ["kubernetes", "kubernetes-D2", "kubernetes-config/kubernetes-etcd-storage-size", "multiple-masters/kubernetes-3-masters"];
+const ALWAYS: [&str; 4] = [
+    "kubernetes",
+    "kubernetes-D2",
+    "kubernetes-config/kubernetes-etcd-storage-size",
+    "multiple-masters/kubernetes-3-masters",
+];
 
 #[test]
 fn the_corpus_has_the_resources_that_aks_engine_made() {

@@ -7,4 +7,11 @@
     reason = "a test may fail by a panic"
 )]
 
+mod azure_schemas;
 mod bootstrap;
+mod clusters;
+mod differences;
+mod golden;
+mod inventory;
+mod shared;
+mod template;

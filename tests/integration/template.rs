@@ -11,7 +11,7 @@ use super::azure_schemas::AzureSchemas;
 use super::{clusters, golden, inventory};
 
 const QUICKSTART: &str = "apimodels/quickstart.json";
-const THREE: &str = "tests/golden/three-control-plane-nodes/apimodel.json";
+const THREE: &str = "apimodels/three-control-plane-nodes.json";
 
 /// A vault in which every handle has a secret that says so.
 struct Vault;
@@ -53,7 +53,13 @@ fn check_document(document: &Json, path: &str, faults: &mut Vec<String>) {
     let resources = document["resources"].as_array().unwrap();
     let outside: Vec<&Json> = resources
         .iter()
-        .map(|resource| if resource["type"] == "Microsoft.Resources/deployments" { &resource["properties"]["parameters"] } else { resource })
+        .map(|resource| {
+            if resource["type"] == "Microsoft.Resources/deployments" {
+                &resource["properties"]["parameters"]
+            } else {
+                resource
+            }
+        })
         .chain([&document["outputs"]])
         .collect();
     let mut text: String = outside.iter().map(|json| json.to_string()).collect();
@@ -62,8 +68,7 @@ fn check_document(document: &Json, path: &str, faults: &mut Vec<String>) {
         around["properties"] = Json::Null;
         text.push_str(&around.to_string());
     }
-    let used: BTreeSet<&str> =
-        text.split("parameters('").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+    let used: BTreeSet<&str> = text.split("parameters('").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
     let declared: BTreeSet<&str> = document["parameters"].as_object().unwrap().keys().map(String::as_str).collect();
     if used != declared {
         faults.push(format!("{path}: uses {used:?}, declares {declared:?}"));
@@ -91,13 +96,18 @@ fn check_document(document: &Json, path: &str, faults: &mut Vec<String>) {
             let wanted = wanted.strip_suffix(')').unwrap_or(wanted);
             match names.get(wanted) {
                 Some(target) => edges[index].push(*target),
-                None => faults.push(format!("{path}: {} waits for {dependency}, which is nowhere", plain(&resource["name"].to_string()))),
+                None => faults.push(format!(
+                    "{path}: {} waits for {dependency}, which is nowhere",
+                    plain(&resource["name"].to_string())
+                )),
             }
         }
     }
     // Resources that wait for nothing unfinished are finished in turn; what is left goes in circles.
     let mut finished = vec![false; resources.len()];
-    while let Some(next) = (0..resources.len()).find(|index| !finished[*index] && edges[*index].iter().all(|to| finished[*to])) {
+    while let Some(next) =
+        (0..resources.len()).find(|index| !finished[*index] && edges[*index].iter().all(|to| finished[*to]))
+    {
         finished[next] = true;
     }
     if finished.contains(&false) {
