@@ -67,6 +67,7 @@ pub(super) struct MachineView<'a> {
     pub registrar_image: &'a str,
     pub cloud: CloudView<'a>,
     pub cloud_file: bool,
+    pub instance_metadata: bool,
     pub kernel_parameters: Vec<Pair>,
     pub kubelet_arguments: Vec<Pair>,
     pub has_taints: bool,
@@ -320,6 +321,7 @@ impl<'a> MachineView<'a> {
             cloud: CloudView::new(&cluster.cloud),
             // Where there is no metadata service, every node's manager asks the cloud itself.
             cloud_file: !cluster.cloud.instance_metadata,
+            instance_metadata: cluster.cloud.instance_metadata,
             kernel_parameters: pairs(
                 cluster.kernel_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())),
             ),

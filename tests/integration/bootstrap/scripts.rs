@@ -354,6 +354,16 @@ fn a_reset_gives_the_keys_back_before_the_next_attempt() {
 }
 
 #[test]
+fn without_a_metadata_service_what_is_not_given_is_told() {
+    let mut machine = fixture::worker();
+    machine.cluster.cloud.instance_metadata = false;
+    let machine = Machine::new(&bootstrap::worker(&machine).unwrap(), "k8s-linuxpool-12345678-0", "10.240.0.4");
+    let result = machine.result();
+    assert_eq!(result["step"], "cloud");
+    assert_eq!(result["cause"], "azure.json lacks SUBSCRIPTION, and this cloud has no metadata service to ask");
+}
+
+#[test]
 fn scale_set_instances_count_in_base_36() {
     let machine = Machine::new(&control_plane(Start::Init, 45), "k8s-master-12345678-vmss000000", "10.255.255.5");
     machine.succeed();

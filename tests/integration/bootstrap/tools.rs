@@ -76,6 +76,64 @@ fn cloud_init_accepts_the_document() {
     }
 }
 
+/// kubeadm itself reads its configuration, and makes the leaves of a control-plane machine from the engine's keys.
+#[test]
+fn kubeadm_accepts_configuration_and_keys() {
+    let Some(kubeadm) = tool("kubeadm") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let material = engine::pki::KeyMaterial::generate(
+        &engine::pki::Given::default(),
+        &engine::base::SystemClock,
+        &engine::base::SystemEntropy,
+    )
+    .unwrap();
+    let mut machine = fixture::control_plane(Start::Init);
+    machine.keys = (&material).into();
+    machine.cluster.certificate_authority = material.cluster_ca.certificate.clone();
+    machine.cluster.bootstrap_token = material.bootstrap_token.clone();
+    let certificates = path("pki");
+    for file in fixture::written(&bootstrap::control_plane(&machine).unwrap()) {
+        let text = file
+            .text
+            .replace("@NODE_NAME@", "k8s-master-12345678-0")
+            .replace("@NODE_ADDRESS@", "10.255.255.5")
+            .replace("/etc/kubernetes/pki", certificates.to_str().unwrap());
+        if let Some(name) = file.path.strip_prefix("/etc/engine/pki/") {
+            std::fs::create_dir_all(certificates.join("etcd")).unwrap();
+            std::fs::write(certificates.join(name), text).unwrap();
+        } else if let Some(name) = file.path.strip_prefix("/etc/engine/kubeadm/") {
+            std::fs::write(path(name), text).unwrap();
+        }
+    }
+    let joined = ["init.yaml", "cluster.yaml"].map(|name| std::fs::read_to_string(path(name)).unwrap()).join("---\n");
+    std::fs::write(path("start.yaml"), joined).unwrap();
+    for name in ["start.yaml", "join.yaml"] {
+        run(Command::new(&kubeadm).args(["config", "validate", "--config"]).arg(path(name)), name);
+    }
+    run(
+        Command::new(&kubeadm).args(["init", "phase", "certs", "all", "--config"]).arg(path("start.yaml")),
+        "init phase certs",
+    );
+    let leaf = std::fs::read(certificates.join("apiserver.crt")).unwrap();
+    let (_, leaf) = x509_parser::pem::parse_x509_pem(&leaf).unwrap();
+    let leaf = leaf.parse_x509().unwrap();
+    let (_, authority) = x509_parser::pem::parse_x509_pem(material.cluster_ca.certificate.as_bytes()).unwrap();
+    leaf.verify_signature(Some(authority.parse_x509().unwrap().public_key())).unwrap();
+    assert_eq!(
+        std::fs::read_to_string(certificates.join("ca.crt")).unwrap(),
+        material.cluster_ca.certificate,
+        "kubeadm keeps the authority"
+    );
+    run(
+        Command::new(&kubeadm)
+            .args(["kubeconfig", "user", "--client-name", "engine-join", "--org", "system:masters"])
+            .args(["--validity-period", "24h", "--config"])
+            .arg(path("cluster.yaml")),
+        "kubeconfig user",
+    );
+}
+
 #[test]
 fn shellcheck_and_bash_accept_the_scripts() {
     let folder = tempfile::tempdir().unwrap();
