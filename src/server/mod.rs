@@ -6,11 +6,39 @@
 //!
 //! Deliberately absent: machines that really run (that is `target/libvirt`), template deployments, faults on demand.
 
+mod addresses;
+mod children;
 mod error;
+mod exchange;
 mod find;
+mod finish;
+mod groups;
+mod http;
+mod identities;
 mod identity;
+mod index;
+mod kubernetes;
+mod limits;
+mod machines;
+mod members;
+mod oauth;
+mod operations;
+mod places;
+mod play;
+mod prepare;
+mod provider;
+mod provider_compute;
+mod provider_network;
+mod provider_other;
+mod references;
+mod render;
+mod resource_id;
+mod resources;
+mod router;
+mod security_rules;
 mod settings;
 mod simulator;
+mod world;
 
 pub use error::ServerError;
 pub use find::find_running;

@@ -9,9 +9,12 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::http::{self, Shared};
 use super::identity::Identity;
+use super::world::World;
 use super::{Credentials, ServerError, SimulatorSettings};
 use crate::base::{FileError, create_private_directory};
+use crate::target::memory::Store;
 
 /// The simulator.
 #[derive(Debug, Clone, Copy)]
@@ -44,20 +47,24 @@ impl Simulator {
         identity.port = Some(address.port());
         identity.keep(&settings.folder)?;
 
+        let url = format!("http://{address}");
+        let world = World::new(
+            Store::open(&settings.folder.join("simulator.jsonl"))?,
+            identity.clone(),
+            url.clone(),
+            settings.time_scale,
+            settings.clock,
+            settings.entropy,
+        );
+        let shared = Shared::new(world, open_log(&settings.folder)?, address.port());
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = axum::Router::new();
+        let router = axum::Router::new().fallback(move |request| http::handle(shared.clone(), request));
         let task = tokio::spawn(async move {
             // A dropped sender means the same as a sent message: it is over.
             let graceful = async { _ = stopped.await };
             _ = axum::serve(listener, router).with_graceful_shutdown(graceful).await;
         });
-        Ok(RunningSimulator {
-            url: format!("http://{address}"),
-            credentials: identity.credentials,
-            stop: Some(stop),
-            task: Some(task),
-            _lock: lock,
-        })
+        Ok(RunningSimulator { url, credentials: identity.credentials, stop: Some(stop), task: Some(task), _lock: lock })
     }
 }
 
@@ -103,6 +110,16 @@ fn lock(folder: &Path) -> Result<File, ServerError> {
     })?;
     file.try_lock().map_err(|_| ServerError::InUse(folder.to_owned()))?;
     Ok(file)
+}
+
+/// The log of requests, to which every process of the folder appends.
+fn open_log(folder: &Path) -> Result<File, ServerError> {
+    let path = folder.join("requests.jsonl");
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&path).map_err(|cause| FileError { action: "write", path, cause }.into())
 }
 
 /// Listens on the port asked for; if none is, on the last one, so that the URLs of operations stay true.

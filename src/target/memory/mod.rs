@@ -6,5 +6,5 @@
 mod store;
 mod target;
 
-pub use store::{Mutation, Store, StoreError};
+pub use store::{Store, StoreError};
 pub use target::MemoryTarget;

@@ -14,13 +14,11 @@ use serde_json::Value as Json;
 
 use crate::base::{FileError, write_private};
 
-/// One change of the store.
+/// One change of the store, as its log has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mutation {
-    /// The document under this key is this from now on.
+enum Mutation {
     Put(String, Json),
-    /// There is no document under this key any more.
     Remove(String),
 }
 
@@ -48,6 +46,7 @@ pub enum StoreError {
 pub struct Store {
     documents: BTreeMap<String, (String, Json)>,
     log: Option<(File, PathBuf)>,
+    pending: Vec<Mutation>,
 }
 
 impl Store {
@@ -99,17 +98,32 @@ impl Store {
             .map(|(_, (key, document))| (key.as_str(), document))
     }
 
-    /// Makes changes that belong together: after a crash all are there, or none.
-    pub fn apply(&mut self, mutations: Vec<Mutation>) -> Result<(), StoreError> {
-        if mutations.is_empty() {
-            return Ok(());
+    /// Puts a document under a key. It is durable after the next [`Store::commit`].
+    pub fn put(&mut self, key: &str, document: Json) {
+        let mutation = Mutation::Put(key.to_owned(), document);
+        if self.log.is_some() {
+            self.pending.push(mutation.clone());
         }
-        if let Some((file, path)) = &mut self.log {
-            let mut line = Vec::new();
-            push_line(&mut line, &mutations);
-            file.write_all(&line).map_err(|cause| failed(path, cause))?;
+        self.change(mutation);
+    }
+
+    /// Removes the document under a key, if there is one. That is durable after the next [`Store::commit`].
+    pub fn remove(&mut self, key: &str) {
+        let mutation = Mutation::Remove(key.to_owned());
+        if self.log.is_some() {
+            self.pending.push(mutation.clone());
         }
-        mutations.into_iter().for_each(|mutation| self.change(mutation));
+        self.change(mutation);
+    }
+
+    /// Writes all that was changed since the last time as one line: after a crash all of it is there, or nothing.
+    /// What could not be written is tried again with the next commit.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        let Some((file, path)) = self.log.as_mut().filter(|_| !self.pending.is_empty()) else { return Ok(()) };
+        let mut line = Vec::new();
+        push_line(&mut line, &self.pending);
+        file.write_all(&line).map_err(|cause| failed(path, cause))?;
+        self.pending.clear();
         Ok(())
     }
 
@@ -142,17 +156,18 @@ mod tests {
 
     use super::*;
 
-    fn put(key: &str, document: Json) -> Mutation {
-        Mutation::Put(key.to_owned(), document)
-    }
-
     #[test]
     fn a_store_comes_back_from_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.jsonl");
         let mut store = Store::open(&path).unwrap();
-        store.apply(vec![put("/a/B", json!(1)), put("/a/c", json!(2))]).unwrap();
-        store.apply(vec![put("/A/b", json!(3)), Mutation::Remove("/a/C".to_owned())]).unwrap();
+        store.put("/a/B", json!(1));
+        store.put("/a/c", json!(2));
+        store.commit().unwrap();
+        store.put("/A/b", json!(3));
+        store.remove("/a/C");
+        store.commit().unwrap();
+        store.put("/a/d", json!("never committed"));
         drop(store);
         let store = Store::open(&path).unwrap();
         assert_eq!(store.range("/A/").collect::<Vec<_>>(), [("/a/B", &json!(3))]);

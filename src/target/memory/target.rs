@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value as Json, json};
 
-use super::{Mutation, Store, StoreError};
+use super::{Store, StoreError};
 use crate::contract::{
     Address, Fault, FaultClass, Future, Observation, OperationHandle, Progress, Support, Target, TargetName,
 };
@@ -122,7 +122,8 @@ impl MemoryTarget {
         state.version += 1;
         let document = json!({ "body": whole, "etag": state.version.to_string() });
         let result = observation(&document);
-        state.store.apply(vec![Mutation::Put(address.id.clone(), document)]).map_err(|error| lost(&error))?;
+        state.store.put(&address.id, document);
+        state.store.commit().map_err(|error| lost(&error))?;
         Ok(Progress::Done(Some(result)))
     }
 
@@ -130,10 +131,10 @@ impl MemoryTarget {
     fn remove(&self, address: &Address) -> Result<(), StoreError> {
         let mut state = self.lock();
         let below = format!("{}/", address.id);
-        let mut mutations: Vec<Mutation> =
-            state.store.range(&below).map(|(key, _)| Mutation::Remove(key.to_owned())).collect();
-        mutations.push(Mutation::Remove(address.id.clone()));
-        state.store.apply(mutations)
+        let keys: Vec<String> = state.store.range(&below).map(|(key, _)| key.to_owned()).collect();
+        keys.iter().for_each(|key| state.store.remove(key));
+        state.store.remove(&address.id);
+        state.store.commit()
     }
 }
 

@@ -1,0 +1,109 @@
+//! Between the socket and the world: bodies of a bounded size in, bytes out, and one line in the log for each request.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use serde_json::{Value as Json, json};
+
+use super::exchange::{Refusal, Request, Response};
+use super::router;
+use super::world::{World, timestamp};
+
+/// The largest body: ARM's own limit for a request.
+const BODY_LIMIT: usize = 4 << 20;
+
+/// What every connection shares.
+pub(super) struct Shared {
+    world: Mutex<World>,
+    log: Mutex<File>,
+    port: u16,
+}
+
+impl Shared {
+    pub(super) fn new(world: World, log: File, port: u16) -> Arc<Self> {
+        Arc::new(Self { world: Mutex::new(world), log: Mutex::new(log), port })
+    }
+}
+
+/// Answers every request there can be.
+pub(super) async fn handle(shared: Arc<Shared>, request: axum::extract::Request) -> axum::response::Response {
+    let (parts, body) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
+    let mut headers = BTreeMap::new();
+    for (name, value) in &parts.headers {
+        if let Ok(value) = value.to_str() {
+            headers.insert(name.as_str().to_owned(), value.to_owned());
+        }
+    }
+    let response = match axum::body::to_bytes(body, BODY_LIMIT).await {
+        Ok(bytes) => {
+            let request = Request::new(parts.method.as_str(), &target, headers, bytes.to_vec());
+            respond(&shared, &request)
+        }
+        Err(_) => Refusal::new(
+            413,
+            "RequestContentTooLarge",
+            format!("The request content size exceeds the maximum size of {BODY_LIMIT} bytes."),
+        )
+        .by_gateway()
+        .into(),
+    };
+    write_log(&shared, parts.method.as_str(), parts.uri.path(), response.status);
+    into_http(response, parts.method == axum::http::Method::HEAD)
+}
+
+fn respond(shared: &Shared, request: &Request) -> Response {
+    if !is_local(request, shared.port) {
+        // A page in a browser must not reach the simulator under another name (DNS rebinding), nor by a form.
+        return Refusal::new(403, "Forbidden", "The simulator answers to programs of this machine only.")
+            .by_gateway()
+            .into();
+    }
+    router::answer(&mut lock(&shared.world), request)
+}
+
+fn is_local(request: &Request, port: u16) -> bool {
+    let host = request.header("host").unwrap_or_default();
+    let (name, given) = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, Some(port)),
+        _ => (host, None),
+    };
+    let is_name = ["127.0.0.1", "localhost", "[::1]"].contains(&name) || name.starts_with("127.");
+    is_name && given.is_none_or(|given| given == port.to_string()) && request.header("origin").is_none()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that holds a lock leaves halves behind that the next one could not read.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write_log(shared: &Shared, method: &str, path: &str, status: u16) {
+    let now = timestamp(lock(&shared.world).now);
+    let mut line = json!({ "at": now, "method": method, "path": path, "status": status }).to_string();
+    line.push('\n');
+    // A log that cannot be written is no reason to refuse.
+    _ = lock(&shared.log).write_all(line.as_bytes());
+}
+
+fn into_http(response: Response, is_head: bool) -> axum::response::Response {
+    let mut http = axum::response::Response::new(Body::empty());
+    *http.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in response.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            http.headers_mut().insert(name, value);
+        }
+    }
+    if let (Some(body), false) = (response.body, is_head) {
+        let (kind, bytes) = match body {
+            Json::String(text) => ("text/plain; charset=utf-8", text.into_bytes()),
+            body => ("application/json; charset=utf-8", body.to_string().into_bytes()),
+        };
+        http.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        *http.body_mut() = Body::from(bytes);
+    }
+    http
+}

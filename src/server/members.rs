@@ -1,0 +1,329 @@
+//! The members of the clusters: which machines are nodes, and what pods they run. A cluster is a resource group's; its
+//! nodes follow from its machines, and only what cannot be derived is kept.
+//!
+//! Every machine joins that has an `osProfile` and does not call itself a jumpbox. Its API server is there once a
+//! control-plane machine is (one with the tag `poolName: master`, or `master` in its host name), or any where there is none.
+
+use serde_json::{Value as Json, json};
+
+use super::places::text;
+use super::provider::{self, Behaviour};
+use super::world::{Entry, World};
+
+/// From a machine's end of provisioning until its API server answers, in real seconds.
+const API_SERVER: f64 = 15.0;
+/// Until its node is Ready.
+const JOIN: f64 = 20.0;
+/// From a machine's end until its node is not Ready any more.
+const GRACE: f64 = 40.0;
+/// How long a pod takes to end.
+const TERMINATION: f64 = 2.0;
+
+/// A machine that takes part in a cluster, or did.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) is_control_plane: bool,
+    pub(super) is_ready: bool,
+    pub(super) unschedulable: bool,
+    /// When it joined, in milliseconds of Unix time.
+    pub(super) joined: i64,
+    pub(super) uid: String,
+    pub(super) provider_id: String,
+    pub(super) size: String,
+    pub(super) pool: String,
+    pub(super) version: String,
+    pub(super) address: Option<String>,
+}
+
+struct Host {
+    name: String,
+    ready: i64,
+    entry_id: String,
+    uid: String,
+    body: Json,
+    is_control_plane: bool,
+}
+
+fn is_control_plane(body: &Json, name: &str) -> bool {
+    text(body, "/tags/poolName") == Some("master") || name.contains("master")
+}
+
+/// The machines of a group that take part, single ones and instances of scale sets.
+fn hosts(world: &World, group: &str) -> Vec<Host> {
+    let prefix = format!("{}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachine", world.subscription());
+    let mut hosts = Vec::new();
+    for entry in world.entries(&prefix) {
+        match provider::of_type_or_plain(&entry.resource_type).behaviour {
+            Behaviour::Machine => {
+                let name = text(&entry.body, "/properties/osProfile/computerName").map(str::to_ascii_lowercase);
+                let ready = entry.hidden.get("ready").and_then(Json::as_i64);
+                if let (Some(name), Some(ready)) = (name.filter(|name| !name.contains("jumpbox")), ready) {
+                    hosts.push(Host {
+                        is_control_plane: is_control_plane(&entry.body, &name),
+                        name,
+                        ready,
+                        entry_id: entry.id,
+                        uid: entry.guid,
+                        body: entry.body,
+                    });
+                }
+            }
+            Behaviour::ScaleSet => {
+                let Some(Json::Object(instances)) = entry.hidden.get("instances") else { continue };
+                for (id, instance) in instances {
+                    let (Some(name), Some(ready)) = (text(instance, "/computerName"), instance["ready"].as_i64())
+                    else {
+                        continue;
+                    };
+                    hosts.push(Host {
+                        name: name.to_ascii_lowercase(),
+                        ready,
+                        entry_id: format!("{}/virtualMachines/{id}", entry.id),
+                        uid: text(instance, "/vmId").unwrap_or_default().to_owned(),
+                        is_control_plane: is_control_plane(&entry.body, name),
+                        body: entry.body.clone(),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    hosts
+}
+
+fn version_of(body: &Json) -> String {
+    let version = text(body, "/tags/orchestrator").and_then(|tag| tag.rsplit(':').next()).unwrap_or("1.35.0");
+    format!("v{version}")
+}
+
+/// The version of a cluster whose API server answers; nothing if none does.
+pub(super) fn api_server(world: &World, group: &str) -> Option<String> {
+    let hosts = hosts(world, group);
+    let has_control_plane = hosts.iter().any(|host| host.is_control_plane);
+    hosts
+        .iter()
+        .filter(|host| host.is_control_plane || !has_control_plane)
+        .find(|host| host.ready.saturating_add(world.milliseconds(API_SERVER)) <= world.now)
+        .map(|host| version_of(&host.body))
+}
+
+fn node_key(group: &str, name: &str) -> String {
+    format!("node/{group}/{name}").to_ascii_lowercase()
+}
+
+/// What is kept of a node.
+pub(super) fn node_note(world: &World, group: &str, name: &str) -> Json {
+    world.note(&node_key(group, name)).cloned().unwrap_or_else(|| json!({ "name": name }))
+}
+
+/// Keeps something of a node.
+pub(super) fn put_node_note(world: &mut World, group: &str, name: &str, note: Json) {
+    world.store.put(&node_key(group, name), note);
+}
+
+/// The nodes of a cluster by name: those of machines that joined, and those whose machines are gone.
+pub(super) fn nodes(world: &World, group: &str) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for host in hosts(world, group) {
+        let joined = host.ready.saturating_add(world.milliseconds(JOIN));
+        let note = node_note(world, group, &host.name);
+        if joined > world.now || note["removed"] == host.uid.as_str() {
+            continue;
+        }
+        let profile = if host.body["sku"].is_object() {
+            &host.body["sku"]["name"]
+        } else {
+            &host.body["properties"]["hardwareProfile"]["vmSize"]
+        };
+        nodes.push(Node {
+            is_control_plane: host.is_control_plane,
+            is_ready: true,
+            unschedulable: note["unschedulable"] == true,
+            joined,
+            provider_id: format!("azure://{}", host.entry_id),
+            size: profile.as_str().unwrap_or_default().to_owned(),
+            pool: text(&host.body, "/tags/poolName").unwrap_or_default().to_owned(),
+            version: version_of(&host.body),
+            address: address_of(world, &host.body),
+            uid: host.uid,
+            name: host.name,
+        });
+    }
+    for (_, note) in world.store.range(&node_key(group, "")) {
+        let (Some(name), Some(gone)) = (text(note, "/name"), note["gone"].as_i64()) else { continue };
+        if nodes.iter().any(|node| node.name == name) {
+            continue;
+        }
+        nodes.push(Node {
+            name: name.to_owned(),
+            is_control_plane: note["controlPlane"] == true,
+            is_ready: gone.saturating_add(world.milliseconds(GRACE)) > world.now,
+            unschedulable: note["unschedulable"] == true,
+            joined: note["joined"].as_i64().unwrap_or(gone),
+            uid: text(note, "/uid").unwrap_or_default().to_owned(),
+            provider_id: text(note, "/providerId").unwrap_or_default().to_owned(),
+            size: String::new(),
+            pool: String::new(),
+            version: text(note, "/version").unwrap_or_default().to_owned(),
+            address: None,
+        });
+    }
+    nodes.sort_by(|one, other| one.name.cmp(&other.name));
+    nodes
+}
+
+fn address_of(world: &World, body: &Json) -> Option<String> {
+    let card = text(body, "/properties/networkProfile/networkInterfaces/0/id")?;
+    text(&world.entry(card)?.body, "/properties/ipConfigurations/0/properties/privateIPAddress").map(str::to_owned)
+}
+
+/// A machine is being taken away: its node stays and stops being Ready.
+pub(super) fn machine_gone(world: &mut World, group: &str, entry: &Entry) {
+    if let Some(name) = text(&entry.body, "/properties/osProfile/computerName") {
+        host_gone(world, group, &name.to_ascii_lowercase());
+    }
+}
+
+/// The same for an instance of a scale set.
+pub(super) fn instance_gone(world: &mut World, group: &str, instance: &Json) {
+    if let Some(name) = text(instance, "/computerName") {
+        host_gone(world, group, &name.to_ascii_lowercase());
+    }
+}
+
+fn host_gone(world: &mut World, group: &str, name: &str) {
+    let Some(node) = nodes(world, group).into_iter().find(|node| node.name == name) else {
+        // It never joined, or its node was removed before.
+        world.store.remove(&node_key(group, name));
+        return;
+    };
+    let mut note = node_note(world, group, name);
+    note["gone"] = world.now.into();
+    note["controlPlane"] = node.is_control_plane.into();
+    note["joined"] = node.joined.into();
+    note["uid"] = node.uid.into();
+    note["providerId"] = node.provider_id.into();
+    note["version"] = node.version.into();
+    put_node_note(world, group, name, note);
+}
+
+/// Removes a node. That of a machine which is still there does not come back by itself.
+pub(super) fn remove_node(world: &mut World, group: &str, node: &Node) {
+    if hosts(world, group).iter().any(|host| host.name == node.name) {
+        put_node_note(world, group, &node.name, json!({ "name": node.name, "removed": node.uid }));
+    } else {
+        world.store.remove(&node_key(group, &node.name));
+    }
+}
+
+/// Nothing is left of a cluster whose group is gone.
+pub(super) fn cluster_gone(world: &mut World, group: &str) {
+    for kind in ["node", "pod", "secret"] {
+        let prefix = format!("{kind}/{group}/");
+        let keys: Vec<String> = world.store.range(&prefix).map(|(key, _)| key.to_owned()).collect();
+        keys.iter().for_each(|key| world.store.remove(key));
+    }
+    world.store.remove(&format!("budget/{group}"));
+}
+
+fn pod_key(group: &str, namespace: &str, name: &str) -> String {
+    format!("pod/{group}/{namespace}/{name}").to_ascii_lowercase()
+}
+
+/// The pods of a cluster by namespace and name, brought up to what its nodes are now.
+pub(super) fn pods(world: &mut World, group: &str) -> Vec<Json> {
+    let nodes = nodes(world, group);
+    for (key, pod) in stored_pods(world, group) {
+        let is_over = pod["ends"].as_i64().is_some_and(|ends| ends <= world.now);
+        let is_lost = text(&pod, "/node").is_some_and(|name| !nodes.iter().any(|node| node.name == name));
+        if is_over || is_lost {
+            world.store.remove(&key);
+            if text(&pod, "/owner") == Some("ReplicaSet") {
+                // Its deployment makes another one, which finds a node below.
+                add_pod(world, group, "default", "app-6d4cf56db6", "ReplicaSet", None);
+            }
+        }
+    }
+    for node in &nodes {
+        if !node.is_ready {
+            continue;
+        }
+        let on_node = |pods: &[(String, Json)], owner: &str| {
+            pods.iter().any(|(_, pod)| text(pod, "/node") == Some(&node.name) && text(pod, "/owner") == Some(owner))
+        };
+        let there = stored_pods(world, group);
+        if !on_node(&there, "DaemonSet") {
+            add_pod(world, group, "kube-system", "kube-proxy", "DaemonSet", Some(&node.name));
+        }
+        if node.is_control_plane && !on_node(&there, "Node") {
+            for component in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
+                add_pod(world, group, "kube-system", component, "Node", Some(&node.name));
+            }
+        }
+        let mut note = node_note(world, group, &node.name);
+        if !node.is_control_plane && note["seeded"] != true {
+            note["seeded"] = true.into();
+            put_node_note(world, group, &node.name, note);
+            for _ in 0..2 {
+                add_pod(world, group, "default", "app-6d4cf56db6", "ReplicaSet", Some(&node.name));
+            }
+        }
+    }
+    schedule(world, group, &nodes);
+    stored_pods(world, group).into_iter().map(|(_, pod)| pod).collect()
+}
+
+fn stored_pods(world: &World, group: &str) -> Vec<(String, Json)> {
+    let prefix = format!("pod/{group}/").to_ascii_lowercase();
+    world.store.range(&prefix).map(|(key, pod)| (key.to_owned(), pod.clone())).collect()
+}
+
+fn add_pod(world: &mut World, group: &str, namespace: &str, base: &str, owner: &str, node: Option<&str>) {
+    const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+    let name = match (owner, node) {
+        ("Node", Some(node)) => format!("{base}-{node}"),
+        _ => format!("{base}-{}", world.entropy.text(LETTERS, 5)),
+    };
+    let pod = json!({
+        "name": name, "namespace": namespace, "owner": owner, "ownerName": base, "node": node,
+        "created": world.now, "uid": world.uuid(),
+    });
+    world.store.put(&pod_key(group, namespace, &name), pod);
+}
+
+/// Pods without a node go where they may and fewest are.
+fn schedule(world: &mut World, group: &str, nodes: &[Node]) {
+    let mut all = stored_pods(world, group);
+    for index in 0..all.len() {
+        if text(&all[index].1, "/node").is_some() {
+            continue;
+        }
+        let count = |name: &str| all.iter().filter(|(_, pod)| text(pod, "/node") == Some(name)).count();
+        let open = nodes.iter().filter(|node| node.is_ready && !node.unschedulable && !node.is_control_plane);
+        let Some(node) = open.min_by_key(|node| count(&node.name)) else { return };
+        all[index].1["node"] = node.name.clone().into();
+        let (key, pod) = all[index].clone();
+        world.store.put(&key, pod);
+    }
+}
+
+/// Ends a pod after its time.
+pub(super) fn end_pod(world: &mut World, group: &str, pod: &Json) {
+    let mut pod = pod.clone();
+    if pod["ends"].is_null() {
+        pod["ends"] = world.now.saturating_add(world.milliseconds(TERMINATION)).into();
+    }
+    let key = pod_key(group, text(&pod, "/namespace").unwrap_or_default(), text(&pod, "/name").unwrap_or_default());
+    world.store.put(&key, pod);
+}
+
+/// Whether a disruption budget forbids the next eviction; one refusal less is left then.
+pub(super) fn budget_forbids(world: &mut World, group: &str) -> bool {
+    let key = format!("budget/{group}");
+    let left = world.note(&key).and_then(Json::as_u64).unwrap_or(0);
+    if left > 0 {
+        world.store.put(&key, json!(left - 1));
+    }
+    left > 0
+}

@@ -1,0 +1,125 @@
+//! From a request to its response. What is under way is brought up to the present first, what was changed is durable before
+//! the answer goes out.
+
+use super::exchange::{Refusal, Request, Response};
+use super::resource_id::ResourceId;
+use super::resources::not_allowed;
+use super::world::World;
+use super::{groups, kubernetes, oauth, operations, play, resources};
+
+/// Answers a request.
+pub(super) fn answer(world: &mut World, request: &Request) -> Response {
+    world.catch_up();
+    let segments = request.lower_segments();
+    let mut response = route(world, request, &segments).unwrap_or_else(Response::from);
+    if segments.first().is_some_and(|first| first == "subscriptions") {
+        let (name, value) = world.limits.of_request(&request.method, world.now, world.time_scale);
+        response = response.header(name, value);
+        if let Some(value) = world.limits.of_compute(&request.method, &segments, world.now, world.time_scale) {
+            response = response.header("x-ms-ratelimit-remaining-resource", value);
+        }
+    }
+    if let Err(error) = world.commit() {
+        return Refusal::new(500, "InternalServerError", error.to_string()).into();
+    }
+    let id = world.uuid();
+    let correlation = request.header("x-ms-correlation-request-id").map_or_else(|| id.clone(), str::to_owned);
+    if request.header("x-ms-return-client-request-id").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        if let Some(client) = request.header("x-ms-client-request-id") {
+            response = response.header("x-ms-client-request-id", client);
+        }
+    }
+    response
+        .header("x-ms-routing-request-id", format!("LOCAL:{}:{id}", super::world::timestamp_short(world.now)))
+        .header("x-ms-request-id", id)
+        .header("x-ms-correlation-request-id", correlation)
+}
+
+fn route(world: &mut World, request: &Request, segments: &[String]) -> Result<Response, Refusal> {
+    let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let original = |index: usize| request.segments.get(index).map_or("", String::as_str);
+    match parts.as_slice() {
+        ["metadata", "endpoints"] => oauth::metadata(world, request),
+        [_, "oauth2", "v2.0", "token"] => Ok(oauth::give_token(world, request, original(0), 2)),
+        [_, "oauth2", "token"] => Ok(oauth::give_token(world, request, original(0), 1)),
+        [_, "v2.0", ".well-known", "openid-configuration"] | [_, ".well-known", "openid-configuration"] => {
+            Ok(oauth::discovery(world, original(0)))
+        }
+        ["simulator", ..] => play::answer(world, request, &parts),
+        ["kubernetes", group, rest @ ..] => Ok(kubernetes::answer(world, request, group, rest)),
+        ["subscriptions", ..] => {
+            oauth::check_bearer(world, request)?;
+            subscriptions(world, request, &parts)
+        }
+        ["providers", ..] => {
+            oauth::check_bearer(world, request)?;
+            Err(not_allowed(request))
+        }
+        _ => Err(Refusal::new(404, "NotFound", "Nothing is served at this address.").by_gateway()),
+    }
+}
+
+fn subscriptions(world: &mut World, request: &Request, parts: &[&str]) -> Result<Response, Refusal> {
+    let original = |index: usize| request.segments.get(index).map_or("", String::as_str);
+    let any_version =
+        || super::provider_other::check_api_version(request.query("api-version"), "Microsoft.Anything/any");
+    let is_get = request.method == "GET";
+    if let Some(subscription) = parts.get(1) {
+        if !subscription.eq_ignore_ascii_case(&world.identity.credentials.subscription_id) {
+            return Err(Refusal::new(
+                404,
+                "SubscriptionNotFound",
+                format!("The subscription '{}' could not be found.", original(1).escape_debug()),
+            )
+            .by_gateway());
+        }
+    }
+    match parts {
+        ["subscriptions"] if is_get => {
+            any_version()?;
+            Ok(Response::json(
+                200,
+                serde_json::json!({ "value": [groups::subscription(world)], "count": { "type": "Total", "value": 1 } }),
+            ))
+        }
+        ["subscriptions", _] if is_get => {
+            any_version()?;
+            Ok(Response::json(200, groups::subscription(world)))
+        }
+        ["subscriptions", _, "locations"] if is_get => {
+            any_version()?;
+            Ok(Response::json(200, groups::locations(world)))
+        }
+        ["subscriptions", _, "providers"] if is_get => groups::providers(world, request, None),
+        ["subscriptions", _, "providers", _] if is_get => groups::providers(world, request, Some(original(3))),
+        ["subscriptions", _, "providers", _, "register" | "unregister"] if request.method == "POST" => {
+            groups::providers(world, request, Some(original(3)))
+        }
+        ["subscriptions", _, "resources"] if is_get => groups::list_resources(world, request, None),
+        ["subscriptions", _, "resourcegroups"] if is_get => groups::list(world, request),
+        ["subscriptions", _, "resourcegroups", _] => groups::answer(world, request, original(3)),
+        ["subscriptions", _, "resourcegroups", _, "resources"] if is_get => {
+            groups::list_resources(world, request, Some(original(3)))
+        }
+        ["subscriptions", _, "operationresults", _] if is_get => operations::tell(world, request, original(3)),
+        [
+            "subscriptions",
+            _,
+            "providers",
+            _,
+            "locations",
+            _,
+            "operations" | "operationresults" | "diskoperations",
+            _,
+        ] if is_get => operations::tell(world, request, original(7)),
+        _ => match ResourceId::of_segments(&request.segments) {
+            Some(id) => resources::answer(world, request, id),
+            None => Err(Refusal::new(
+                404,
+                "InvalidResourceType",
+                "The path names neither a resource nor a collection of resources.",
+            )
+            .by_gateway()),
+        },
+    }
+}
