@@ -7,9 +7,9 @@ use super::operations::{self, Start};
 use super::places::text;
 use super::provider::{self, all};
 use super::provider_other::{LOCATIONS, api_versions, check_api_version, location, namespaces};
+use super::render;
 use super::resources::{merge_patch, not_allowed, page};
 use super::world::{Entry, Verb, World};
-use super::{finish, render};
 use crate::graph::GROUP_TYPE;
 
 fn id_of(world: &World, name: &str) -> String {
@@ -178,7 +178,13 @@ fn delete(world: &mut World, name: &str, api_version: &str) -> Result<Response, 
 pub(super) fn finish_deletion(world: &mut World, id: &str) {
     let below = format!("{id}/");
     for entry in world.entries(&below) {
-        finish::delete(world, &entry);
+        for place in ["/properties/principalId", "/identity/principalId"] {
+            if let Some(principal) = text(&entry.body, place).filter(|_| !entry.resource_type.contains("Authorization"))
+            {
+                world.store.remove(&format!("principal/{principal}"));
+            }
+        }
+        world.remove_entry(&entry.id);
     }
     let name = id.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     super::members::cluster_gone(world, &name);

@@ -142,7 +142,7 @@ fn tell_node(node: &Node) -> Json {
 }
 
 fn node(world: &mut World, request: &Request, group: &str, name: &str) -> Response {
-    let Some(mut node) = members::nodes(world, group).into_iter().find(|node| node.name == name) else {
+    let Some(mut node) = members::node(world, group, name) else {
         return missing("nodes", name);
     };
     match request.method.as_str() {

@@ -41,49 +41,62 @@ struct Host {
     ready: i64,
     entry_id: String,
     uid: String,
-    body: Json,
     is_control_plane: bool,
+    version: String,
+    size: String,
+    pool: String,
+    card: Option<String>,
+}
+
+impl Host {
+    /// `body` is that of the machine, or of the scale set that the machine belongs to.
+    fn new(name: &str, ready: i64, entry_id: String, uid: &str, body: &Json) -> Self {
+        let size = text(body, "/properties/hardwareProfile/vmSize").or_else(|| text(body, "/sku/name"));
+        let version = text(body, "/tags/orchestrator").and_then(|tag| tag.rsplit(':').next()).unwrap_or("1.35.0");
+        Self {
+            name: name.to_ascii_lowercase(),
+            ready,
+            entry_id,
+            uid: uid.to_owned(),
+            is_control_plane: is_control_plane(body, name),
+            version: format!("v{version}"),
+            size: size.unwrap_or_default().to_owned(),
+            pool: text(body, "/tags/poolName").unwrap_or_default().to_owned(),
+            card: text(body, "/properties/networkProfile/networkInterfaces/0/id").map(str::to_owned),
+        }
+    }
 }
 
 fn is_control_plane(body: &Json, name: &str) -> bool {
     text(body, "/tags/poolName") == Some("master") || name.contains("master")
 }
 
-/// The machines of a group that take part, single ones and instances of scale sets.
-fn hosts(world: &World, group: &str) -> Vec<Host> {
+/// The machines of a group that take part, single ones and instances of scale sets; of all names, or of one. Reads
+/// the documents in place: clusters are large, and this is asked for often.
+fn hosts(world: &World, group: &str, wanted: Option<&str>) -> Vec<Host> {
     let prefix = format!("{}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachine", world.subscription());
+    let is_wanted = |name: &str| {
+        !name.to_ascii_lowercase().contains("jumpbox") && wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(name))
+    };
     let mut hosts = Vec::new();
-    for entry in world.entries(&prefix) {
-        match provider::of_type_or_plain(&entry.resource_type).behaviour {
+    for (id, document) in world.store.range(&prefix) {
+        let (body, hidden) = (&document["body"], &document["hidden"]);
+        let resource_type = text(document, "/resourceType").unwrap_or_default();
+        match provider::of_type_or_plain(resource_type).behaviour {
             Behaviour::Machine => {
-                let name = text(&entry.body, "/properties/osProfile/computerName").map(str::to_ascii_lowercase);
-                let ready = entry.hidden.get("ready").and_then(Json::as_i64);
-                if let (Some(name), Some(ready)) = (name.filter(|name| !name.contains("jumpbox")), ready) {
-                    hosts.push(Host {
-                        is_control_plane: is_control_plane(&entry.body, &name),
-                        name,
-                        ready,
-                        entry_id: entry.id,
-                        uid: entry.guid,
-                        body: entry.body,
-                    });
+                let name = text(body, "/properties/osProfile/computerName").filter(|name| is_wanted(name));
+                if let (Some(name), Some(ready)) = (name, hidden["ready"].as_i64()) {
+                    let uid = text(document, "/guid").unwrap_or_default();
+                    hosts.push(Host::new(name, ready, id.to_owned(), uid, body));
                 }
             }
             Behaviour::ScaleSet => {
-                let Some(Json::Object(instances)) = entry.hidden.get("instances") else { continue };
-                for (id, instance) in instances {
-                    let (Some(name), Some(ready)) = (text(instance, "/computerName"), instance["ready"].as_i64())
-                    else {
-                        continue;
-                    };
-                    hosts.push(Host {
-                        name: name.to_ascii_lowercase(),
-                        ready,
-                        entry_id: format!("{}/virtualMachines/{id}", entry.id),
-                        uid: text(instance, "/vmId").unwrap_or_default().to_owned(),
-                        is_control_plane: is_control_plane(&entry.body, name),
-                        body: entry.body.clone(),
-                    });
+                for (instance_id, instance) in hidden["instances"].as_object().into_iter().flatten() {
+                    let name = text(instance, "/computerName").filter(|name| is_wanted(name));
+                    if let (Some(name), Some(ready)) = (name, instance["ready"].as_i64()) {
+                        let uid = text(instance, "/vmId").unwrap_or_default();
+                        hosts.push(Host::new(name, ready, format!("{id}/virtualMachines/{instance_id}"), uid, body));
+                    }
                 }
             }
             _ => {}
@@ -92,20 +105,15 @@ fn hosts(world: &World, group: &str) -> Vec<Host> {
     hosts
 }
 
-fn version_of(body: &Json) -> String {
-    let version = text(body, "/tags/orchestrator").and_then(|tag| tag.rsplit(':').next()).unwrap_or("1.35.0");
-    format!("v{version}")
-}
-
 /// The version of a cluster whose API server answers; nothing if none does.
 pub(super) fn api_server(world: &World, group: &str) -> Option<String> {
-    let hosts = hosts(world, group);
+    let hosts = hosts(world, group, None);
     let has_control_plane = hosts.iter().any(|host| host.is_control_plane);
     hosts
         .iter()
         .filter(|host| host.is_control_plane || !has_control_plane)
         .find(|host| host.ready.saturating_add(world.milliseconds(API_SERVER)) <= world.now)
-        .map(|host| version_of(&host.body))
+        .map(|host| host.version.clone())
 }
 
 fn node_key(group: &str, name: &str) -> String {
@@ -124,35 +132,41 @@ pub(super) fn put_node_note(world: &mut World, group: &str, name: &str, note: Js
 
 /// The nodes of a cluster by name: those of machines that joined, and those whose machines are gone.
 pub(super) fn nodes(world: &World, group: &str) -> Vec<Node> {
+    nodes_named(world, group, None)
+}
+
+/// One node.
+pub(super) fn node(world: &World, group: &str, name: &str) -> Option<Node> {
+    nodes_named(world, group, Some(name)).into_iter().find(|node| node.name == name)
+}
+
+fn nodes_named(world: &World, group: &str, wanted: Option<&str>) -> Vec<Node> {
     let mut nodes = Vec::new();
-    for host in hosts(world, group) {
+    let mut names = std::collections::BTreeSet::new();
+    for host in hosts(world, group, wanted) {
         let joined = host.ready.saturating_add(world.milliseconds(JOIN));
         let note = node_note(world, group, &host.name);
         if joined > world.now || note["removed"] == host.uid.as_str() {
             continue;
         }
-        let profile = if host.body["sku"].is_object() {
-            &host.body["sku"]["name"]
-        } else {
-            &host.body["properties"]["hardwareProfile"]["vmSize"]
-        };
+        names.insert(host.name.clone());
         nodes.push(Node {
             is_control_plane: host.is_control_plane,
             is_ready: true,
             unschedulable: note["unschedulable"] == true,
             joined,
             provider_id: format!("azure://{}", host.entry_id),
-            size: profile.as_str().unwrap_or_default().to_owned(),
-            pool: text(&host.body, "/tags/poolName").unwrap_or_default().to_owned(),
-            version: version_of(&host.body),
-            address: address_of(world, &host.body),
+            address: host.card.as_deref().and_then(|card| address_of(world, card)),
+            size: host.size,
+            pool: host.pool,
+            version: host.version,
             uid: host.uid,
             name: host.name,
         });
     }
-    for (_, note) in world.store.range(&node_key(group, "")) {
+    for (_, note) in world.store.range(&node_key(group, wanted.unwrap_or_default())) {
         let (Some(name), Some(gone)) = (text(note, "/name"), note["gone"].as_i64()) else { continue };
-        if nodes.iter().any(|node| node.name == name) {
+        if names.contains(name) {
             continue;
         }
         nodes.push(Node {
@@ -173,12 +187,12 @@ pub(super) fn nodes(world: &World, group: &str) -> Vec<Node> {
     nodes
 }
 
-fn address_of(world: &World, body: &Json) -> Option<String> {
-    let card = text(body, "/properties/networkProfile/networkInterfaces/0/id")?;
-    text(&world.entry(card)?.body, "/properties/ipConfigurations/0/properties/privateIPAddress").map(str::to_owned)
+fn address_of(world: &World, card: &str) -> Option<String> {
+    let card = world.note(card)?;
+    text(card, "/body/properties/ipConfigurations/0/properties/privateIPAddress").map(str::to_owned)
 }
 
-/// A machine is being taken away: its node stays and stops being Ready.
+/// A machine is being taken away: its node stays and stops being Ready. Called while the machine is still known.
 pub(super) fn machine_gone(world: &mut World, group: &str, entry: &Entry) {
     if let Some(name) = text(&entry.body, "/properties/osProfile/computerName") {
         host_gone(world, group, &name.to_ascii_lowercase());
@@ -193,7 +207,7 @@ pub(super) fn instance_gone(world: &mut World, group: &str, instance: &Json) {
 }
 
 fn host_gone(world: &mut World, group: &str, name: &str) {
-    let Some(node) = nodes(world, group).into_iter().find(|node| node.name == name) else {
+    let Some(node) = node(world, group, name) else {
         // It never joined, or its node was removed before.
         world.store.remove(&node_key(group, name));
         return;
@@ -210,7 +224,7 @@ fn host_gone(world: &mut World, group: &str, name: &str) {
 
 /// Removes a node. That of a machine which is still there does not come back by itself.
 pub(super) fn remove_node(world: &mut World, group: &str, node: &Node) {
-    if hosts(world, group).iter().any(|host| host.name == node.name) {
+    if !hosts(world, group, Some(&node.name)).is_empty() {
         put_node_note(world, group, &node.name, json!({ "name": node.name, "removed": node.uid }));
     } else {
         world.store.remove(&node_key(group, &node.name));
