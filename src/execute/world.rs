@@ -72,11 +72,11 @@ impl World {
         loop {
             let mut is_new = false;
             for (step, _, change) in changes() {
-                if world.addresses[step].is_none() {
-                    if let Ok(address) = world.name(change) {
-                        world.locate(step, change, address);
-                        is_new = true;
-                    }
+                if world.addresses[step].is_none()
+                    && let Ok(address) = world.name(change)
+                {
+                    world.locate(step, change, address);
+                    is_new = true;
                 }
             }
             if !is_new {
@@ -206,4 +206,107 @@ fn attribute(place: &Place, reference: &Reference) -> Option<Json> {
         };
     }
     Some(value.clone())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::contract::{Known as KnownResource, Reason, Step, StepId};
+    use crate::graph::ResourceKey;
+
+    const TYPE: &str = "Microsoft.Network/networkInterfaces";
+
+    fn scope() -> Scope {
+        Scope {
+            subscription_id: "s".into(),
+            tenant_id: "t".into(),
+            resource_group: "rg".into(),
+            location: "westus2".into(),
+        }
+    }
+
+    fn creation(symbol: &str, index: u32, name: Value) -> Step {
+        let key = ResourceKey::named(TYPE, &format!("{symbol}-{index}"));
+        Step {
+            id: StepId::of_change(ChangeKind::Create, &key),
+            operation: Operation::Change(Change {
+                kind: ChangeKind::Create,
+                key,
+                symbol: symbol.into(),
+                index: Some(index),
+                resource_type: TYPE.into(),
+                api_version: "1".into(),
+                name,
+                body: Arc::new(Value::Null),
+                initial: Vec::new(),
+                after: Vec::new(),
+            }),
+            after: Vec::new(),
+            reason: Reason::Missing,
+        }
+    }
+
+    /// A series of three: the first is there already, the second and the third are made by steps; the third's name is
+    /// made of the second's.
+    fn world() -> World {
+        let name = Value::concat([Reference::attribute("nic", &["name"]).of(Member::Index(1)).into(), "x".into()]);
+        let plan = Plan {
+            format: Plan::FORMAT,
+            verb: "deploy".into(),
+            scope: scope(),
+            steps: vec![creation("nic", 2, name), creation("nic", 1, Value::indexed("nic-"))],
+            unchanged: Vec::new(),
+            known: vec![KnownResource {
+                symbol: "nic".into(),
+                index: Some(0),
+                address: Address::new(&scope(), TYPE, "1", "nic-0"),
+                observation: Observation {
+                    body: json!({ "Properties": { "ips": [{ "ip": "10.0.0.4" }] } }),
+                    etag: None,
+                },
+            }],
+            notes: Vec::new(),
+        };
+        World::new(&plan, &AppliedResources::new(), &Replay::default())
+    }
+
+    fn ask(world: &World, member: Member, path: &[&str], index: Option<u32>) -> Result<Json, Unresolved> {
+        let reference = Reference::attribute("nic", path).of(member);
+        world.resolve(&reference.into(), index, &BTreeMap::new()).map(|(sent, _)| sent)
+    }
+
+    #[test]
+    fn names_and_ids_are_known_before_anything_is_made() {
+        let world = world();
+        assert_eq!(ask(&world, Member::Every, &["name"], None).unwrap(), json!(["nic-0", "nic-1", "nic-1x"]));
+        assert_eq!(ask(&world, Member::SameIndex, &["name"], Some(1)).unwrap(), "nic-1");
+        let id = ask(&world, Member::Index(2), &["id"], None).unwrap();
+        assert_eq!(id, scope().resource_id(TYPE, "nic-1x"));
+        assert!(ask(&world, Member::Only, &["id"], None).is_err());
+    }
+
+    #[test]
+    fn attributes_are_known_once_they_are_read() {
+        let mut world = world();
+        let path = ["properties", "ips", "0", "ip"];
+        assert_eq!(ask(&world, Member::Index(0), &path, None).unwrap(), "10.0.0.4");
+        assert!(matches!(ask(&world, Member::Every, &path, None), Err(Unresolved::Attribute(_))));
+        let every = Reference::attribute("nic", &path).of(Member::Every);
+        assert!(world.to_read(&every, None, false).is_empty(), "what is not there yet cannot be read");
+        for (step, name) in [(1, "nic-1"), (0, "nic-1x")] {
+            let (planned, address) = (creation("nic", 2 - step, Value::Null), Address::new(&scope(), TYPE, "1", name));
+            let Operation::Change(change) = planned.operation else { continue };
+            world.settle(step as usize, &change, address, None);
+        }
+        let to_read = world.to_read(&every, None, false);
+        assert_eq!(to_read.len(), 2);
+        for address in to_read {
+            let body = json!({ "properties": { "ips": [{ "ip": address.name }] } });
+            world.read(&every, &address, Observation { body, etag: None });
+        }
+        assert_eq!(ask(&world, Member::Every, &path, None).unwrap(), json!(["10.0.0.4", "nic-1", "nic-1x"]));
+    }
 }

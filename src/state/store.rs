@@ -230,18 +230,19 @@ impl Locked {
         JournalFile::resume(&self.journal_path(), &run.run)
     }
 
-    /// Folds the run into the snapshot and removes its files, whether it has ended well or not: what it did not do is
-    /// the next plan's. Gives the snapshot. Without a run nothing changes.
+    /// Folds the run into the snapshot and removes its files, whether it has ended well or not. Gives the snapshot.
+    /// Without a run nothing changes. For a run that is to be taken up later this is not called: what it did is seen by
+    /// [`Store::snapshot`] all the same, and [`Self::begin`] folds it if another plan takes its place.
     pub fn finish(&self) -> Result<Snapshot, StateError> {
         let path = self.snapshot_path();
         let mut snapshot = Snapshot::read(&path)?.ok_or_else(|| StateError::Absent(self.folder.clone()))?;
-        if let Some(run) = self.run_files()? {
-            if snapshot.folded.as_ref() != Some(&run.run) {
-                fold(&mut snapshot.applied, &run.plan.value::<Steps>(&self.plan_path())?, &run.records);
-                snapshot.serial += 1;
-                snapshot.folded = Some(run.run);
-                snapshot.write(&path)?;
-            }
+        if let Some(run) = self.run_files()?
+            && snapshot.folded.as_ref() != Some(&run.run)
+        {
+            fold(&mut snapshot.applied, &run.plan.value::<Steps>(&self.plan_path())?, &run.records);
+            snapshot.serial += 1;
+            snapshot.folded = Some(run.run);
+            snapshot.write(&path)?;
         }
         self.remove_run()?;
         Ok(snapshot)

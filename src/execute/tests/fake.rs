@@ -26,6 +26,8 @@ pub(super) enum Trouble {
     Fails(Fault),
     /// The answer never comes.
     Silence,
+    /// Whoever handles the request panics.
+    Breaks,
     /// Before the request somebody else changes the resource: this is merged into `properties`.
     Meddled(Json),
 }
@@ -233,6 +235,7 @@ impl Target for Fake {
             match trouble {
                 Some(Trouble::Refused(fault)) => return Err(fault),
                 Some(Trouble::Silence) => std::future::pending().await,
+                Some(Trouble::Breaks) => panic!("broken as scripted"),
                 Some(Trouble::AnswerLost(fault)) => answer = Err(fault),
                 Some(Trouble::Fails(fault)) => ends = Ends::Failed(fault),
                 Some(Trouble::Meddled(change)) => {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fake::{Fake, Tape, carry_out, carry_out_until, run};
-use super::plans::cluster;
+use super::plans::{cluster, scope};
 use super::running::assert_order;
-use crate::contract::{Record, StepId, Summary};
+use crate::base::{Environment, FixedClock, Secret, SeededEntropy};
+use crate::contract::{Journal, JournalError, Record, StepId, Summary, TargetName};
 use crate::execute::{Replay, execute};
 use crate::plan::Plan;
+use crate::state::{Identity, JournalFile, Store};
 
 async fn resume(plan: &Arc<Plan>, world: &Arc<Fake>, records: &[Record]) -> (Summary, Vec<Record>) {
     let tape = Tape::endless();
@@ -118,4 +120,49 @@ async fn a_run_that_has_ended_has_nothing_left_to_do() {
     assert_eq!(summary.succeeded, plan.steps.len());
     assert_eq!(world.all_requests(), before, "nothing is even read");
     assert_eq!(after.len(), 2);
+}
+
+/// A journal on the disk that takes no more after so many records.
+struct Cut(JournalFile, usize);
+
+impl Journal for Cut {
+    fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
+        let room = self.1.min(records.len());
+        self.1 -= room;
+        self.0.append(&records[..room])?;
+        if room < records.len() { Err(JournalError("cut".into())) } else { Ok(()) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_taken_up_from_nothing_but_its_folder() {
+    let plan = cluster();
+    for limit in (0..42).step_by(7) {
+        let (folder, world, entropy) = (tempfile::tempdir().unwrap(), Fake::new(), SeededEntropy::new(5));
+        let store = Store::open(folder.path());
+        let (clock, environment) = (FixedClock(jiff::Timestamp::UNIX_EPOCH), Environment::default());
+        let identity = Identity { cluster: "c".into(), target: TargetName::Simulator, scope: scope() };
+        {
+            let locked = store.lock("deploy", &clock, &environment).unwrap();
+            locked.establish(&identity, &entropy).unwrap();
+            let secrets = [("customData".to_owned(), Secret::new("canary"))].into();
+            let journal = locked.begin(&*plan, &secrets, &entropy).unwrap();
+            let mut run = run(&plan, &world, &Tape::endless());
+            run.journal = Box::new(Cut(journal, limit));
+            let _ = execute(run).await;
+        }
+        let locked = store.lock("resume", &clock, &environment).unwrap();
+        if let Some(unfinished) = locked.unfinished::<Plan>().unwrap() {
+            let mut run = run(&Arc::new(unfinished.plan), &world, &Tape::endless());
+            run.applied = locked.snapshot().unwrap().unwrap().applied;
+            run.replay = Replay::of(&unfinished.records);
+            run.secrets = Arc::new(unfinished.secrets);
+            run.journal = Box::new(locked.resume().unwrap());
+            assert!(execute(run).await.unwrap().is_complete(), "after {limit} records");
+        }
+        let snapshot = locked.finish().unwrap();
+        assert_eq!(snapshot.applied.len(), 10, "after {limit} records");
+        assert!(snapshot.applied.values().any(|applied| applied.address.name.len() == 36), "the deferred name");
+        assert_each_written_once(&world, &world.names(), &format!("after {limit} records"));
+    }
 }

@@ -258,3 +258,12 @@ async fn an_act_that_has_happened_is_not_started_and_one_that_nobody_performs_fa
     assert!(summary.is_complete());
     assert_eq!(world.effects("start", "wait for n to be Ready"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_step_at_which_the_engine_itself_fails_is_a_step_that_failed() {
+    let (plan, world) = (cluster(), Fake::new());
+    world.script("put", "nic-1", [Trouble::Breaks]);
+    let (summary, _) = carry_out(&plan, &world).await;
+    assert_eq!((summary.failed.len(), summary.blocked), (1, 1));
+    assert_eq!(summary.failed[0].1.code, "EngineFault");
+}
