@@ -99,10 +99,11 @@ impl MemberActions {
     }
 
     async fn drain(&self, node: &str, operation: OperationHandle) -> Result<Progress, Fault> {
-        if !self.client.cordon(node).await? {
+        let Some(found) = self.client.node(node).await? else { return Ok(Progress::Done(None)) };
+        // Asked each time: somebody may have let pods back meanwhile.
+        if !found.cordoned && !self.client.cordon(node).await? {
             return Ok(Progress::Done(None));
         }
-        let Some(found) = self.client.node(node).await? else { return Ok(Progress::Done(None)) };
         let remaining = evict_all(&self.client, &found, self.settings.clock.now()).await?;
         if remaining.is_empty() {
             return Ok(Progress::Done(None));

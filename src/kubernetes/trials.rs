@@ -180,7 +180,11 @@ async fn draining_evicts_what_can_go_and_waits_for_what_cannot_yet() {
             ),
             "POST" if seen.path.contains("vanished") => no_such_thing(),
             "POST" => Reply::json(201, json!({ "kind": "Status", "status": "Success" })),
-            _ if seen.path.ends_with("/nodes/n1") => Reply::json(200, node("n1", true)),
+            _ if seen.path.ends_with("/nodes/n1") => {
+                let mut node = node("n1", true);
+                node["spec"]["unschedulable"] = json!(before > 0);
+                Reply::json(200, node)
+            }
             _ => {
                 let mut pods = vec![
                     pod("daemon", &owner("DaemonSet")),
@@ -221,8 +225,9 @@ async fn draining_evicts_what_can_go_and_waits_for_what_cannot_yet() {
     assert!(actions.probe(&act).await.unwrap());
 
     let seen = server.seen();
-    assert_eq!((seen[0].method.as_str(), seen[0].header("content-type")), ("PATCH", "application/merge-patch+json"));
-    assert_eq!(seen[0].json(), json!({ "spec": { "unschedulable": true } }));
+    let changes: Vec<_> = seen.iter().filter(|seen| seen.method == "PATCH").collect();
+    assert_eq!((changes.len(), changes[0].header("content-type")), (1, "application/merge-patch+json"));
+    assert_eq!(changes[0].json(), json!({ "spec": { "unschedulable": true } }));
     assert!(seen.iter().any(|seen| seen.path.contains("fieldSelector=spec.nodeName%3Dn1")));
     let eviction = seen.iter().find(|seen| is_eviction(seen)).unwrap();
     assert_eq!(eviction.path, "/kubernetes/rg/api/v1/namespaces/default/pods/plain/eviction");
