@@ -3,9 +3,11 @@
 //! A value that cannot be understood is told and replaced by its default, so that everything else can still be
 //! judged; no cluster leaves the room then. Deliberately absent: rules about values that are understood (see `rules`).
 
+mod control_plane;
 mod identity;
 mod machines;
 mod network;
+mod pools;
 mod settings;
 mod version;
 

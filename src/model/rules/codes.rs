@@ -55,7 +55,6 @@ pub const RULES: &[Rule] = &[
     error("scale-set-only", "spot, over-provisioning and public addresses per node need a scale set"),
     error("eviction-policy", "an eviction policy needs priority Spot"),
     error("ephemeral-caching", "an ephemeral disk is cached for reading"),
-    error("storage-account-scale-set", "a scale set has managed disks"),
     error("stack-scale-set", "Azure Stack Hub's machines are in availability sets"),
     error("stack-network-plugin", "on Azure Stack Hub the plugin is azure or kubenet"),
     error("distro-unsupported", "the distribution's images exist"),

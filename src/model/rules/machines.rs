@@ -9,7 +9,7 @@ use super::super::cluster::Cluster;
 use super::super::findings::Findings;
 use super::super::input::{AgentPoolProfile, ApiModel};
 use super::super::pointers::{KUBERNETES, MASTER, pool};
-use super::super::pool::{Availability, Caching, Pool, Priority, Storage};
+use super::super::pool::{Availability, Caching, OsDisk, Pool, Priority, Storage};
 
 /// Add-ons of aks-engine that are gone, and what takes their place.
 const REPLACED_ADDONS: [(&str, &str); 14] = [
@@ -71,7 +71,7 @@ fn control_plane(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
             .judge(&[], fault.help("write 3 to 45 letters, digits and hyphens, from a letter to a letter or digit"));
     }
     let plane = &cluster.control_plane;
-    disks(&plane.os_disk.storage, plane.os_disk.caching, plane.availability, MASTER, findings);
+    disk(&plane.os_disk, MASTER, findings);
     if cluster.cloud == Cloud::Stack && plane.availability == Availability::ScaleSet {
         stack_scale_set(MASTER, findings);
     }
@@ -151,7 +151,7 @@ fn kind(cluster: &Cluster, pool: &Pool, profile: &AgentPoolProfile, findings: &m
         );
         findings.judge(&[&at("scaleSetPriority")], fault.help("leave it out, or write \"scaleSetPriority\": \"Spot\""));
     }
-    disks(&pool.os_disk.storage, pool.os_disk.caching, pool.availability, at("").trim_end_matches('/'), findings);
+    disk(&pool.os_disk, at("").trim_end_matches('/'), findings);
 }
 
 fn stack_scale_set(root: &str, findings: &mut Findings) {
@@ -163,23 +163,14 @@ fn stack_scale_set(root: &str, findings: &mut Findings) {
     findings.judge(&[], fault.help("write \"AvailabilitySet\""));
 }
 
-fn disks(storage: &Storage, caching: Caching, availability: Availability, root: &str, findings: &mut Findings) {
-    let storage_pointer = format!("{root}/storageProfile");
-    if *storage == Storage::Ephemeral && caching != Caching::ReadOnly {
+fn disk(disk: &OsDisk, root: &str, findings: &mut Findings) {
+    if disk.storage == Storage::Ephemeral && disk.caching != Caching::ReadOnly {
         let fault = Diagnostic::error(
             "ephemeral-caching",
             format!("{root}/osDiskCachingType"),
             "an ephemeral disk is cached for reading",
         );
-        findings.judge(&[&storage_pointer], fault.help("write \"ReadOnly\", or leave it out"));
-    }
-    if *storage == Storage::StorageAccount && availability == Availability::ScaleSet {
-        let fault = Diagnostic::error(
-            "storage-account-scale-set",
-            &storage_pointer,
-            "a scale set cannot have disks in storage accounts",
-        );
-        findings.judge(&[&format!("{root}/availabilityProfile")], fault.help("write \"ManagedDisks\""));
+        findings.judge(&[&format!("{root}/storageProfile")], fault.help("write \"ReadOnly\", or leave it out"));
     }
 }
 

@@ -3,10 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
 use crate::base::{Diagnostics, Severity, Source};
+
+mod broken;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -140,4 +143,148 @@ fn the_corpus_is_read() {
         assert!(refused.iter().all(|(refused, _)| refused != name), "{name}");
     }
     assert!(refused.len() <= 10, "{refused:#?}");
+}
+
+#[test]
+fn ten_faults_are_ten_diagnostics() {
+    let file = root().join("tests/models/ten-faults.json");
+    let source = Source { name: "ten-faults.json".into(), text: std::fs::read_to_string(file).unwrap() };
+    let reading = read(&source, &ReadOptions::default());
+    let told: Vec<String> = reading
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .map(|diagnostic| {
+            let position = source.position(diagnostic.span.unwrap().start);
+            format!("{}:{} {}", position.line, position.column, diagnostic.code)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "6:30 kubernetes-version-unsupported",
+            "8:26 cidr-form",
+            "10:25 dns-service-ip-outside",
+            "14:16 control-plane-count",
+            "16:7 unknown-key",
+            "20:17 pool-name",
+            "21:18 wrong-type",
+            "23:32 not-one-of",
+            "28:7 duplicate-key",
+            "30:23 out-of-range",
+        ]
+    );
+    let helps: Vec<&str> = reading.diagnostics.iter().filter_map(|diagnostic| diagnostic.help.as_deref()).collect();
+    assert!(helps.contains(&"did you mean \"vmSize\"?"), "{helps:?}");
+}
+
+#[test]
+fn keys_and_words_are_matched_without_regard_to_case() {
+    let mut model = quickstart();
+    let pool = &mut model["properties"]["agentPoolProfiles"][0];
+    pool["OSDiskSizeGb"] = 64.into();
+    pool["VMSIZE"] = pool["vmSize"].take();
+    pool["OSTYPE"] = "linux".into();
+    pool.as_object_mut().unwrap().shift_remove("vmSize");
+    let reading = read_value(&model);
+    assert_eq!(errors(&reading.diagnostics), Vec::<String>::new());
+    assert_eq!(reading.cluster.unwrap().pools[0].os_disk.size_gib, Some(64));
+}
+
+#[test]
+fn twins_are_told_whatever_the_case_of_their_letters() {
+    let text = serde_json::to_string(&quickstart()).unwrap().replacen("\"count\":1,", "\"count\":1,\"Count\":3,", 1);
+    let reading = read(&source(&text), &ReadOptions::default());
+    assert_eq!(errors(&reading.diagnostics), ["duplicate-key /properties/masterProfile/count"]);
+}
+
+#[test]
+fn quickstart_is_the_cluster_it_describes() {
+    let cluster = read_value(&quickstart()).cluster.unwrap();
+    assert_eq!(cluster.kubernetes_release(), "1.35");
+    assert_eq!(cluster.name_suffix, crate::catalog::name_suffix("quickstart"));
+    assert_eq!(cluster.node_count(), 3);
+    assert_eq!(cluster.public_fqdn(), "quickstart.westus2.cloudapp.azure.com");
+    assert_eq!(cluster.control_plane.first_consecutive_static_ip.to_string(), "10.255.255.5");
+    assert_eq!(cluster.control_plane.internal_balancer_address().to_string(), "10.255.255.15");
+    assert!(!cluster.control_plane.has_internal_balancer());
+    assert_eq!(cluster.network.dns_service_ip.to_string(), "10.0.0.10");
+    assert_eq!(cluster.identity, Identity::SystemAssigned);
+    assert_eq!(cluster.pools[0].addresses_per_node, 31);
+    assert!(cluster.network.ssh_source_ranges.is_empty());
+}
+
+/// Any JSON, with keys and words of the schema among it.
+fn any_json() -> impl Strategy<Value = Value> {
+    let words = prop::sample::select(vec![
+        "vlabs",
+        "Kubernetes",
+        "kubenet",
+        "azure",
+        "10.0.0.0/8",
+        "10.0.0.10",
+        "::/0",
+        "1.35",
+        "Windows",
+        "Spot",
+        "",
+        "ä\u{0}",
+        "/a~b",
+        "VirtualMachineScaleSets",
+        "Ephemeral",
+        "StorageAccount",
+        "999999999999",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        words.prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((prop::sample::select(property_names()), inner), 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// All names of properties in the schema.
+fn property_names() -> Vec<String> {
+    let roots = std::iter::once(schema()).chain(schema()["$defs"].as_object().unwrap().values());
+    roots.flat_map(|root| root["properties"].as_object().into_iter().flatten()).map(|(name, _)| name.clone()).collect()
+}
+
+/// A value put somewhere into the example.
+fn grafted(pointer: &str, graft: Value) -> Value {
+    let mut model = quickstart();
+    if let Some(place) = model.pointer_mut(pointer) {
+        *place = graft;
+    }
+    model
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "\\PC{0,64}") {
+        read(&source(&text), &ReadOptions::default());
+    }
+
+    #[test]
+    fn no_document_makes_the_reader_panic(graft in any_json(), place in 0..8_usize, set in "[a-z.\\[\\]0-9=,'\"]{0,24}") {
+        let places = [
+            "/properties", "/properties/orchestratorProfile", "/properties/orchestratorProfile/kubernetesConfig",
+            "/properties/masterProfile", "/properties/agentPoolProfiles", "/properties/agentPoolProfiles/0",
+            "/properties/linuxProfile", "/properties/linuxProfile/ssh",
+        ];
+        let model = grafted(places[place], graft);
+        let reading = read(&source(&model.to_string()), &ReadOptions { set: vec![set], ..ReadOptions::default() });
+        prop_assert_eq!(reading.cluster.is_none(), reading.diagnostics.has_errors());
+    }
 }

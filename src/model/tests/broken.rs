@@ -1,0 +1,377 @@
+//! Every error's rule broken once, alone: just its code and its pointer are told. Every warning caused once.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+
+const K: &str = "/properties/orchestratorProfile/kubernetesConfig";
+const M: &str = "/properties/masterProfile";
+const P: &str = "/properties/agentPoolProfiles/0";
+const SUBNET: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/one";
+
+/// A model with changes: each a pointer and its new value, null to take it out.
+fn changed(changes: &[(&str, Value)]) -> Value {
+    let mut model = quickstart();
+    for (pointer, value) in changes {
+        let mut place = &mut model;
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        for step in parent.split('/').skip(1) {
+            place = match place {
+                Value::Array(items) => &mut items[step.parse::<usize>().unwrap()],
+                _ => {
+                    if place.get(step).is_none() {
+                        place[step] = Value::Object(Map::new());
+                    }
+                    &mut place[step]
+                }
+            };
+        }
+        match (place, value) {
+            (Value::Object(members), Value::Null) => {
+                members.shift_remove(key);
+            }
+            (Value::Object(members), value) => {
+                members.insert(key.into(), value.clone());
+            }
+            (Value::Array(items), value) => items.insert(key.parse().unwrap(), value.clone()),
+            _ => unreachable!(),
+        }
+    }
+    model
+}
+
+fn at(root: &str, name: &str) -> String {
+    format!("{root}/{name}")
+}
+
+/// Code, pointer, changes.
+type Case = (&'static str, String, Vec<(String, Value)>);
+
+fn case(code: &'static str, pointer: String, changes: &[(String, Value)]) -> Case {
+    (code, pointer, changes.to_vec())
+}
+
+/// A case of one change, at the pointer that is told.
+fn one(code: &'static str, root: &str, name: &str, value: Value) -> Case {
+    case(code, at(root, name), &[(at(root, name), value)])
+}
+
+fn second_pool(name: &str, availability: &str) -> (String, Value) {
+    let pool = json!({"name": name, "count": 1, "vmSize": "Standard_D2s_v5", "availabilityProfile": availability});
+    ("/properties/agentPoolProfiles/1".into(), pool)
+}
+
+fn machine_cases() -> Vec<Case> {
+    let scale_set = || json!("VirtualMachineScaleSets");
+    vec![
+        one("control-plane-count", M, "count", json!(2)),
+        one("dns-prefix-form", M, "dnsPrefix", json!("a-")),
+        one("pool-count", P, "count", json!(1001)),
+        one("pool-name", P, "name", json!("Agent-1")),
+        case(
+            "pool-name-duplicate",
+            "/properties/agentPoolProfiles/1/name".into(),
+            &[second_pool("agentpool1", "AvailabilitySet")],
+        ),
+        case(
+            "pool-availability-mix",
+            "/properties/agentPoolProfiles/1/availabilityProfile".into(),
+            &[second_pool("two", "VirtualMachineScaleSets")],
+        ),
+        one("pool-role", P, "role", json!("infra")),
+        one("pool-ports", P, "ports", json!([80])),
+        case("control-plane-scale-set", at(P, "availabilityProfile"), &[(at(M, "availabilityProfile"), scale_set())]),
+        one("scale-set-only", P, "scaleSetPriority", json!("Spot")),
+        one("eviction-policy", P, "scaleSetEvictionPolicy", json!("Delete")),
+        case(
+            "ephemeral-caching",
+            at(P, "osDiskCachingType"),
+            &[(at(P, "storageProfile"), json!("Ephemeral")), (at(P, "osDiskCachingType"), json!("ReadWrite"))],
+        ),
+        case(
+            "stack-scale-set",
+            at(P, "availabilityProfile"),
+            &[(at(P, "availabilityProfile"), scale_set()), stack(), principal()],
+        ),
+        one("distro-unsupported", P, "distro", json!("aks")),
+        one("image-reference", P, "imageReference", json!({"name": "x"})),
+        case("label-form", at(P, "customNodeLabels/a b"), &[(at(P, "customNodeLabels"), json!({"a b": "c"}))]),
+        case("taint-form", at(P, "nodeTaints/0"), &[(at(P, "nodeTaints"), json!(["a=b:Never"]))]),
+        case("addon-name", at(K, "addons/0/name"), &[(at(K, "addons"), json!([{"enabled": true}]))]),
+        case("max-pods", at(K, "kubeletConfig/--max-pods"), &[(at(K, "kubeletConfig"), json!({"--max-pods": "4"}))]),
+        case(
+            "kubernetes-version-unsupported",
+            "/properties/orchestratorProfile/orchestratorRelease".into(),
+            &[("/properties/orchestratorProfile/orchestratorRelease".into(), json!("1.37"))],
+        ),
+        case(
+            "kubernetes-version-mismatch",
+            "/properties/orchestratorProfile/orchestratorVersion".into(),
+            &[("/properties/orchestratorProfile/orchestratorVersion".into(), json!("1.34.1"))],
+        ),
+    ]
+}
+
+fn stack() -> (String, Value) {
+    ("/properties/customCloudProfile".into(), json!({"portalURL": "https://portal.local.azurestack.external/"}))
+}
+
+fn principal() -> (String, Value) {
+    ("/properties/servicePrincipalProfile".into(), json!({"clientId": "c", "secret": "s"}))
+}
+
+fn address_cases() -> Vec<Case> {
+    let own_vnet = |second: Value| {
+        vec![
+            (at(M, "vnetSubnetID"), json!(SUBNET)),
+            (at(M, "vnetCidr"), json!("10.239.0.0/16")),
+            (at(M, "firstConsecutiveStaticIP"), json!("10.239.255.5")),
+            (at(P, "vnetSubnetID"), second),
+        ]
+    };
+    let own_scale_sets = |agents: Value, address: Value| {
+        vec![
+            (at(M, "availabilityProfile"), json!("VirtualMachineScaleSets")),
+            (at(P, "availabilityProfile"), json!("VirtualMachineScaleSets")),
+            (at(M, "vnetSubnetID"), json!(SUBNET)),
+            (at(M, "vnetCidr"), json!("10.239.0.0/16")),
+            (at(M, "agentVnetSubnetID"), agents),
+            (at(M, "firstConsecutiveStaticIP"), address),
+        ]
+    };
+    let services = |range: &str, address: &str| {
+        vec![(at(K, "serviceCidr"), json!(range)), (at(K, "dnsServiceIP"), json!(address))]
+    };
+    vec![
+        one("cidr-form", K, "clusterSubnet", json!("10.240.0.0/40")),
+        one("address-form", M, "firstConsecutiveStaticIP", json!("10.240.0.300")),
+        case(
+            "network-policy-plugin",
+            at(K, "networkPolicy"),
+            &[(at(K, "networkPlugin"), json!("kubenet")), (at(K, "networkPolicy"), json!("azure"))],
+        ),
+        one("cluster-subnet-size", K, "clusterSubnet", json!("10.240.1.0/24")),
+        case("service-range-pair", at(K, "dnsServiceIP"), &[(at(K, "serviceCidr"), json!("10.1.0.0/16"))]),
+        case("dns-service-ip-outside", at(K, "dnsServiceIP"), &services("10.0.0.0/16", "10.1.0.10")),
+        case("dns-service-ip-reserved", at(K, "dnsServiceIP"), &services("10.0.0.0/16", "10.0.0.1")),
+        one("subnet-outside-vnet", K, "clusterSubnet", json!("172.16.0.0/16")),
+        case("ranges-overlap", at(K, "serviceCidr"), &services("10.241.0.0/16", "10.241.0.10")),
+        one("static-ip-outside-subnet", M, "firstConsecutiveStaticIP", json!("10.1.0.5")),
+        one("static-ip-reserved", M, "firstConsecutiveStaticIP", json!("10.240.0.3")),
+        case(
+            "ipv6-unsupported",
+            "/properties/featureFlags/enableIPv6Only".into(),
+            &[("/properties/featureFlags".into(), json!({"enableIPv6Only": true}))],
+        ),
+        case("custom-vnet-partial", at(P, "vnetSubnetID"), &own_vnet(Value::Null)),
+        case("custom-vnet-mixed", at(P, "vnetSubnetID"), &own_vnet(json!(SUBNET.replace("/v/", "/w/")))),
+        case("subnet-id-form", at(P, "vnetSubnetID"), &own_vnet(json!("one"))),
+        case(
+            "custom-vnet-static-ip",
+            at(M, "firstConsecutiveStaticIP"),
+            &[own_vnet(json!(SUBNET)), vec![(at(M, "firstConsecutiveStaticIP"), Value::Null)]].concat(),
+        ),
+        case("custom-vnet-agent-subnet", at(M, "agentVnetSubnetID"), &own_scale_sets(Value::Null, Value::Null)),
+        case(
+            "outbound-addresses",
+            at(K, "loadBalancerOutboundIPs"),
+            &[
+                (at(K, "loadBalancerSku"), json!("Basic")),
+                (at(K, "loadBalancerOutboundIPs"), json!(2)),
+                stack(),
+                principal(),
+            ],
+        ),
+        case(
+            "stack-network-plugin",
+            at(K, "networkPlugin"),
+            &[(at(K, "networkPlugin"), json!("cilium")), stack(), principal()],
+        ),
+    ]
+}
+
+fn people_cases() -> Vec<Case> {
+    const L: &str = "/properties/linuxProfile";
+    const W: &str = "/properties/windowsProfile";
+    const S: &str = "/properties/servicePrincipalProfile";
+    let windows = |profile: Value| vec![(at(P, "osType"), json!("Windows")), (W.to_owned(), profile)];
+    let unmanaged = |profile: Value| vec![(at(K, "useManagedIdentity"), json!(false)), (S.to_owned(), profile)];
+    vec![
+        case("location-required", "/location".into(), &[("/location".into(), Value::Null)]),
+        case("location-form", "/location".into(), &[("/location".into(), json!("west_us"))]),
+        one("admin-username", L, "adminUsername", json!("root")),
+        one("mtu", L, "eth0MTU", json!(1400)),
+        case(
+            "ssh-public-key",
+            at(L, "ssh/publicKeys/0/keyData"),
+            &[(at(L, "ssh/publicKeys/0/keyData"), json!("-----BEGIN"))],
+        ),
+        case("windows-profile-required", W.into(), &windows(Value::Null)),
+        case("windows-credentials", at(W, "adminPassword"), &windows(json!({"adminUsername": "azureuser"}))),
+        case(
+            "windows-password",
+            at(W, "adminPassword"),
+            &windows(json!({"adminUsername": "azureuser", "adminPassword": "password"})),
+        ),
+        case("service-principal-required", at(S, "clientId"), &unmanaged(Value::Null)),
+        case("service-principal-secret", at(S, "secret"), &unmanaged(json!({"clientId": "c"}))),
+        case(
+            "portal-url",
+            "/properties/customCloudProfile/portalURL".into(),
+            &[("/properties/customCloudProfile".into(), json!({"portalURL": "x"})), principal()],
+        ),
+        case(
+            "mirror-url",
+            "/properties/softwareProfile/mirror".into(),
+            &[("/properties/softwareProfile".into(), json!({"source": "mirror"}))],
+        ),
+        case("required-property", at(M, "vmSize"), &[(at(M, "vmSize"), Value::Null)]),
+        one("wrong-type", M, "count", json!("3")),
+        one("not-one-of", P, "osType", json!("Linus")),
+        one("out-of-range", P, "osDiskSizeGB", json!(4096)),
+        case(
+            "wrong-form",
+            "/properties/orchestratorProfile/orchestratorRelease".into(),
+            &[("/properties/orchestratorProfile/orchestratorRelease".into(), json!("latest"))],
+        ),
+        one("unknown-key", M, "vmSzie", json!("x")),
+        case("api-version-unsupported", "/apiVersion".into(), &[("/apiVersion".into(), json!("2017-07-01"))]),
+        case(
+            "orchestrator-unsupported",
+            "/properties/orchestratorProfile/orchestratorType".into(),
+            &[("/properties/orchestratorProfile/orchestratorType".into(), json!("DCOS"))],
+        ),
+    ]
+}
+
+/// Errors that need more than a changed model; each has its own test.
+const ELSEWHERE: [&str; 6] =
+    ["syntax", "duplicate-key", "set-form", "set-path", "location-conflict", "dns-prefix-conflict"];
+
+#[test]
+fn each_rule_is_broken_alone() {
+    let cases = [machine_cases(), address_cases(), people_cases()].concat();
+    let mut covered: BTreeSet<&str> = ELSEWHERE.into();
+    for (code, pointer, changes) in &cases {
+        let changes: Vec<(&str, Value)> =
+            changes.iter().map(|(pointer, value)| (pointer.as_str(), value.clone())).collect();
+        let model = changed(&changes);
+        let reading = read_value(&model);
+        assert_eq!(
+            errors(&reading.diagnostics),
+            [format!("{code} {pointer}")],
+            "{}",
+            serde_json::to_string_pretty(&model).unwrap()
+        );
+        assert!(reading.cluster.is_none());
+        for diagnostic in reading.diagnostics.iter() {
+            assert!(diagnostic.span.is_some() && diagnostic.help.is_some(), "{diagnostic:?}");
+            let rule = RULES.iter().find(|rule| rule.code == diagnostic.code).unwrap();
+            assert_eq!(rule.severity, diagnostic.severity, "{}", rule.code);
+        }
+        covered.insert(code);
+    }
+    let all: BTreeSet<&str> =
+        RULES.iter().filter(|rule| rule.severity == Severity::Error).map(|rule| rule.code).collect();
+    assert_eq!(covered, all);
+}
+
+#[test]
+fn each_warning_is_caused() {
+    let ranges = |ssh: &str| json!({"apiServerSourceRanges": ["192.0.2.0/24"], "sshSourceRanges": [ssh]});
+    let cases: Vec<(&str, Vec<(String, Value)>)> = vec![
+        ("no-effect", vec![(at(K, "customHyperkubeImage"), json!("x"))]),
+        (
+            "kubernetes-version-unknown",
+            vec![("/properties/orchestratorProfile/orchestratorVersion".into(), json!("1.35.99"))],
+        ),
+        ("distro-replaced", vec![(at(P, "distro"), json!("ubuntu-18.04"))]),
+        ("runtime-replaced", vec![(at(K, "containerRuntime"), json!("docker"))]),
+        ("basic-load-balancer", vec![(at(K, "loadBalancerSku"), json!("basic"))]),
+        ("unmanaged-disks-replaced", vec![(at(P, "storageProfile"), json!("StorageAccount"))]),
+        (
+            "low-priority-replaced",
+            vec![(at(P, "scaleSetPriority"), json!("Low")), (at(P, "availabilityProfile"), Value::Null)],
+        ),
+        ("ipvs-deprecated", vec![(at(K, "kubeProxyMode"), json!("ipvs"))]),
+        ("addon-replaced", vec![(at(K, "addons"), json!([{"name": "tiller", "enabled": true}]))]),
+        ("service-principal-unused", vec![principal()]),
+        (
+            "service-range-in-vnet",
+            vec![
+                (at(M, "vnetSubnetID"), json!(SUBNET)),
+                (at(P, "vnetSubnetID"), json!(SUBNET)),
+                (at(M, "vnetCidr"), json!("10.0.0.0/9")),
+                (at(M, "firstConsecutiveStaticIP"), json!("10.1.0.5")),
+            ],
+        ),
+        ("ssh-open", vec![("/properties/accessProfile".into(), ranges("0.0.0.0/0"))]),
+        ("api-server-open", vec![(at(M, "HTTPSourceAddressPrefix"), json!("*"))]),
+    ];
+    let mut covered = BTreeSet::new();
+    for (code, changes) in &cases {
+        let mut changes: Vec<(&str, Value)> =
+            changes.iter().map(|(pointer, value)| (pointer.as_str(), value.clone())).collect();
+        let closed = ranges("192.0.2.0/24");
+        if !code.ends_with("-open") {
+            changes.push(("/properties/accessProfile", closed));
+        }
+        let reading = read_value(&changed(&changes));
+        let told: Vec<&str> = reading.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(told, [*code]);
+        there_and_back(&reading.cluster.unwrap(), code);
+        covered.insert(*code);
+    }
+    let all: BTreeSet<&str> =
+        RULES.iter().filter(|rule| rule.severity == Severity::Warning).map(|rule| rule.code).collect();
+    assert_eq!(covered, all);
+}
+
+#[test]
+fn options_and_model_may_not_contradict() {
+    let text = serde_json::to_string(&quickstart()).unwrap();
+    let options = ReadOptions {
+        location: Some("eastus".into()),
+        dns_prefix: Some("other".into()),
+        set: vec!["masterProfile.vmSzie=x".into(), "masterProfile".into()],
+        ..ReadOptions::default()
+    };
+    let mut told = errors(&read(&source(&text), &options).diagnostics);
+    told.sort();
+    let expected = [
+        "dns-prefix-conflict /properties/masterProfile/dnsPrefix",
+        "location-conflict /location",
+        "set-form ",
+        "set-path /properties/masterProfile/vmSzie",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn options_fill_what_the_model_leaves_open() {
+    let mut model = changed(&[
+        ("/location", Value::Null),
+        ("/properties/masterProfile/dnsPrefix", Value::Null),
+        (&at(K, "useManagedIdentity"), json!(false)),
+    ]);
+    model["properties"]["servicePrincipalProfile"] = json!({"clientId": "", "secret": ""});
+    let options = ReadOptions {
+        location: Some("West US 2".into()),
+        dns_prefix: Some("corpus".into()),
+        client_id: Some("id".into()),
+        client_secret: Some(crate::base::Secret::new("canary")),
+        set: vec!["masterProfile.count=3".into()],
+    };
+    let reading = read(&source(&model.to_string()), &options);
+    assert_eq!(errors(&reading.diagnostics), Vec::<String>::new());
+    let cluster = reading.cluster.unwrap();
+    assert_eq!((cluster.location.as_str(), cluster.name_suffix.as_str()), ("westus2", "11600910"));
+    assert_eq!(cluster.control_plane.count, 3);
+    assert!(matches!(&cluster.identity, Identity::ServicePrincipal { client_id, .. } if client_id == "id"));
+    assert!(!format!("{cluster:?}").contains("canary"));
+    assert_eq!(reading.origins["/properties/masterProfile/count"], Origin::Set);
+    assert_eq!(reading.origins["/location"], Origin::Set);
+    assert_eq!(reading.origins["/properties/masterProfile/vmSize"], Origin::File);
+}
