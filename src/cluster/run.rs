@@ -9,7 +9,7 @@ use crate::base::{Files, Secret};
 use crate::contract::{Act, AppliedResources, EventSink, Operation, Record, Summary};
 use crate::execute::{Cancel, Replay, Run, execute};
 use crate::plan::Plan;
-use crate::state::{Identity, Locked, Snapshot, Store};
+use crate::state::{Identity, Locked, Milestone, Snapshot, Store};
 
 /// A plan, with all that is needed to carry it out. While it lives, it holds the state's lock if it is to run.
 pub struct Prepared {
@@ -61,7 +61,9 @@ impl Prepared {
             let adopted = std::mem::take(&mut self.adopted);
             locked.amend(|snapshot| snapshot.applied.extend(adopted))?;
         }
-        let journal = locked.begin(&self.plan, &self.secrets, session.entropy.as_ref())?;
+        let milestones: Vec<Milestone> =
+            self.authority_hash.iter().flat_map(|hash| start_milestones(&self.plan, hash)).collect();
+        let journal = locked.begin(&self.plan, &self.secrets, &milestones, session.entropy.as_ref())?;
         let (plan, secrets) = (Arc::new(self.plan), Arc::new(self.secrets));
         carry_out(
             session,
@@ -126,6 +128,17 @@ pub(super) async fn carry_out(
         locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: locked.folder().to_owned() })?
     };
     Ok(Finished { summary, snapshot })
+}
+
+/// With the first node that becomes Ready there is a cluster, and no machine may begin another one: remembered from the
+/// journal's record on, even if the process is killed in the next moment.
+fn start_milestones<'a>(plan: &'a Plan, authority_hash: &'a str) -> impl Iterator<Item = Milestone> + 'a {
+    let is_readiness = |operation: &Operation| matches!(operation, Operation::Act(Act::WaitUntilReady { .. }));
+    plan.steps.iter().filter(move |step| is_readiness(&step.operation)).map(|step| Milestone {
+        step: step.id.clone(),
+        fact: fact::STARTED.to_owned(),
+        value: authority_hash.to_owned(),
+    })
 }
 
 /// Whether the journal says that a node became Ready: then there is a cluster.

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::contract::{AppliedResources, ChangeKind, Operation, Record, Step, StepId};
+use super::Snapshot;
+use crate::contract::{ChangeKind, Operation, Record, Step, StepId};
 use crate::graph::ResourceKey;
 
 /// What is read here of a plan: its steps.
@@ -13,8 +14,21 @@ pub(super) struct Steps {
     steps: Vec<Step>,
 }
 
-/// Brings `applied` up to date with the steps that ended well. Doing it twice is the same as doing it once.
-pub(super) fn fold(applied: &mut AppliedResources, plan: &Steps, records: &[Record]) {
+/// A fact that is to be remembered as soon as a step has ended well, however the run ends: it is true from the moment
+/// in which the journal has that record, even if the process is killed in the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Milestone {
+    /// The step.
+    pub step: StepId,
+    /// The fact's name in [`Snapshot::facts`]. One that is there already stays as it is.
+    pub fact: String,
+    /// What is remembered.
+    pub value: String,
+}
+
+/// Brings the snapshot up to date with the steps that ended well. Doing it twice is the same as doing it once.
+pub(super) fn fold(snapshot: &mut Snapshot, plan: &Steps, milestones: &[Milestone], records: &[Record]) {
+    let Snapshot { applied, facts, .. } = snapshot;
     let changes: HashMap<&StepId, (ChangeKind, &ResourceKey)> = plan
         .steps
         .iter()
@@ -25,6 +39,9 @@ pub(super) fn fold(applied: &mut AppliedResources, plan: &Steps, records: &[Reco
         .collect();
     for record in records {
         let Record::Finished { step, applied: now, .. } = record else { continue };
+        for Milestone { fact, value, .. } in milestones.iter().filter(|milestone| milestone.step == *step) {
+            facts.entry(fact.clone()).or_insert_with(|| value.clone());
+        }
         match (changes.get(step), now) {
             (Some((ChangeKind::Delete, key)), _) => _ = applied.remove(*key),
             (Some((_, key)), Some(now)) => _ = applied.insert((*key).clone(), now.clone()),

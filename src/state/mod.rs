@@ -3,7 +3,8 @@
 //! `<folder>/state/`, for its owner only (0700), holds
 //! - `state.json`, the [`Snapshot`]: what was applied, with lineage and serial; `state.json.backup`, the one before;
 //! - while a run is under way or was interrupted: `plan.json`, the plan that runs; `journal.jsonl`, what it did, one
-//!   record a line; `secrets.json` (0600), the secrets that it needs, so that resuming needs nothing else;
+//!   record a line; `secrets.json`, the secrets that it needs, so that resuming needs nothing else; `facts.json`, what is
+//!   to be remembered once certain steps have ended ([`Milestone`]);
 //! - `lock`, held while a verb changes anything. It dies with its process.
 //!
 //! A run's end is folded into the snapshot and its files are removed. At any moment a power cut leaves either the old or
@@ -21,6 +22,7 @@ mod snapshot;
 mod store;
 
 pub use error::StateError;
+pub use fold::Milestone;
 pub use journal::JournalFile;
 pub use lock::Holder;
 pub use snapshot::{Identity, Snapshot};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::fold::{Steps, fold};
-use super::{Identity, JournalFile, Snapshot, StateError, lock, sealed};
+use super::{Identity, JournalFile, Milestone, Snapshot, StateError, lock, sealed};
 use crate::base::{Clock, Entropy, Environment, FileError, Secret, create_private_directory, write_private};
 use crate::contract::Record;
 
@@ -35,7 +35,19 @@ pub struct Store {
 struct RunFiles {
     run: String,
     plan: sealed::Opened,
+    milestones: Vec<Milestone>,
     records: Vec<Record>,
+}
+
+impl RunFiles {
+    /// Brings a snapshot up to date with what the run has done, unless it is already.
+    fn fold_into(&self, snapshot: &mut Snapshot, plan_path: &Path) -> Result<bool, StateError> {
+        if snapshot.folded.as_ref() == Some(&self.run) {
+            return Ok(false);
+        }
+        fold(snapshot, &self.plan.value::<Steps>(plan_path)?, &self.milestones, &self.records);
+        Ok(true)
+    }
 }
 
 impl Store {
@@ -69,6 +81,10 @@ impl Store {
         self.path("secrets.json")
     }
 
+    fn facts_path(&self) -> PathBuf {
+        self.path("facts.json")
+    }
+
     /// What is known now: the snapshot, brought up to date with what a run under way or interrupted has done so far.
     /// Nothing if there is no state.
     pub fn snapshot(&self) -> Result<Option<Snapshot>, StateError> {
@@ -76,10 +92,8 @@ impl Store {
         let run = self.run_files();
         let Some(mut snapshot) = Snapshot::read(&self.snapshot_path())? else { return Ok(None) };
         match run {
-            Ok(Some(run)) if snapshot.folded.as_ref() != Some(&run.run) => {
-                fold(&mut snapshot.applied, &run.plan.value::<Steps>(&self.plan_path())?, &run.records);
-            }
-            Ok(_) => {}
+            Ok(Some(run)) => _ = run.fold_into(&mut snapshot, &self.plan_path())?,
+            Ok(None) => {}
             // The journal goes after the plan: a run that ended between the two readings is no damage.
             Err(_) if !self.plan_path().exists() => {}
             Err(error) => return Err(error),
@@ -92,22 +106,35 @@ impl Store {
         let Some(plan) = sealed::open(&path)? else { return Ok(None) };
         let run = plan.run.clone().ok_or_else(|| sealed::damaged(&path, "it does not say which run it is of"))?;
         let records = JournalFile::records(&self.journal_path(), &run)?;
-        Ok(Some(RunFiles { run, plan, records }))
+        let milestones = self.of_run(&self.facts_path(), &run)?;
+        Ok(Some(RunFiles { run, plan, milestones, records }))
+    }
+
+    /// The content of a file that belongs to a run.
+    fn of_run<T: DeserializeOwned>(&self, path: &Path, run: &str) -> Result<T, StateError> {
+        let opened =
+            sealed::open(path)?.ok_or_else(|| sealed::damaged(path, "it is missing although its plan is there"))?;
+        if opened.run.as_deref() != Some(run) {
+            return Err(sealed::damaged(path, "it is of another run than the plan"));
+        }
+        opened.value(path)
     }
 
     /// The run that is under way or was interrupted, if there is one. Tell the two apart by the lock.
     pub fn unfinished<P: DeserializeOwned>(&self) -> Result<Option<UnfinishedRun<P>>, StateError> {
-        let Some(RunFiles { run, plan, records }) = self.run_files()? else { return Ok(None) };
+        match self.read_unfinished() {
+            // It ended while it was read.
+            Err(_) if !self.plan_path().exists() => Ok(None),
+            result => result,
+        }
+    }
+
+    fn read_unfinished<P: DeserializeOwned>(&self) -> Result<Option<UnfinishedRun<P>>, StateError> {
+        let Some(RunFiles { run, plan, records, .. }) = self.run_files()? else { return Ok(None) };
         if Snapshot::read(&self.snapshot_path())?.is_some_and(|snapshot| snapshot.folded.as_ref() == Some(&run)) {
             return Ok(None);
         }
-        let path = self.secrets_path();
-        let secrets =
-            sealed::open(&path)?.ok_or_else(|| sealed::damaged(&path, "it is missing although its plan is there"))?;
-        if secrets.run.as_ref() != Some(&run) {
-            return Err(sealed::damaged(&path, "it is of another run than the plan"));
-        }
-        let secrets: BTreeMap<String, String> = secrets.value(&path)?;
+        let secrets: BTreeMap<String, String> = self.of_run(&self.secrets_path(), &run)?;
         Ok(Some(UnfinishedRun {
             digest: plan.checksum.clone(),
             plan: plan.value(&self.plan_path())?,
@@ -196,12 +223,14 @@ impl Locked {
         Ok(snapshot)
     }
 
-    /// Begins a run of a plan: any value that serialises and has `steps`. `secrets` are those that it names. A run that
-    /// was interrupted before is folded and given up.
+    /// Begins a run of a plan: any value that serialises and has `steps`. `secrets` are those that it names,
+    /// `milestones` what is to be remembered once certain steps have ended well. A run that was interrupted before is
+    /// folded and given up.
     pub fn begin<P: Serialize>(
         &self,
         plan: &P,
         secrets: &BTreeMap<String, Secret>,
+        milestones: &[Milestone],
         entropy: &dyn Entropy,
     ) -> Result<JournalFile, StateError> {
         if Snapshot::read(&self.snapshot_path())?.is_none() {
@@ -215,6 +244,8 @@ impl Locked {
             secrets.iter().map(|(handle, secret)| (handle.as_str(), secret.expose())).collect();
         let texts = serde_json::to_string(&texts).unwrap_or_default();
         write_private(&self.secrets_path(), sealed::seal(Some(&run), &texts).as_bytes())?;
+        let milestones = serde_json::to_string(milestones).unwrap_or_default();
+        write_private(&self.facts_path(), sealed::seal(Some(&run), &milestones).as_bytes())?;
         let journal = JournalFile::begin(&self.journal_path(), &run)?;
         // The plan last: with it the run exists.
         write_private(&self.plan_path(), sealed::seal(Some(&run), &plan).as_bytes())?;
@@ -237,9 +268,8 @@ impl Locked {
         let path = self.snapshot_path();
         let mut snapshot = Snapshot::read(&path)?.ok_or_else(|| StateError::Absent(self.folder.clone()))?;
         if let Some(run) = self.run_files()?
-            && snapshot.folded.as_ref() != Some(&run.run)
+            && run.fold_into(&mut snapshot, &self.plan_path())?
         {
-            fold(&mut snapshot.applied, &run.plan.value::<Steps>(&self.plan_path())?, &run.records);
             snapshot.serial += 1;
             snapshot.folded = Some(run.run);
             snapshot.write(&path)?;
@@ -250,7 +280,7 @@ impl Locked {
 
     /// The plan first: without it the others mean nothing.
     fn remove_run(&self) -> Result<(), StateError> {
-        for path in [self.plan_path(), self.secrets_path(), self.journal_path()] {
+        for path in [self.plan_path(), self.secrets_path(), self.facts_path(), self.journal_path()] {
             match std::fs::remove_file(&path) {
                 Ok(()) => File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(|cause| FileError {
                     action: "write",

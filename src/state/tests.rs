@@ -62,7 +62,7 @@ impl Place {
     fn begin(&self, plan: &Plan, records: &[Record]) -> Locked {
         let locked = self.lock();
         locked.establish(&identity("rg"), &self.entropy).unwrap();
-        let mut journal = locked.begin(plan, &secrets(), &self.entropy).unwrap();
+        let mut journal = locked.begin(plan, &secrets(), &milestones(), &self.entropy).unwrap();
         for record in records {
             journal.append(std::slice::from_ref(record)).unwrap();
         }
@@ -84,6 +84,11 @@ impl Place {
 
 fn secrets() -> BTreeMap<String, Secret> {
     [("agentpool1/customData".to_owned(), Secret::new("canary\n\"ü\""))].into()
+}
+
+/// Once `b` is there, a fact holds.
+fn milestones() -> [Milestone; 1] {
+    [Milestone { step: step(ChangeKind::Create, "b").id, fact: "started".into(), value: "sha256:1".into() }]
 }
 
 fn step(kind: ChangeKind, name: &str) -> Step {
@@ -165,7 +170,7 @@ fn only_the_owner_may_read_it() {
     let _locked = place.begin(&two(), &[began(&two())]);
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(place.store.folder()), 0o700);
-    for name in ["state.json", "plan.json", "journal.jsonl", "secrets.json", "lock"] {
+    for name in ["state.json", "plan.json", "journal.jsonl", "secrets.json", "facts.json", "lock"] {
         assert_eq!(mode(&place.file(name)), 0o600, "{name}");
     }
     for name in ["state.json", "plan.json", "journal.jsonl"] {
@@ -208,12 +213,23 @@ fn a_run_that_ends_is_folded_and_leaves_nothing() {
     assert_eq!(snapshot, place.snapshot());
     assert_eq!(place.names(), ["a", "c"]);
     assert_eq!(snapshot.serial, 2);
-    for name in ["plan.json", "journal.jsonl", "secrets.json"] {
+    for name in ["plan.json", "journal.jsonl", "secrets.json", "facts.json"] {
         assert!(!place.file(name).exists(), "{name}");
     }
     assert!(place.file("state.json.backup").exists());
     assert!(locked.unfinished::<Plan>().unwrap().is_none());
     assert_eq!(locked.finish().unwrap(), snapshot, "a second time changes nothing");
+}
+
+#[test]
+fn a_milestone_counts_from_the_record_on_even_if_the_run_is_killed() {
+    let place = Place::new();
+    drop(place.begin(&two(), &[began(&two()), finished(ChangeKind::Create, "a")]));
+    assert!(place.snapshot().facts.is_empty());
+    let locked = place.begin(&two(), &[began(&two()), finished(ChangeKind::Create, "b")]);
+    drop(locked);
+    assert_eq!(place.snapshot().facts["started"], "sha256:1");
+    assert_eq!(place.lock().finish().unwrap().facts["started"], "sha256:1");
 }
 
 #[test]
@@ -228,7 +244,7 @@ fn a_resource_that_is_replaced_is_there_afterwards() {
 #[test]
 fn a_power_cut_while_a_run_is_put_away_loses_nothing_and_counts_nothing_twice() {
     // Each file that goes, with those that go after it still there.
-    let names = ["plan.json", "secrets.json", "journal.jsonl"];
+    let names = ["plan.json", "secrets.json", "facts.json", "journal.jsonl"];
     for gone in 0..=names.len() {
         let place = Place::new();
         let locked = place.begin(&two(), &[began(&two()), finished(ChangeKind::Create, "a"), ended(false)]);

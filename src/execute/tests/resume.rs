@@ -146,7 +146,7 @@ async fn a_run_is_taken_up_from_nothing_but_its_folder() {
             let locked = store.lock("deploy", &clock, &environment).unwrap();
             locked.establish(&identity, &entropy).unwrap();
             let secrets = [("customData".to_owned(), Secret::new("canary"))].into();
-            let journal = locked.begin(&*plan, &secrets, &entropy).unwrap();
+            let journal = locked.begin(&*plan, &secrets, &[], &entropy).unwrap();
             let mut run = run(&plan, &world, &Tape::endless());
             run.journal = Box::new(Cut(journal, limit));
             let _ = execute(run).await;
