@@ -1,1 +1,286 @@
 //! Clusters expanded, and their graphs looked at.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by a panic")]
+
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::base::{Secret, Source};
+use crate::graph::{Context, Lookup, Node, Reference, ResourceGraph, Scope};
+use crate::model::{Cluster, ReadOptions, read};
+
+const QUICKSTART: &str = include_str!("../../apimodels/quickstart.json");
+
+/// The quick start's cluster with some of the model's `properties` put over its own; null takes one away.
+fn cluster(over: Json) -> Cluster {
+    fn merge(into: &mut Json, over: Json) {
+        match (into, over) {
+            (Json::Object(into), Json::Object(over)) => {
+                for (name, value) in over {
+                    if value.is_null() {
+                        into.shift_remove(&name);
+                    } else {
+                        merge(into.entry(name).or_insert(Json::Null), value);
+                    }
+                }
+            }
+            (into, over) => *into = over,
+        }
+    }
+    let mut model: Json = serde_json::from_str(QUICKSTART).unwrap();
+    merge(&mut model["properties"], over);
+    let reading = read(&Source { name: "m".into(), text: model.to_string() }, &ReadOptions::default());
+    reading.cluster.unwrap_or_else(|| panic!("{:#?}", reading.diagnostics))
+}
+
+fn scope() -> Scope {
+    Scope {
+        subscription_id: "00000000-0000-0000-0000-000000000000".into(),
+        tenant_id: "t".into(),
+        resource_group: "rg".into(),
+        location: "westus2".into(),
+    }
+}
+
+fn graph_of(cluster: &Cluster) -> ResourceGraph {
+    let payloads = Payloads { wait_command: "wait".into(), windows_wait_command: "wait".into() };
+    expand(cluster, &scope(), &payloads).unwrap()
+}
+
+fn graph(over: Json) -> ResourceGraph {
+    graph_of(&cluster(over))
+}
+
+/// What is known once everything exists: ids and names as they are, other attributes by their path.
+struct Finished<'a>(&'a ResourceGraph);
+
+impl Lookup for Finished<'_> {
+    fn attribute(&self, reference: &Reference, index: Option<u32>) -> Option<Json> {
+        Some(self.0.static_attribute(reference, index).unwrap_or_else(|| reference.path.join(".").into()))
+    }
+
+    fn secret(&self, handle: &str) -> Option<Secret> {
+        Some(Secret::new(format!("secret {handle}")))
+    }
+}
+
+fn body(graph: &ResourceGraph, node: &Node) -> Json {
+    let context = Context { scope: graph.scope(), index: node.index, lookup: &Finished(graph) };
+    node.resource.body().resolve(&context).unwrap()
+}
+
+/// The bodies of a symbol's instances.
+fn bodies(graph: &ResourceGraph, symbol: &str) -> Vec<Json> {
+    graph.instances(symbol).map(|node| body(graph, node)).collect()
+}
+
+fn dependencies(graph: &ResourceGraph, symbol: &str) -> Vec<String> {
+    let first = graph.instances(symbol).next().unwrap();
+    graph.dependencies(&first.key).into_iter().map(|node| node.resource.symbol.to_string()).collect()
+}
+
+fn rules(graph: &ResourceGraph) -> Vec<(String, Json)> {
+    let group = &bodies(graph, "security-group")[0];
+    let rules = group["properties"]["securityRules"].as_array().unwrap();
+    let text = |rule: &Json| rule["name"].as_str().unwrap().to_owned();
+    rules.iter().map(|rule| (text(rule), rule["properties"].clone())).collect()
+}
+
+#[test]
+fn ssh_is_closed_unless_the_model_opens_it() {
+    let closed = rules(&graph(json!({})));
+    assert_eq!(closed.len(), 1);
+    assert_eq!((&*closed[0].0, &closed[0].1["destinationPortRange"]), ("allow_kube_tls", &json!("443")));
+    let mut cluster = cluster(json!({}));
+    cluster.network.ssh_source_ranges = vec!["192.0.2.0/24".parse().unwrap()];
+    cluster.network.api_server_source_ranges =
+        vec!["192.0.2.0/24".parse().unwrap(), "198.51.100.7/32".parse().unwrap()];
+    cluster.network.block_outbound_internet = true;
+    let open = rules(&graph_of(&cluster));
+    let names: Vec<&str> = open.iter().map(|rule| rule.0.as_str()).collect();
+    assert_eq!(names, ["allow_kube_tls", "allow_ssh", "allow_vnet", "block_outbound"]);
+    assert_eq!(open[0].1["sourceAddressPrefixes"], json!(["192.0.2.0/24", "198.51.100.7/32"]));
+    assert_eq!(open[1].1["sourceAddressPrefix"], "192.0.2.0/24");
+    let priorities: Vec<u64> = open.iter().map(|rule| rule.1["priority"].as_u64().unwrap()).collect();
+    assert_eq!(priorities, [100, 101, 110, 120]);
+}
+
+#[test]
+fn control_plane_machines_have_lasting_addresses_and_disks() {
+    let mut cluster = cluster(json!({"masterProfile": {"count": 3}}));
+    cluster.control_plane.first_consecutive_static_ip = "10.240.0.255".parse().unwrap();
+    let graph = graph_of(&cluster);
+    let interfaces = bodies(&graph, "master-interface");
+    let first = |interface: &Json| interface["properties"]["ipConfigurations"][0]["properties"].clone();
+    let addresses: Vec<Json> =
+        interfaces.iter().map(|interface| first(interface)["privateIPAddress"].clone()).collect();
+    assert_eq!(addresses, ["10.240.0.255", "10.240.1.0", "10.240.1.1"]);
+    assert_eq!(first(&interfaces[0])["loadBalancerBackendAddressPools"].as_array().unwrap().len(), 2);
+    let rule = first(&interfaces[2])["loadBalancerInboundNatRules"][0]["id"].as_str().unwrap().to_owned();
+    assert!(rule.ends_with("/inboundNatRules/SSH-k8s-master-81217699-2"), "{rule}");
+    let balancer = &bodies(&graph, "public-balancer")[0]["properties"];
+    let ports: Vec<&Json> = balancer["inboundNatRules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| &rule["properties"]["frontendPort"])
+        .collect();
+    assert_eq!(ports, [22, 2201, 2202]);
+    let internal = &bodies(&graph, "internal-balancer")[0]["properties"];
+    assert_eq!(internal["frontendIPConfigurations"][0]["properties"]["privateIPAddress"], "10.240.1.9");
+    assert_eq!(internal["loadBalancingRules"][0]["properties"]["backendPort"], 4443);
+    let disk = bodies(&graph, "master-machine")[1]["properties"]["storageProfile"]["dataDisks"][0].clone();
+    assert_eq!((&disk["name"], disk.get("deleteOption")), (&json!("k8s-master-81217699-1-etcddisk"), None));
+}
+
+#[test]
+fn a_script_waits_for_the_role_of_its_machine() {
+    let graph = graph(json!({}));
+    assert_eq!(dependencies(&graph, "master-script"), ["group", "master-machine", "master-role"]);
+    assert_eq!(dependencies(&graph, "agentpool1-role"), ["group", "agentpool1-machine"]);
+    let role = |symbol: &str| {
+        let definition = bodies(&graph, symbol)[0]["properties"]["roleDefinitionId"].as_str().unwrap().to_owned();
+        definition.rsplit('/').next().unwrap().to_owned()
+    };
+    assert_eq!(role("master-role"), "b24988ac-6180-42a0-ab88-20f7382dd24c");
+    assert_eq!(role("agentpool1-role"), "acdd72a7-3385-48ef-bd42-f606fba81ae7");
+    let names: Vec<_> = graph.instances("agentpool1-script").map(|node| node.name.clone().unwrap()).collect();
+    assert_eq!(
+        names.iter().map(|name| &**name).collect::<Vec<_>>(),
+        ["k8s-agentpool1-81217699-0/cse-agent-0", "k8s-agentpool1-81217699-1/cse-agent-1"]
+    );
+}
+
+#[test]
+fn a_shared_identity_comes_before_the_machines_and_its_role_before_the_scripts() {
+    let config =
+        json!({"orchestratorProfile": {"kubernetesConfig": {"useManagedIdentity": true, "userAssignedID": "me"}}});
+    let graph = graph(config);
+    assert!(dependencies(&graph, "agentpool1-machine").contains(&"identity".to_owned()));
+    assert!(dependencies(&graph, "agentpool1-script").contains(&"identity-role".to_owned()));
+    let id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers\
+              /Microsoft.ManagedIdentity/userAssignedIdentities/me";
+    assert_eq!(bodies(&graph, "master-machine")[0]["identity"]["userAssignedIdentities"], json!({id: {}}));
+    let template = crate::arm::emit(
+        &graph,
+        &crate::arm::Emission { cluster: "c", deployments_api_version: "1", outputs: Vec::new() },
+    );
+    let text = template.unwrap().text();
+    assert!(!text.contains("00000000-0000"), "a template holds in any subscription");
+}
+
+#[test]
+fn a_service_principal_needs_no_identity_and_no_role() {
+    let graph = graph(json!({
+        "orchestratorProfile": {"kubernetesConfig": {"useManagedIdentity": false}},
+        "servicePrincipalProfile": {"clientId": "c", "secret": "s"},
+    }));
+    assert!(
+        graph.nodes().all(|node| node.resource.resource_type.as_ref() != "Microsoft.Authorization/roleAssignments")
+    );
+    assert_eq!(bodies(&graph, "master-machine")[0].get("identity"), None);
+}
+
+#[test]
+fn in_a_given_network_interfaces_carry_the_security_group() {
+    let id = "/subscriptions/s/resourceGroups/net/providers/Microsoft.Network/virtualNetworks/v/subnets/nodes";
+    let pool = json!([{
+        "name": "agentpool1", "count": 2, "vmSize": "Standard_D2s_v5", "availabilityProfile": "AvailabilitySet",
+        "vnetSubnetId": id,
+    }]);
+    let cluster = cluster(json!({
+        "orchestratorProfile": {"kubernetesConfig": {"networkPlugin": "kubenet"}},
+        "masterProfile": {"vnetSubnetId": id, "firstConsecutiveStaticIP": "10.1.0.5", "vnetCidr": "10.1.0.0/16"},
+        "agentPoolProfiles": pool,
+    }));
+    let graph = graph_of(&cluster);
+    assert!(graph.declaration("virtual-network").is_none());
+    assert!(graph.declaration("route-table").is_some());
+    assert!(dependencies(&graph, "agentpool1-interface").contains(&"security-group".to_owned()));
+    let subnet =
+        &bodies(&graph, "agentpool1-interface")[0]["properties"]["ipConfigurations"][0]["properties"]["subnet"];
+    assert_eq!(subnet, &json!({"id": id}));
+    let outputs: Vec<_> =
+        outputs(&cluster).into_iter().map(|(name, value)| (name, value.as_str().map(str::to_owned))).collect();
+    for (name, value) in [("vnetResourceGroup", "net"), ("virtualNetworkName", "v"), ("subnetName", "nodes")] {
+        assert!(outputs.contains(&(name, Some(value.to_owned()))), "{outputs:?}");
+    }
+}
+
+#[test]
+fn an_autoscaler_owns_the_capacity_of_scale_sets() {
+    let pools = json!([{"name": "pool", "count": 3, "vmSize": "Standard_D2s_v5", "scaleSetPriority": "Spot"}]);
+    let capacity_is_initial = |addons: Json| {
+        let graph = graph(json!({
+            "agentPoolProfiles": pools, "orchestratorProfile": {"kubernetesConfig": {"addons": addons}},
+        }));
+        let set = graph.declaration("pool-scale-set").unwrap();
+        set.initial.iter().any(|pointer| &**pointer == "/sku/capacity")
+    };
+    assert!(!capacity_is_initial(json!([])));
+    assert!(capacity_is_initial(json!([{"name": "cluster-autoscaler", "enabled": true}])));
+    let graph = graph(json!({"agentPoolProfiles": pools}));
+    let set = &bodies(&graph, "pool-scale-set")[0];
+    assert_eq!(set["sku"], json!({"name": "Standard_D2s_v5", "tier": "Standard", "capacity": 3}));
+    let profile = &set["properties"]["virtualMachineProfile"];
+    assert_eq!((&profile["priority"], &profile["billingProfile"]), (&json!("Spot"), &json!({"maxPrice": -1})));
+    assert_eq!(profile["extensionProfile"]["extensions"][0]["name"], "vmssCSE");
+    assert_eq!(profile["osProfile"]["customData"], "secret pool/customData");
+}
+
+#[test]
+fn zones_take_turns_and_replace_the_availability_set() {
+    let mut cluster = cluster(json!({"masterProfile": {"count": 5}}));
+    cluster.control_plane.zones = vec!["1".into(), "2".into(), "3".into()];
+    let graph = graph_of(&cluster);
+    let zones: Vec<Json> = bodies(&graph, "master-machine").iter().map(|body| body["zones"][0].clone()).collect();
+    assert_eq!(zones, ["1", "2", "3", "1", "2"]);
+    assert!(graph.declaration("master-availability-set").is_none());
+}
+
+#[test]
+fn a_private_cluster_goes_out_but_is_not_reached() {
+    let private = json!({"privateCluster": {"enabled": true, "jumpboxProfile": {
+        "name": "jump", "vmSize": "Standard_D2s_v5", "publicKey": "ssh-ed25519 AAAA example",
+    }}});
+    let cluster = cluster(json!({"orchestratorProfile": {"kubernetesConfig": private}}));
+    let graph = graph_of(&cluster);
+    let balancer = &bodies(&graph, "public-balancer")[0]["properties"];
+    assert_eq!(balancer.get("loadBalancingRules"), None);
+    assert_eq!(balancer["outboundRules"].as_array().unwrap().len(), 1);
+    assert_eq!(bodies(&graph, "public-address")[0]["properties"].get("dnsSettings"), None);
+    assert_eq!(rules(&graph)[0].1["sourceAddressPrefix"], "VirtualNetwork");
+    assert!(graph.declaration("jumpbox-machine").is_some());
+    assert!(outputs(&cluster).iter().all(|(name, _)| *name != "masterFQDN"));
+}
+
+#[test]
+fn the_handles_of_a_graph_are_known() {
+    let handles = secret_handles(&graph(json!({})));
+    let handles: Vec<&str> = handles.iter().map(|handle| &**handle).collect();
+    assert_eq!(handles, ["agentpool1/customData", "master/customData"]);
+    assert_eq!(custom_data_handle(CONTROL_PLANE_POOL), "master/customData");
+}
+
+#[test]
+fn what_no_builder_makes_is_refused_by_name() {
+    let mut cluster = cluster(json!({}));
+    cluster.control_plane.availability = crate::model::Availability::ScaleSet;
+    let payloads = Payloads { wait_command: "wait".into(), windows_wait_command: String::new() };
+    let refused = expand(&cluster, &scope(), &payloads).unwrap_err();
+    assert!(refused.to_string().contains("AvailabilitySet"), "{refused}");
+    cluster.control_plane.availability = crate::model::Availability::AvailabilitySet;
+    cluster.pools[0].operating_system = crate::model::OperatingSystem::Windows;
+    assert!(matches!(expand(&cluster, &scope(), &payloads), Err(ExpandError::Unsupported { .. })));
+    cluster.pools[0].operating_system = crate::model::OperatingSystem::Linux;
+    cluster.pools[0].name = "master".to_owned();
+    assert!(matches!(expand(&cluster, &scope(), &payloads), Err(ExpandError::Graph(_))));
+}
+
+#[test]
+fn every_body_is_known_once_its_neighbours_are() {
+    let graph = graph(json!({"masterProfile": {"count": 5}}));
+    for node in graph.nodes() {
+        let body = body(&graph, node);
+        assert!(body.is_object(), "{}", node.key);
+    }
+}
