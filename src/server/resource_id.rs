@@ -83,7 +83,8 @@ impl ResourceId {
     /// Refuses names that no provider takes.
     pub(super) fn check_names(&self) -> Result<(), Refusal> {
         for name in &self.names {
-            let is_odd = |c: char| c.is_control() || "/\\<>%&?#".contains(c);
+            // The last one stands for bytes that were no text.
+            let is_odd = |c: char| c.is_control() || "/\\<>%&?#\u{fffd}".contains(c);
             if name.is_empty() || name.len() > 260 || name.ends_with('.') || name.chars().any(is_odd) {
                 return Err(Refusal::new(
                     400,

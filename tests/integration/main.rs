@@ -17,4 +17,5 @@ mod golden;
 mod inventory;
 mod layers;
 mod shared;
+mod simulator;
 mod template;
