@@ -195,9 +195,6 @@ pub(super) fn complete_set(world: &mut World, entry: &mut Entry, at: i64) {
     }
     entry.hidden.insert("instances".to_owned(), Json::Object(instances));
     entry.hidden.insert("nextInstance".to_owned(), json!(next));
-    if text(&entry.body, "/properties/uniqueId").is_none() {
-        set(&mut entry.body, "/properties/uniqueId", entry.guid.clone().into());
-    }
 }
 
 /// Six digits of base 36, as Azure names the hosts of scale sets: `00000a`.

@@ -109,6 +109,16 @@ pub(super) const COMPUTE: &[Provider] = &[
         ..BASE
     },
     Provider {
+        resource_type: "Microsoft.Compute/virtualMachineScaleSets/extensions",
+        behaviour: Behaviour::Extension,
+        seconds: (40.0, 20.0, 10.0),
+        retry_after: (10, 37),
+        listed: false,
+        defaults: &[("/properties/autoUpgradeMinorVersion", "false"), ("/properties/settings", "{}")],
+        write_only: &["/properties/protectedSettings"],
+        ..BASE
+    },
+    Provider {
         resource_type: "Microsoft.Compute/disks",
         behaviour: Behaviour::Disk,
         status: (202, 202),

@@ -123,6 +123,7 @@ pub(super) const NETWORK: &[Provider] = &[
             ("/properties/loadBalancingRules/*/properties/enableDestinationServiceEndpoint", "false"),
             ("/properties/loadBalancingRules/*/properties/allowBackendPortConflict", "false"),
             ("/properties/loadBalancingRules/*/properties/loadDistribution", "\"Default\""),
+            ("/properties/inboundNatRules/*/properties/protocol", "\"Tcp\""),
             ("/properties/inboundNatRules/*/properties/idleTimeoutInMinutes", "4"),
             ("/properties/inboundNatRules/*/properties/enableFloatingIP", "false"),
             ("/properties/inboundNatRules/*/properties/enableTcpReset", "false"),

