@@ -40,7 +40,6 @@ impl Retrieve for Local {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Json, Box<dyn std::error::Error + Send + Sync>> {
         let path = uri.as_str().split('#').next().and_then(|uri| uri.strip_prefix(ROOT));
         let path = path.ok_or_else(|| format!("{uri} is no published schema"))?;
-        // Definitions that live in other files and have nothing to do with a cluster may be absent: they allow anything.
         match std::fs::read(self.0.join(path)) {
             Ok(text) => {
                 let mut schema: Json = serde_json::from_slice(&text)?;
@@ -70,6 +69,11 @@ impl AzureSchemas {
         self.visit(template, "", &mut faults, &mut seen);
         assert!(seen > 0, "nothing was checked");
         faults
+    }
+
+    fn build(&self, schema: &Json) -> Validator {
+        let local = Local(self.folder.clone());
+        jsonschema::options().with_draft(Draft::Draft4).with_retriever(local).build(schema).unwrap()
     }
 
     fn visit(&mut self, template: &Json, path: &str, faults: &mut Vec<String>, seen: &mut usize) {
@@ -110,11 +114,7 @@ impl AzureSchemas {
                 schema["resourceDefinitions"].get(definition).is_some()
             })?;
             let schema = json!({ "$ref": format!("{ROOT}{version}/{file}#/resourceDefinitions/{definition}") });
-            let validator = jsonschema::options()
-                .with_draft(Draft::Draft4)
-                .with_retriever(Local(self.folder.clone()))
-                .build(&schema)
-                .unwrap();
+            let validator = self.build(&schema);
             self.validators.insert(key.clone(), validator);
         }
         self.validators.get(&key)

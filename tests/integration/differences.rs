@@ -54,6 +54,13 @@ pub const TABLE: &[Difference] = &[
         explains: |_| false,
     },
     Difference {
+        name: "roles-on-a-given-network",
+        what: "No role for the machines' identities on a network in another resource group.",
+        why: "The engine writes into its own group only. Whoever owns the network gives the role; aks-engine gave it by a \
+              deployment into that group.",
+        explains: |_| false,
+    },
+    Difference {
         name: "role-order",
         what: "A machine's script waits for the machine's role, a machine for the shared identity that it carries, and the \
                role of a shared identity for the identity.",
