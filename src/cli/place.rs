@@ -149,7 +149,7 @@ pub fn target(
             CliError::usage(format!("ENGINE_TARGET is `{word}`")).help(format!("the targets are {}", target_words()))
         });
     }
-    if let Some(snapshot) = snapshot.filter(|snapshot| !snapshot.applied.is_empty()) {
+    if let Some(snapshot) = snapshot {
         return Ok(snapshot.identity.target);
     }
     if let Some(target) = cluster.and_then(|cluster| cluster.target) {

@@ -118,7 +118,9 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
         ask_again: scaled(5.0),
         ..MemberSettings::default()
     };
-    Ok(Connected { session: session(call, Arc::new(target), kubernetes, members, scope), simulator })
+    let mut session = session(call, Arc::new(target), kubernetes, members, scope);
+    session.settings.polling.share = options.time_scale;
+    Ok(Connected { session, simulator })
 }
 
 fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {

@@ -122,7 +122,13 @@ pub(super) async fn carry_out(
         locked.amend(|snapshot| _ = snapshot.facts.entry(fact::STARTED.to_owned()).or_insert(hash))?;
     }
     let snapshot = if summary.is_complete() {
-        locked.finish()?
+        let snapshot = locked.finish()?;
+        if snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED) {
+            // Nothing is left of the cluster: the next first machine starts another one.
+            locked.amend(|snapshot| _ = snapshot.facts.remove(fact::STARTED))?
+        } else {
+            snapshot
+        }
     } else {
         // The run stays, to be resumed; what it finished counts already.
         locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: locked.folder().to_owned() })?

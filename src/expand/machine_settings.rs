@@ -180,8 +180,8 @@ fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
         pause: kubernetes(&format!("pause:{}", release.pause)),
         kube_proxy: kubernetes(&format!("kube-proxy:v{}", cluster.kubernetes_version)),
         coredns: kubernetes(&format!("coredns/coredns:v{}", release.coredns)),
-        cloud_controller_manager: azure(format!("kubernetes/azure-cloud-controller-manager:v{cloud_controller}")),
-        cloud_node_manager: azure(format!("kubernetes/azure-cloud-node-manager:v{cloud_controller}")),
+        cloud_controller_manager: azure(format!("v2/kubernetes/azure-cloud-controller-manager:v{cloud_controller}")),
+        cloud_node_manager: azure(format!("v2/kubernetes/azure-cloud-node-manager:v{cloud_controller}")),
         disk_driver: Some(DiskDriverImages {
             driver: azure(format!("v2/kubernetes-csi/azuredisk-csi:v{}", release.azure_disk_csi)),
             provisioner,

@@ -11,6 +11,7 @@ mod azure_on_simulator;
 mod azure_schemas;
 mod bootstrap;
 mod clusters;
+mod commands;
 mod differences;
 mod documents;
 mod golden;

@@ -69,13 +69,11 @@ pub async fn prepare(
     let read = read_model(path, model, Some(target), &call.output)?;
     let folder = folder_for_model(path.map(PathBuf::as_path).unwrap_or(std::path::Path::new("")), place, &read.cluster);
     let definition = Definition::new(read.cluster, authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
-    let target_name = place::target(call, target, definition.snapshot.as_ref(), Some(&definition.cluster))?;
+    // A folder whose cluster is gone may be used for one in another place.
+    let living = definition.snapshot.as_ref().filter(|snapshot| !snapshot.applied.is_empty());
+    let target_name = place::target(call, target, living, Some(&definition.cluster))?;
     let cluster = &definition.cluster;
-    let known_group = definition
-        .snapshot
-        .as_ref()
-        .filter(|snapshot| !snapshot.applied.is_empty())
-        .map(|snapshot| snapshot.identity.scope.resource_group.clone());
+    let known_group = living.map(|snapshot| snapshot.identity.scope.resource_group.clone());
     let resource_group = place.resource_group.clone().or(known_group).unwrap_or_else(|| cluster.dns_prefix.clone());
     let server = format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host());
     let wanted = Wanted {

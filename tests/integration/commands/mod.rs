@@ -1,0 +1,122 @@
+//! The program as its users run it: commands, exit codes, files, and a simulator behind a real socket.
+
+mod foreigners;
+mod killed;
+mod lifecycle;
+mod refusals;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// A folder in which one cluster lives, and the program to run in it.
+pub struct Place {
+    root: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self { root: tempfile::tempdir().unwrap() }
+    }
+
+    /// The folder of the cluster.
+    pub fn cluster(&self) -> PathBuf {
+        self.root.path().join("cluster")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// A command that sees nothing of the environment of whoever runs the tests.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_engine"));
+        command.env_clear().current_dir(self.root.path()).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    pub fn engine(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs a command that must end with `code`, and gives its standard output.
+    pub fn expect(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.engine(arguments);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "engine {arguments:?}\n{}\n{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
+        text(&output.stdout)
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> Json {
+        let text = self.expect(0, &[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{text}"))
+    }
+
+    /// The requests that the simulator has answered, as `(method, path, status)`.
+    pub fn requests(&self) -> Vec<(String, String, u64)> {
+        let text = std::fs::read_to_string(self.cluster().join("simulator/requests.jsonl")).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Json>(line).ok())
+            .map(|line| {
+                let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+                (text("method"), text("path"), line["status"].as_u64().unwrap_or_default())
+            })
+            .collect()
+    }
+
+    /// How often a write of each resource was accepted.
+    pub fn accepted_writes(&self) -> BTreeMap<String, usize> {
+        let mut writes = BTreeMap::new();
+        for (method, path, status) in self.requests() {
+            if method == "PUT" && (200..300).contains(&status) {
+                *writes.entry(path.to_lowercase()).or_default() += 1;
+            }
+        }
+        writes
+    }
+}
+
+/// A model of the repository.
+pub fn model(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name).display().to_string()
+}
+
+pub const QUICKSTART: &str = "apimodels/quickstart.json";
+
+/// The simulator as a process of its own. It is stopped when this is dropped.
+pub struct Simulating {
+    process: Child,
+    pub url: String,
+    pub credentials: engine::server::Credentials,
+}
+
+impl Simulating {
+    pub fn start(place: &Place) -> Self {
+        let folder = place.cluster().join("simulator");
+        let arguments = ["simulate", folder.to_str().unwrap(), "--time-scale", "0"];
+        let process = place.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        for _ in 0..200 {
+            if let Ok(Some((url, credentials))) = engine::server::find_running(&folder) {
+                return Self { process, url, credentials };
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the simulator did not start");
+    }
+}
+
+impl Drop for Simulating {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
