@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::run::carry_out;
+use super::run::Work;
 use super::{ClusterError, Finished, Session};
 use crate::contract::EventSink;
 use crate::execute::{Cancel, Replay};
@@ -35,15 +35,13 @@ impl Interrupted {
     }
 }
 
-/// Goes on with the interrupted run of a folder. `authority_hash` is that of the cluster's CA, for the fact that it has
-/// started.
+/// Goes on with the interrupted run of a folder.
 ///
 /// # Errors
 /// As for any run, and [`ClusterError::NothingToResume`].
 pub async fn resume(
     session: &Session,
     folder: &Path,
-    authority_hash: Option<String>,
     events: Arc<dyn EventSink>,
     cancel: Cancel,
 ) -> Result<Finished, ClusterError> {
@@ -56,6 +54,6 @@ pub async fn resume(
     let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
     let journal = locked.resume()?;
     let replay = Replay::of(&run.records);
-    let (plan, secrets) = (Arc::new(run.plan), Arc::new(run.secrets));
-    carry_out(session, &locked, plan, secrets, snapshot.applied, replay, journal, authority_hash, events, cancel).await
+    let work = Work { plan: run.plan, secrets: run.secrets, applied: snapshot.applied, replay, journal };
+    work.carry_out(session, &locked, events, cancel).await
 }

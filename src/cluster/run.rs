@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::{ClusterError, Session, fact};
 use crate::base::{Files, Secret};
-use crate::contract::{Act, AppliedResources, EventSink, Operation, Record, Summary};
+use crate::contract::{Act, AppliedResources, EventSink, Operation, Summary};
 use crate::execute::{Cancel, Replay, Run, execute};
 use crate::plan::Plan;
-use crate::state::{Identity, Locked, Milestone, Snapshot, Store};
+use crate::state::{Identity, JournalFile, Locked, Milestone, Snapshot, Store};
 
 /// A plan, with all that is needed to carry it out. While it lives, it holds the state's lock if it is to run.
 pub struct Prepared {
@@ -64,76 +64,67 @@ impl Prepared {
         let milestones: Vec<Milestone> =
             self.authority_hash.iter().flat_map(|hash| start_milestones(&self.plan, hash)).collect();
         let journal = locked.begin(&self.plan, &self.secrets, &milestones, session.entropy.as_ref())?;
-        let (plan, secrets) = (Arc::new(self.plan), Arc::new(self.secrets));
-        carry_out(
-            session,
-            &locked,
-            plan,
-            secrets,
-            self.applied,
-            Replay::default(),
-            journal,
-            self.authority_hash,
-            events,
-            cancel,
-        )
-        .await
+        let work =
+            Work { plan: self.plan, secrets: self.secrets, applied: self.applied, replay: Replay::default(), journal };
+        work.carry_out(session, &locked, events, cancel).await
     }
 }
 
-/// Runs a plan whose journal is open, and puts the run away.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "two callers in this room; a struct would only be filled and taken apart"
-)]
-pub(super) async fn carry_out(
-    session: &Session,
-    locked: &Locked,
-    plan: Arc<Plan>,
-    secrets: Arc<BTreeMap<String, Secret>>,
-    applied: AppliedResources,
-    replay: Replay,
-    journal: crate::state::JournalFile,
-    authority_hash: Option<String>,
-    events: Arc<dyn EventSink>,
-    cancel: Cancel,
-) -> Result<Finished, ClusterError> {
-    #[cfg(debug_assertions)]
-    let journal = {
-        let records = session.environment.get("ENGINE_JOURNAL_HOLD_AFTER").and_then(|records| records.parse().ok());
-        journal.hold_after(records)
-    };
-    let summary = execute(Run {
-        plan: Arc::clone(&plan),
-        target: Arc::clone(&session.target),
-        actions: session.actions.clone(),
-        secrets,
-        applied,
-        replay,
-        journal: Box::new(journal),
-        events,
-        clock: Arc::clone(&session.clock),
-        entropy: Arc::clone(&session.entropy),
-        settings: session.settings.clone(),
-        cancel,
-    })
-    .await?;
-    if let Some(hash) = authority_hash.filter(|_| has_started(locked, &plan)) {
-        locked.amend(|snapshot| _ = snapshot.facts.entry(fact::STARTED.to_owned()).or_insert(hash))?;
-    }
-    let snapshot = if summary.is_complete() {
-        let snapshot = locked.finish()?;
-        if snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED) {
-            // Nothing is left of the cluster: the next first machine starts another one.
-            locked.amend(|snapshot| _ = snapshot.facts.remove(fact::STARTED))?
+/// A plan whose journal is open.
+pub(super) struct Work {
+    pub plan: Plan,
+    pub secrets: BTreeMap<String, Secret>,
+    /// What was applied before the plan began.
+    pub applied: AppliedResources,
+    /// How far an earlier process has come with it.
+    pub replay: Replay,
+    pub journal: JournalFile,
+}
+
+impl Work {
+    /// Runs the plan, and puts the run away if it is complete.
+    pub async fn carry_out(
+        self,
+        session: &Session,
+        locked: &Locked,
+        events: Arc<dyn EventSink>,
+        cancel: Cancel,
+    ) -> Result<Finished, ClusterError> {
+        let Self { plan, secrets, applied, replay, journal } = self;
+        #[cfg(debug_assertions)]
+        let journal = {
+            let records = session.environment.get("ENGINE_JOURNAL_HOLD_AFTER").and_then(|records| records.parse().ok());
+            journal.hold_after(records)
+        };
+        let summary = execute(Run {
+            plan: Arc::new(plan),
+            target: Arc::clone(&session.target),
+            actions: session.actions.clone(),
+            secrets: Arc::new(secrets),
+            applied,
+            replay,
+            journal: Box::new(journal),
+            events,
+            clock: Arc::clone(&session.clock),
+            entropy: Arc::clone(&session.entropy),
+            settings: session.settings.clone(),
+            cancel,
+        })
+        .await?;
+        let snapshot = if summary.is_complete() {
+            let snapshot = locked.finish()?;
+            if snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED) {
+                // Nothing is left of the cluster: the next first machine starts another one.
+                locked.amend(|snapshot| _ = snapshot.facts.remove(fact::STARTED))?
+            } else {
+                snapshot
+            }
         } else {
-            snapshot
-        }
-    } else {
-        // The run stays, to be resumed; what it finished counts already.
-        locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: locked.folder().to_owned() })?
-    };
-    Ok(Finished { summary, snapshot })
+            // The run stays, to be resumed; what it finished counts already.
+            locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: locked.folder().to_owned() })?
+        };
+        Ok(Finished { summary, snapshot })
+    }
 }
 
 /// With the first node that becomes Ready there is a cluster, and no machine may begin another one: remembered from the
@@ -144,16 +135,5 @@ fn start_milestones<'a>(plan: &'a Plan, authority_hash: &'a str) -> impl Iterato
         step: step.id.clone(),
         fact: fact::STARTED.to_owned(),
         value: authority_hash.to_owned(),
-    })
-}
-
-/// Whether the journal says that a node became Ready: then there is a cluster.
-fn has_started(locked: &Locked, plan: &Plan) -> bool {
-    let Ok(Some(run)) = locked.unfinished::<Plan>() else { return false };
-    run.records.iter().any(|record| {
-        let Record::Finished { step, .. } = record else { return false };
-        plan.steps
-            .iter()
-            .any(|other| other.id == *step && matches!(other.operation, Operation::Act(Act::WaitUntilReady { .. })))
     })
 }

@@ -4,14 +4,12 @@ use clap::Args;
 
 use super::run::{conclude, listen_for_interrupt, progress};
 use super::status::connect_existing;
-use crate::base::{SystemClock, SystemEntropy};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::place::existing_folder;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Interrupted, resume};
 use crate::execute::Cancel;
-use crate::pki::{Given, KeyMaterial};
 use crate::view::plan_as_json;
 
 /// Arguments of `engine resume`.
@@ -35,11 +33,9 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         interrupted.finished,
         interrupted.plan.steps.len()
     ));
-    let keys = KeyMaterial::load_or_generate(&folder, &Given::default(), &SystemClock, &SystemEntropy);
-    let authority_hash = keys.and_then(|keys| keys.authority_hash()).ok();
     let (cancel, events) = (Cancel::new(), progress(call, &connected.session));
     let listener = listen_for_interrupt(cancel.clone());
-    let result = resume(&connected.session, &folder, authority_hash, events, cancel.clone()).await;
+    let result = resume(&connected.session, &folder, events, cancel.clone()).await;
     listener.abort();
     let next = [(format!("engine status -o {}", folder.display()), "what there is, and how the nodes are")];
     let plan = plan_as_json(&interrupted.plan, connected.session.target.name().word());

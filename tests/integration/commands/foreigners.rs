@@ -126,5 +126,5 @@ async fn the_cloud_controllers_and_the_disk_drivers_changes_survive() {
     place.expect(0, &arguments);
     // Destroying takes what hangs on the engine's resources with it.
     assert_eq!(place.json(&["destroy", "-o", folder, "--yes", "--time-scale", "0"])["complete"], true);
-    assert_eq!(arm.get("/simulator/summary").await["resources"], 0);
+    assert_eq!(arm.get("/simulator/summary").await["total"], 0);
 }

@@ -57,7 +57,7 @@ fn a_cluster_lives_from_deploy_to_destroy() {
         let client = super::foreigners::arm(&running);
         client.get("/simulator/summary").await
     });
-    assert_eq!(summary["resources"], 0, "{summary}");
+    assert_eq!(summary["total"], 0, "{summary}");
     drop(running);
 
     // What was destroyed can be made again: a first machine starts a cluster again.
