@@ -5,9 +5,10 @@ use std::sync::Arc;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value as Json, json};
 
-use super::expression::{Index, Need, Printer, quote};
+use super::expression::{Index, Need, Printer};
 use super::nested::{assignment_template, pool_template};
 use super::template::{CONTENT_VERSION, RESOURCE_LIMIT, TEMPLATE_SCHEMA};
+use super::text::quote;
 use super::{EmitError, Parameter, Template};
 use crate::graph::{GROUP_TYPE, Member, Reference, Resource, ResourceGraph, Value};
 

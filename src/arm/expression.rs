@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::EmitError;
+use super::text::{Piece, access, camel_case, escape, join, push_text, quote, split};
 use crate::graph::{Function, GROUP_TYPE, Member, Reference, Resource, ResourceGraph, Value};
 
 /// What a parameter of a template stands for.
@@ -45,12 +46,6 @@ impl Index {
             .as_ref()
             .map_or(Self::None, |series| Self::Loop { pool: Arc::clone(&series.name), offset: series.offset })
     }
-}
-
-/// A part of a text: literal, or an expression.
-enum Piece {
-    Text(String),
-    Code(String),
 }
 
 /// Prints the values of one template and notes which parameters they need.
@@ -378,91 +373,4 @@ fn is_text(value: &Value) -> bool {
         }
         _ => false,
     }
-}
-
-fn push_text(pieces: &mut Vec<Piece>, text: &str) {
-    if text.is_empty() {
-        return;
-    }
-    match pieces.last_mut() {
-        Some(Piece::Text(last)) => last.push_str(text),
-        _ => pieces.push(Piece::Text(text.to_owned())),
-    }
-}
-
-/// The parts between slashes.
-fn split(pieces: Vec<Piece>) -> Vec<Vec<Piece>> {
-    let mut parts = vec![Vec::new()];
-    for piece in pieces {
-        match piece {
-            Piece::Text(text) => {
-                for (place, segment) in text.split('/').enumerate() {
-                    if place > 0 {
-                        parts.push(Vec::new());
-                    }
-                    if let Some(part) = parts.last_mut() {
-                        push_text(part, segment);
-                    }
-                }
-            }
-            code @ Piece::Code(_) => {
-                if let Some(part) = parts.last_mut() {
-                    part.push(code);
-                }
-            }
-        }
-    }
-    parts
-}
-
-/// The pieces as one expression.
-fn join(pieces: &[Piece]) -> String {
-    let one = |piece: &Piece| match piece {
-        Piece::Text(text) => quote(text),
-        Piece::Code(code) => code.clone(),
-    };
-    match pieces {
-        [] => "''".to_owned(),
-        [only @ Piece::Text(_)] => one(only),
-        [Piece::Code(code)] if !code.starts_with("copyIndex(") => code.clone(),
-        // Put together even if it is one number: a name is a text.
-        pieces => format!("concat({})", pieces.iter().map(one).collect::<Vec<_>>().join(", ")),
-    }
-}
-
-/// A text inside an expression.
-pub(super) fn quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// A text outside an expression: one that looks like an expression is marked as none.
-fn escape(text: &str) -> String {
-    if text.starts_with('[') && text.ends_with(']') { format!("[{text}") } else { text.to_owned() }
-}
-
-/// Access to an entry, or to an item if the name is a number.
-fn access(name: &str) -> String {
-    let starts_well = name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_');
-    if starts_well && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_') {
-        format!(".{name}")
-    } else if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()) {
-        format!("[{name}]")
-    } else {
-        format!("[{}]", quote(name))
-    }
-}
-
-/// `agentpool1/customData` as `agentpool1CustomData`.
-fn camel_case(handle: &str) -> String {
-    let mut name = String::with_capacity(handle.len());
-    for (place, word) in handle.split(|letter: char| !letter.is_ascii_alphanumeric()).enumerate() {
-        let mut letters = word.chars();
-        match letters.next() {
-            Some(first) if place > 0 => name.extend(first.to_uppercase()),
-            Some(first) => name.push(first),
-            None => {}
-        }
-        name.push_str(letters.as_str());
-    }
-    name
 }

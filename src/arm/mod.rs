@@ -12,6 +12,7 @@ mod error;
 mod expression;
 mod nested;
 mod template;
+mod text;
 #[cfg(test)]
 mod trials;
 

@@ -10,6 +10,7 @@ use super::EmitError;
 use super::emit::{Body, DEPLOYMENT_TYPE, declarations, deployment_stem, document, pool_loop};
 use super::expression::{Index, Need};
 use super::template::RESOURCE_LIMIT;
+use super::text::quote;
 use crate::graph::{Member, Reference, Resource, Value};
 
 /// A deployment that makes one resource, whose name and body may hold attributes of other resources: they come in as
@@ -92,7 +93,7 @@ pub(super) fn pool_template(body: &mut Body<'_, '_>, pool: &Arc<str>) -> Result<
         deployment.insert("dependsOn".to_owned(), dependencies.into_iter().map(Json::String).collect());
     }
     let stem = deployment_stem(body.emission.cluster, &pool_loop(pool));
-    let name = format!("[concat({}, copyIndex())]", super::expression::quote(&format!("{stem}-")));
+    let name = format!("[concat({}, copyIndex())]", quote(&format!("{stem}-")));
     Ok(deployment_around(body.emission.deployments_api_version, name, deployment, given, template))
 }
 
