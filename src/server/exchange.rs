@@ -121,7 +121,10 @@ impl Response {
 
 /// A request that is refused, in ARM's error envelope.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
+pub(super) struct Refusal(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     status: u16,
     code: String,
     message: String,
@@ -133,7 +136,7 @@ pub(super) struct Refusal {
 impl Refusal {
     pub(super) fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         let (code, message) = (code.into(), message.into());
-        Self { status, code, message, target: None, details: None, headers: Vec::new() }
+        Self(Box::new(Parts { status, code, message, target: None, details: None, headers: Vec::new() }))
     }
 
     /// The same, told by the gateway before a provider saw the request.
@@ -144,33 +147,34 @@ impl Refusal {
 
     #[must_use]
     pub(super) fn target(mut self, target: impl Into<String>) -> Self {
-        self.target = Some(target.into());
+        self.0.target = Some(target.into());
         self
     }
 
     #[must_use]
     pub(super) fn details(mut self, details: Vec<Json>) -> Self {
-        self.details = Some(details);
+        self.0.details = Some(details);
         self
     }
 
     #[must_use]
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.0.headers.push((name, value.into()));
         self
     }
 }
 
 impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Self {
-        let mut error = json!({ "code": refusal.code, "message": refusal.message });
-        if let Some(target) = refusal.target {
+        let parts = *refusal.0;
+        let mut error = json!({ "code": parts.code, "message": parts.message });
+        if let Some(target) = parts.target {
             error["target"] = target.into();
         }
-        if let Some(details) = refusal.details {
+        if let Some(details) = parts.details {
             error["details"] = details.into();
         }
-        Self { status: refusal.status, headers: refusal.headers, body: Some(json!({ "error": error })) }
+        Self { status: parts.status, headers: parts.headers, body: Some(json!({ "error": error })) }
     }
 }
 
