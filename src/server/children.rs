@@ -8,8 +8,9 @@ use super::places::text;
 use super::provider::{self, parent_with_child};
 use super::references::subnet_in_use;
 use super::resource_id::ResourceId;
-use super::resources::{accepted, child_exists, find, not_allowed, not_found, put};
+use super::resources::{child_exists, find, not_allowed, not_found};
 use super::world::World;
+use super::writes::{accepted, put};
 use super::{operations, render};
 
 /// Answers a request for a child.

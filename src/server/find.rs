@@ -13,10 +13,10 @@ use crate::base::SystemEntropy;
 /// A folder whose identity cannot be read.
 pub fn find_running(folder: &Path) -> Result<Option<(String, Credentials)>, ServerError> {
     let Ok(lock) = File::options().write(true).open(folder.join("simulator.lock")) else { return Ok(None) };
-    // The lock is held as long as its process lives, and only then is the port that is written down its port.
+    // The lock is held as long as its process lives, and only then is the address that is written down its address.
     if lock.try_lock().is_ok() {
         return Ok(None);
     }
     let identity = Identity::of_folder(folder, &SystemEntropy)?;
-    Ok(identity.port.map(|port| (format!("http://127.0.0.1:{port}"), identity.credentials)))
+    Ok(identity.address.map(|address| (format!("http://{address}"), identity.credentials)))
 }

@@ -1,5 +1,6 @@
 //! Who may use a simulator, and what it is called: made once per folder, kept in `simulator.json` (mode 0600).
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,8 @@ pub(super) struct Identity {
     pub(super) credentials: Credentials,
     /// Signs tokens and operation URLs.
     pub(super) signing_key: Secret,
-    /// The port it had the last time.
-    pub(super) port: Option<u16>,
+    /// Where it listened the last time.
+    pub(super) address: Option<SocketAddr>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -42,7 +43,7 @@ struct Document {
     object_id: String,
     client_secret: String,
     signing_key: String,
-    port: Option<u16>,
+    address: Option<SocketAddr>,
 }
 
 const FILE: &str = "simulator.json";
@@ -65,7 +66,7 @@ impl Identity {
                 client_secret: Secret::new(document.client_secret),
             },
             signing_key: Secret::new(document.signing_key),
-            port: document.port,
+            address: document.address,
         })
     }
 
@@ -80,7 +81,7 @@ impl Identity {
                 client_secret: Secret::new(entropy.text(LETTERS, 40)),
             },
             signing_key: Secret::new(entropy.text(LETTERS, 64)),
-            port: None,
+            address: None,
         }
     }
 
@@ -94,7 +95,7 @@ impl Identity {
             object_id: self.credentials.object_id.clone(),
             client_secret: self.credentials.client_secret.expose().to_owned(),
             signing_key: self.signing_key.expose().to_owned(),
-            port: self.port,
+            address: self.address,
         };
         let path = folder.join(FILE);
         let mut content = serde_json::to_vec_pretty(&document)

@@ -49,18 +49,15 @@ pub(super) fn check(body: &Json) -> Result<(), Refusal> {
             .target(name));
         }
     }
-    if let Some(name) = text(body, "/properties/osProfile/computerName") {
-        if name.is_empty() || name.len() > 64 {
-            return Err(Refusal::new(
-                400,
-                "InvalidParameter",
-                format!(
-                    "Linux host name cannot exceed 64 characters in length or be empty: '{}'.",
-                    name.escape_debug()
-                ),
-            )
-            .target("computerName"));
-        }
+    if let Some(name) = text(body, "/properties/osProfile/computerName")
+        && (name.is_empty() || name.len() > 64)
+    {
+        return Err(Refusal::new(
+            400,
+            "InvalidParameter",
+            format!("Linux host name cannot exceed 64 characters in length or be empty: '{}'.", name.escape_debug()),
+        )
+        .target("computerName"));
     }
     Ok(())
 }

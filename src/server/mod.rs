@@ -39,6 +39,7 @@ mod security_rules;
 mod settings;
 mod simulator;
 mod world;
+mod writes;
 
 pub use error::ServerError;
 pub use find::find_running;

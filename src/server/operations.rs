@@ -150,10 +150,12 @@ fn tell_status(world: &World, operation: &Operation) -> Response {
         body["error"] = error.clone();
     }
     if provider.style != Style::Network {
-        if provider.style == Style::Disk && operation.verb == Verb::Put && operation.status == "Succeeded" {
-            if let Some(entry) = world.entry(&operation.resource) {
-                body["properties"] = json!({ "output": render::read(world, &entry) });
-            }
+        if provider.style == Style::Disk
+            && operation.verb == Verb::Put
+            && operation.status == "Succeeded"
+            && let Some(entry) = world.entry(&operation.resource)
+        {
+            body["properties"] = json!({ "output": render::read(world, &entry) });
         }
         body["name"] = operation.id.clone().into();
     }

@@ -76,10 +76,10 @@ fn write(world: &mut World, mut entry: Entry) {
 }
 
 fn push(body: &mut Json, array: &str, item: Json) {
-    if let Json::Object(properties) = &mut body["properties"] {
-        if let Json::Array(items) = properties.entry(array).or_insert_with(|| json!([])) {
-            items.push(item);
-        }
+    if let Json::Object(properties) = &mut body["properties"]
+        && let Json::Array(items) = properties.entry(array).or_insert_with(|| json!([]))
+    {
+        items.push(item);
     }
 }
 

@@ -23,6 +23,9 @@ pub(super) fn prepare(mut body: Json, provider: &Provider, old: Option<&Entry>, 
     kept.entry("properties").or_insert_with(|| Json::Object(Map::new()));
     let mut body = Json::Object(kept);
     settle_location(&mut body, provider, old, id)?;
+    for array in provider.children {
+        clean_children(&mut body, array, id)?;
+    }
     remove(&mut body, provider.server_owned);
     for back in provider.back_references {
         let place = match back.holder {
@@ -33,9 +36,6 @@ pub(super) fn prepare(mut body: Json, provider: &Provider, old: Option<&Entry>, 
     }
     remove(&mut body, &["/properties/provisioningState", "/properties/resourceGuid"]);
     remove(&mut body, provider.write_only);
-    for array in provider.children {
-        clean_children(&mut body, array, id)?;
-    }
     if provider.style == Style::Network {
         spell(&mut body);
     }
@@ -178,10 +178,10 @@ fn clean_children(body: &mut Json, array: &str, id: &str) -> Result<(), Refusal>
         |problem: String| Refusal::new(400, "InvalidRequestFormat", format!("Cannot parse the request: {problem}"));
     let Some(properties) = body.get_mut("properties").and_then(Json::as_object_mut) else { return Ok(()) };
     // Names of properties are found whatever their case.
-    if let Some(other) = properties.keys().find(|name| name.eq_ignore_ascii_case(array) && *name != array).cloned() {
-        if let Some(value) = properties.shift_remove(&other) {
-            properties.insert(array.to_owned(), value);
-        }
+    if let Some(other) = properties.keys().find(|name| name.eq_ignore_ascii_case(array) && *name != array).cloned()
+        && let Some(value) = properties.shift_remove(&other)
+    {
+        properties.insert(array.to_owned(), value);
     }
     let Some(children) = properties.get_mut(array) else { return Ok(()) };
     let Json::Array(children) = children else {

@@ -24,10 +24,10 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Response {
     }
     let id = world.uuid();
     let correlation = request.header("x-ms-correlation-request-id").map_or_else(|| id.clone(), str::to_owned);
-    if request.header("x-ms-return-client-request-id").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        if let Some(client) = request.header("x-ms-client-request-id") {
-            response = response.header("x-ms-client-request-id", client);
-        }
+    if request.header("x-ms-return-client-request-id").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        && let Some(client) = request.header("x-ms-client-request-id")
+    {
+        response = response.header("x-ms-client-request-id", client);
     }
     response
         .header("x-ms-routing-request-id", format!("LOCAL:{}:{id}", super::world::timestamp_short(world.now)))
@@ -64,15 +64,15 @@ fn subscriptions(world: &mut World, request: &Request, parts: &[&str]) -> Result
     let any_version =
         || super::provider_other::check_api_version(request.query("api-version"), "Microsoft.Anything/any");
     let is_get = request.method == "GET";
-    if let Some(subscription) = parts.get(1) {
-        if !subscription.eq_ignore_ascii_case(&world.identity.credentials.subscription_id) {
-            return Err(Refusal::new(
-                404,
-                "SubscriptionNotFound",
-                format!("The subscription '{}' could not be found.", original(1).escape_debug()),
-            )
-            .by_gateway());
-        }
+    if let Some(subscription) = parts.get(1)
+        && !subscription.eq_ignore_ascii_case(&world.identity.credentials.subscription_id)
+    {
+        return Err(Refusal::new(
+            404,
+            "SubscriptionNotFound",
+            format!("The subscription '{}' could not be found.", original(1).escape_debug()),
+        )
+        .by_gateway());
     }
     match parts {
         ["subscriptions"] if is_get => {

@@ -43,8 +43,8 @@ impl Simulator {
         create_private_directory(&settings.folder)?;
         let lock = lock(&settings.folder)?;
         let mut identity = Identity::of_folder(&settings.folder, settings.entropy.as_ref())?;
-        let (listener, address) = listen(settings.listen, identity.port).await?;
-        identity.port = Some(address.port());
+        let (listener, address) = listen(settings.listen, identity.address).await?;
+        identity.address = Some(address);
         identity.keep(&settings.folder)?;
 
         let url = format!("http://{address}");
@@ -92,10 +92,10 @@ impl RunningSimulator {
     /// Answers what has been asked, and stops. Its folder may be used by the next one afterwards.
     pub async fn shutdown(mut self) {
         drop(self.stop.take());
-        if let Some(mut task) = self.task.take() {
-            if tokio::time::timeout(Duration::from_secs(2), &mut task).await.is_err() {
-                task.abort();
-            }
+        if let Some(mut task) = self.task.take()
+            && tokio::time::timeout(Duration::from_secs(2), &mut task).await.is_err()
+        {
+            task.abort();
         }
     }
 }
@@ -123,10 +123,10 @@ fn open_log(folder: &Path) -> Result<File, ServerError> {
 }
 
 /// Listens on the port asked for; if none is, on the last one, so that the URLs of operations stay true.
-async fn listen(wanted: SocketAddr, last: Option<u16>) -> Result<(TcpListener, SocketAddr), ServerError> {
+async fn listen(wanted: SocketAddr, last: Option<SocketAddr>) -> Result<(TcpListener, SocketAddr), ServerError> {
     let mut listener = None;
-    if let Some(port) = last.filter(|_| wanted.port() == 0) {
-        listener = TcpListener::bind(SocketAddr::new(wanted.ip(), port)).await.ok();
+    if let Some(last) = last.filter(|last| wanted.port() == 0 && last.ip() == wanted.ip()) {
+        listener = TcpListener::bind(last).await.ok();
     }
     let failed = |cause| ServerError::Listen { address: wanted, cause };
     let listener = match listener {
