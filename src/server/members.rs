@@ -7,7 +7,6 @@
 use serde_json::{Value as Json, json};
 
 use super::places::text;
-use super::provider::{self, Behaviour};
 use super::world::{Entry, World};
 
 /// From a machine's end of provisioning until its API server answers, in real seconds.
@@ -82,15 +81,15 @@ fn hosts(world: &World, group: &str, wanted: Option<&str>) -> Vec<Host> {
     for (id, document) in world.store.range(&prefix) {
         let (body, hidden) = (&document["body"], &document["hidden"]);
         let resource_type = text(document, "/resourceType").unwrap_or_default();
-        match provider::of_type_or_plain(resource_type).behaviour {
-            Behaviour::Machine => {
+        match resource_type {
+            "Microsoft.Compute/virtualMachines" => {
                 let name = text(body, "/properties/osProfile/computerName").filter(|name| is_wanted(name));
                 if let (Some(name), Some(ready)) = (name, hidden["ready"].as_i64()) {
                     let uid = text(document, "/guid").unwrap_or_default();
                     hosts.push(Host::new(name, ready, id.to_owned(), uid, body));
                 }
             }
-            Behaviour::ScaleSet => {
+            "Microsoft.Compute/virtualMachineScaleSets" => {
                 for (instance_id, instance) in hidden["instances"].as_object().into_iter().flatten() {
                     let name = text(instance, "/computerName").filter(|name| is_wanted(name));
                     if let (Some(name), Some(ready)) = (name, instance["ready"].as_i64()) {
@@ -107,13 +106,10 @@ fn hosts(world: &World, group: &str, wanted: Option<&str>) -> Vec<Host> {
 
 /// The version of a cluster whose API server answers; nothing if none does.
 pub(super) fn api_server(world: &World, group: &str) -> Option<String> {
+    let is_up = |host: &&Host| host.ready.saturating_add(world.milliseconds(API_SERVER)) <= world.now;
     let hosts = hosts(world, group, None);
     let has_control_plane = hosts.iter().any(|host| host.is_control_plane);
-    hosts
-        .iter()
-        .filter(|host| host.is_control_plane || !has_control_plane)
-        .find(|host| host.ready.saturating_add(world.milliseconds(API_SERVER)) <= world.now)
-        .map(|host| host.version.clone())
+    hosts.iter().filter(|host| host.is_control_plane || !has_control_plane).find(is_up).map(|host| host.version.clone())
 }
 
 fn node_key(group: &str, name: &str) -> String {

@@ -77,9 +77,17 @@ pub(super) fn items<'a>(body: &'a Json, pointer: &str) -> impl Iterator<Item = &
     body.pointer(pointer).and_then(Json::as_array).into_iter().flatten()
 }
 
-/// The text at a place.
+/// The text at a place. Names have neither slashes nor tildes here, so that nothing has to be unescaped: this is asked for
+/// very often.
 pub(super) fn text<'a>(body: &'a Json, pointer: &str) -> Option<&'a str> {
-    body.pointer(pointer)?.as_str()
+    let mut value = body;
+    for name in pointer.strip_prefix('/')?.split('/') {
+        value = match value {
+            Json::Array(items) => items.get(name.parse::<usize>().ok()?)?,
+            value => value.get(name)?,
+        };
+    }
+    value.as_str()
 }
 
 #[cfg(test)]
