@@ -15,7 +15,7 @@ pub struct CliError {
     /// What to do about it.
     pub help: Option<String>,
     /// The faults of the model, with the text they are in.
-    pub diagnostics: Option<(Source, Diagnostics)>,
+    pub diagnostics: Option<Box<(Source, Diagnostics)>>,
 }
 
 impl CliError {

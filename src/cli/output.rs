@@ -58,7 +58,7 @@ impl Output {
 
     /// An error, and its remedy.
     pub fn error(&self, error: &CliError) {
-        if let Some((source, diagnostics)) = &error.diagnostics {
+        if let Some((source, diagnostics)) = error.diagnostics.as_deref() {
             if self.json {
                 self.data(&diagnostics_as_json(source, diagnostics));
             } else {

@@ -50,7 +50,7 @@ pub fn read_model(
         let count = reading.diagnostics.iter().filter(|fault| fault.severity == crate::base::Severity::Error).count();
         let faults = if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") };
         let mut error = CliError::new(Exit::Definition, format!("{} has {faults}; nothing was written", source.name));
-        error.diagnostics = Some((source, reading.diagnostics));
+        error.diagnostics = Some(Box::new((source, reading.diagnostics)));
         return Err(error);
     };
     output.warnings(&source, &reading.diagnostics);

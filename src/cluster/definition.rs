@@ -55,7 +55,6 @@ impl Definition {
                 let certificate = certificates.ca_certificate.as_ref()?.expose().to_owned();
                 Some(CertifiedKey { certificate, key: certificates.ca_private_key.clone()? })
             }),
-            ..Given::default()
         };
         let keys = KeyMaterial::load_or_generate(folder, &given, clock, entropy)?;
         let snapshot = Store::open(folder).snapshot()?;
@@ -105,10 +104,11 @@ impl Definition {
         let digests = (first.secrets.get(&handle).map(Secret::digest), secrets.get(&handle).map(Secret::digest));
         let (Some(first), Some(later)) = digests else { return Ok(applied) };
         for resource in applied.values_mut() {
-            if let Some(data) = resource.body.pointer_mut("/properties/osProfile/customData") {
-                if data["$secret"] == handle.as_str() && data["digest"] == first.as_str() {
-                    data["digest"] = later.as_str().into();
-                }
+            if let Some(data) = resource.body.pointer_mut("/properties/osProfile/customData")
+                && data["$secret"] == handle.as_str()
+                && data["digest"] == first.as_str()
+            {
+                data["digest"] = later.as_str().into();
             }
         }
         Ok(applied)

@@ -79,7 +79,7 @@ fn generate_fast() -> Result<Option<Secret>, PkiError> {
     let key = SigningKey::generate(KeySize::Rsa2048).map_err(failed)?;
     let mut buffer = zeroize::Zeroizing::new([0; 2048]);
     let der = key.to_pkcs8_der(buffer.as_mut_slice()).map_err(failed)?;
-    let document = SecretDocument::try_from(&*der).map_err(making)?;
+    let document = SecretDocument::try_from(der).map_err(making)?;
     let pem = document.to_pem("PRIVATE KEY", LineEnding::LF).map_err(making)?;
     Ok(Some(Secret::new(pem.as_str())))
 }

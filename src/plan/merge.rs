@@ -64,11 +64,13 @@ fn compare(
             }
             for (name, value) in applied.into_iter().flatten() {
                 let pointer = format!("{pointer}/{}", escape(name));
-                if !wanted.contains_key(name) && !skip(&pointer) && !is_empty(value) {
-                    if let Some(there) = entry(observed, name).filter(|there| !is_empty(there)) {
-                        // Parts of it may have been put there by others: only what the engine applied has to go.
-                        compare_gone(value, there, &pointer, differences);
-                    }
+                if !wanted.contains_key(name)
+                    && !skip(&pointer)
+                    && !is_empty(value)
+                    && let Some(there) = entry(observed, name).filter(|there| !is_empty(there))
+                {
+                    // Parts of it may have been put there by others: only what the engine applied has to go.
+                    compare_gone(value, there, &pointer, differences);
                 }
             }
         }

@@ -30,10 +30,10 @@ pub fn render_plan(plan: &Plan, target: &str, style: Style) -> String {
     for (kind, sign) in [(ChangeKind::Create, "+"), (ChangeKind::Update, "~"), (ChangeKind::Delete, "-")] {
         let mut by_type: BTreeMap<&str, Vec<(&Step, &Change)>> = BTreeMap::new();
         for step in &plan.steps {
-            if let Operation::Change(change) = &step.operation {
-                if change.kind == kind {
-                    by_type.entry(&change.resource_type).or_default().push((step, change));
-                }
+            if let Operation::Change(change) = &step.operation
+                && change.kind == kind
+            {
+                by_type.entry(&change.resource_type).or_default().push((step, change));
             }
         }
         for (resource_type, changes) in by_type {

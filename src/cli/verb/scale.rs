@@ -77,7 +77,7 @@ fn read(source: Source) -> Result<Cluster, CliError> {
     let reading = model::read(&source, &ReadOptions::default());
     reading.cluster.ok_or_else(|| {
         let mut error = CliError::new(Exit::Definition, format!("{} has faults; nothing was changed", source.name));
-        error.diagnostics = Some((source, reading.diagnostics));
+        error.diagnostics = Some(Box::new((source, reading.diagnostics)));
         error
     })
 }

@@ -14,6 +14,6 @@ pub struct Arguments {}
 pub fn run(call: &Call, _: &Arguments) -> Result<Exit, CliError> {
     let schema = crate::model::schema();
     call.output.text(&(serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"));
-    call.output.data(&schema);
+    call.output.data(schema);
     Ok(Exit::Success)
 }

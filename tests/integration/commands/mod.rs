@@ -103,13 +103,15 @@ impl Simulating {
     pub fn start(place: &Place) -> Self {
         let folder = place.cluster().join("simulator");
         let arguments = ["simulate", folder.to_str().unwrap(), "--time-scale", "0"];
-        let process = place.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut process = place.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         for _ in 0..200 {
             if let Ok(Some((url, credentials))) = engine::server::find_running(&folder) {
                 return Self { process, url, credentials };
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
+        process.kill().unwrap();
+        process.wait().unwrap();
         panic!("the simulator did not start");
     }
 }
