@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::style::brief;
 use super::{Style, harmless};
 use crate::contract::{Event, EventSink, Outcome, StepId};
 
@@ -65,13 +66,13 @@ impl Progress {
             Some(live) if state.running.values().flatten().count() < SHOWN => {
                 let bar = live.bars.insert_before(&live.sum, ProgressBar::new_spinner());
                 bar.set_style(template("  {spinner} {msg}  {elapsed}"));
-                bar.set_message(harmless(step.as_str()));
+                bar.set_message(brief(step));
                 bar.enable_steady_tick(Duration::from_millis(200));
                 Some(bar)
             }
             Some(_) => None,
             None => {
-                self.line(state, &format!("  … {}", harmless(step.as_str())));
+                self.line(state, &format!("  … {}", brief(step)));
                 None
             }
         };
@@ -87,7 +88,7 @@ impl Progress {
             live.sum.set_position(state.done as u64);
         }
         let count = format!("[{}/{}]", state.done, state.total);
-        let name = harmless(step.as_str());
+        let name = brief(step);
         let text = match outcome {
             Outcome::Succeeded => {
                 format!("{} {count} {name} {}", self.style.good("✓"), self.style.faint(&seconds(took)))
@@ -96,7 +97,7 @@ impl Progress {
                 format!("{} {count} {name}: {}", self.style.bad("✗"), self.style.bad(&harmless(&fault.to_string())))
             }
             Outcome::Blocked { by } => {
-                format!("{} {count} {name}: not started, {} failed", self.style.warn("-"), harmless(by.as_str()))
+                format!("{} {count} {name}: not started, {} failed", self.style.warn("-"), brief(by))
             }
             Outcome::Cancelled => format!("{} {count} {name}: not started, cancelled", self.style.warn("-")),
         };
@@ -124,7 +125,7 @@ impl EventSink for Progress {
                 let text = format!(
                     "{} {}: {}; again in {}",
                     self.style.warn("↻"),
-                    harmless(step.as_str()),
+                    brief(step),
                     harmless(&fault.to_string()),
                     seconds(*after)
                 );

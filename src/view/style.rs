@@ -62,6 +62,15 @@ pub fn harmless(text: &str) -> String {
     text
 }
 
+/// A step as people read it on one line: without the provider before the type, as in `create virtualMachines vm-0`.
+pub fn brief(step: &crate::contract::StepId) -> String {
+    let words = step.as_str().split(' ').map(|word| match word.split_once('/') {
+        Some((provider, resource_type)) if provider.starts_with("Microsoft.") => resource_type,
+        _ => word,
+    });
+    harmless(&words.collect::<Vec<_>>().join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +79,14 @@ mod tests {
     fn control_characters_and_pipeline_commands_lose_their_force() {
         assert_eq!(harmless("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\n");
         assert_eq!(harmless("##vso[task.complete]"), "# #vso[task.complete]");
+    }
+
+    #[test]
+    fn a_step_is_shown_without_its_provider() {
+        use crate::contract::{ChangeKind, StepId};
+        use crate::graph::ResourceKey;
+        let key = ResourceKey::named("Microsoft.Compute/virtualMachines/extensions", "vm-0/cse");
+        assert_eq!(brief(&StepId::of_change(ChangeKind::Create, &key)), "create virtualMachines/extensions vm-0/cse");
     }
 
     #[test]
