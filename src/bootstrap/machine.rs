@@ -130,6 +130,13 @@ fn common_files(view: &MachineView, cluster: &ClusterSettings) -> Result<Vec<Mac
         Network::Azure { .. } => ("azure.conflist", templates::AZURE_NETWORK),
     };
     files.push(MachineFile::new(format!("/etc/engine/network/{name}"), "0644", network));
+    if matches!(cluster.network, Network::Azure { .. }) {
+        files.push(MachineFile::new(
+            "/etc/cloud/cloud.cfg.d/95-engine-addresses.cfg",
+            "0644",
+            templates::AZURE_ADDRESSES,
+        ));
+    }
     if !cluster.cloud.environment.is_empty() {
         files.push(MachineFile::new(
             "/etc/kubernetes/azurestackcloud.json",

@@ -53,6 +53,8 @@ const TEMPLATES: &[(&str, &str)] = sources![
 pub(super) const KUBENET_NETWORK: &str = include_str!("../../templates/network/kubenet.conflist.template");
 /// The network configuration of Azure CNI, which has nothing to fill in.
 pub(super) const AZURE_NETWORK: &str = include_str!("../../templates/network/azure.conflist");
+/// What keeps cloud-init from giving the pods' addresses to the machine (Azure CNI).
+pub(super) const AZURE_ADDRESSES: &str = include_str!("../../templates/network/cloud-init-addresses.cfg");
 
 static REGISTRY: LazyLock<Result<Handlebars<'static>, BootstrapError>> = LazyLock::new(registry);
 

@@ -5,12 +5,12 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use engine::bootstrap::{self, CustomData, Start};
+use engine::bootstrap::{self, CustomData, Network, Start};
 
 use super::fixture;
 
 const STAND_IN: &str = include_str!("stand-in.sh");
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 19] = [
     "apt-get",
     "apt-mark",
     "blkid",
@@ -24,6 +24,8 @@ const PROGRAMS: [&str; 17] = [
     "modprobe",
     "mount",
     "mountpoint",
+    "netplan",
+    "networkctl",
     "sleep",
     "swapoff",
     "sysctl",
@@ -48,6 +50,7 @@ impl Machine {
         machine.write("/dev/disk/azure/scsi1/lun0", "");
         machine.write("/world/hostname", hostname);
         machine.write("/world/address", address);
+        machine.write("/world/addresses", &format!("{address}/12\n"));
         machine.write("/world/healthy", "");
         machine.write("/bin/stand-in", STAND_IN);
         std::fs::set_permissions(machine.path("/bin/stand-in"), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -143,9 +146,8 @@ fn the_first_machine_starts_the_cluster() {
     assert_eq!(cloud["resourceGroup"], "demo_(group)");
     assert_eq!(cloud["vnetResourceGroup"], "demo_(group)");
     assert_eq!(cloud["tenantId"], "22222222-0000-0000-0000-000000000000");
-    assert!(
-        machine.read("/etc/fstab").contains("# /swapfile") && machine.read("/etc/fstab").contains("LABEL=etcd_disk ")
-    );
+    let mounts = machine.read("/etc/fstab");
+    assert!(mounts.contains("# /swapfile") && mounts.contains("LABEL=etcd_disk "), "{mounts}");
     assert!(machine.calls().contains("kubelet=1.35.9-* kubeadm=1.35.9-* kubectl=1.35.9-*"));
     let log = machine.log();
     assert!(!log.contains("abcdef.0123456789abcdef"), "the log shows the token");
@@ -363,6 +365,42 @@ fn without_a_metadata_service_what_is_not_given_is_told() {
     assert_eq!(result["cause"], "azure.json lacks SUBSCRIPTION, and this cloud has no metadata service to ask");
 }
 
+/// Has Azure CNI, without its archive, which an image that holds everything brings.
+fn azure_worker() -> CustomData {
+    let mut machine = fixture::worker();
+    machine.cluster.deadline_minutes = 0;
+    machine.cluster.network = Network::Azure { plugin_url: String::new(), plugin_sha256: String::new() };
+    machine.cluster.software = bootstrap::Software::PreparedImage;
+    bootstrap::worker(&machine).unwrap()
+}
+
+#[test]
+fn the_addresses_of_pods_are_taken_off_the_machine() {
+    let data = azure_worker();
+    let machine = Machine::new(&data, "k8s-linuxpool-12345678-0", "10.240.0.4");
+    machine.write("/world/healthy", "10.255.255.15\n");
+    machine.write("/world/addresses", "10.240.0.40/12\n10.240.0.5/12\n10.240.0.4/12\n");
+    machine.succeed();
+    assert_eq!(machine.read("/world/addresses"), "10.240.0.4/12\n");
+    let calls = machine.calls();
+    let place = |call: &str| calls.find(call).unwrap_or_else(|| panic!("no `{call}` in {calls}"));
+    assert!(place("netplan set network.ethernets.eth0.addresses=null") < place("netplan generate"));
+    assert!(place("netplan generate") < place("networkctl reload"));
+    // cloud-init does not give them back at the next start.
+    let setting = machine.read("/etc/cloud/cloud.cfg.d/95-engine-addresses.cfg");
+    assert!(setting.contains("apply_network_config_for_secondary_ips: false") && setting.contains("boot-new-instance"));
+    assert!(machine.path("/etc/cni/net.d/10-azure.conflist").exists());
+
+    // Where the machine has one address only, and with a network of pods' own, nothing is touched.
+    for data in [data, worker(0)] {
+        let machine = Machine::new(&data, "k8s-linuxpool-12345678-0", "10.240.0.4");
+        machine.write("/world/healthy", "10.255.255.15\n");
+        machine.succeed();
+        assert_eq!((machine.count("netplan"), machine.count("networkctl")), (0, 0));
+    }
+    assert!(!fixture::written(&worker(0)).iter().any(|file| file.path.starts_with("/etc/cloud/")));
+}
+
 #[test]
 fn scale_set_instances_count_in_base_36() {
     let machine = Machine::new(&control_plane(Start::Init, 45), "k8s-master-12345678-vmss000000", "10.255.255.5");
@@ -401,7 +439,9 @@ fn packet_rules_are_set_once_for_the_role() {
     assert!(machine.command(machine.path("/opt/engine/network-rules.sh")).status().unwrap().success());
     let calls = machine.calls();
     assert!(
-        calls.contains("--insert PREROUTING --protocol tcp --dport 4443 --jump REDIRECT --to-ports 443"),
+        calls.contains(
+            "--insert PREROUTING --protocol tcp --dport 4443 --match addrtype --dst-type LOCAL --jump REDIRECT --to-ports 443"
+        ),
         "{calls}"
     );
     assert!(calls.contains("--insert POSTROUTING --source 10.244.0.0/16 ! --destination 10.244.0.0/16"), "{calls}");

@@ -15,7 +15,14 @@ done < <(cat "$world/fail" 2>/dev/null)
 own=$(cat "$world/address")
 case $name in
   hostname) cat "$world/hostname" ;;
-  ip) echo "10.255.255.15 via 10.255.255.1 dev eth0 src $own uid 0" ;;
+  ip)
+    case $call in
+      *'route show default'*) echo "default via 10.255.255.1 dev eth0 proto dhcp src $own metric 100" ;;
+      *'address show'*) sed -E 's/.*/2: eth0    inet & scope global eth0 valid_lft forever/' "$world/addresses" ;;
+      *'address delete'*) sed -i "\\|^$3\$|d" "$world/addresses" ;;
+      *) echo "10.255.255.15 via 10.255.255.1 dev eth0 src $own uid 0" ;;
+    esac
+    ;;
   mountpoint) [ -e "$world/mounted" ] ;;
   mount) touch "$world/mounted" ;;
   mkfs.ext4) touch "$world/formatted" ;;
