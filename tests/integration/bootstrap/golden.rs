@@ -78,6 +78,15 @@ fn a_worker_holds_no_key_and_a_joining_machine_cannot_start_a_cluster() {
     }
 }
 
+/// Through the kubelet's copy of the file, kube-proxy of a machine that joined would ask its peer for ever.
+#[test]
+fn kube_proxy_finds_the_api_server_as_its_node_does() {
+    let data = bootstrap::control_plane(&fixture::control_plane(Start::Init)).unwrap();
+    let files = fixture::written(&data);
+    let proxy = &files.iter().find(|file| file.path.ends_with("-kube-proxy.yaml")).unwrap().text;
+    assert!(proxy.contains("mountPath: /etc/hosts\n") && proxy.contains("path: /etc/hosts\n          type: File\n"));
+}
+
 #[test]
 fn secrets_survive_quoting() {
     let mut machine = fixture::control_plane(Start::Init);

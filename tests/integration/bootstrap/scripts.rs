@@ -148,6 +148,7 @@ fn the_first_machine_starts_the_cluster() {
     assert_eq!(cloud["tenantId"], "22222222-0000-0000-0000-000000000000");
     let mounts = machine.read("/etc/fstab");
     assert!(mounts.contains("# /swapfile") && mounts.contains("LABEL=etcd_disk "), "{mounts}");
+    assert!(mounts.contains(",x-systemd.required-by=kubelet.service "), "the kubelet starts without etcd's data");
     assert!(machine.calls().contains("kubelet=1.35.9-* kubeadm=1.35.9-* kubectl=1.35.9-*"));
     let log = machine.log();
     assert!(!log.contains("abcdef.0123456789abcdef"), "the log shows the token");
