@@ -106,7 +106,11 @@ impl ResourceGraph {
             let (indices, unexpanded): (Vec<Option<u32>>, bool) = match &resource.series {
                 None => (vec![None], false),
                 Some(series) => match self.count(&resource, &series.count)? {
-                    Some(count) => ((series.offset..series.offset + count).map(Some).collect(), false),
+                    Some(count) => {
+                        let end = series.offset.checked_add(count);
+                        let end = end.ok_or_else(|| GraphError::Count(Arc::clone(&resource.symbol)))?;
+                        ((series.offset..end).map(Some).collect(), false)
+                    }
                     None => (vec![None], true),
                 },
             };
@@ -300,9 +304,9 @@ impl ResourceGraph {
         self.by_key.get(key).map(|at| &self.graph[*at])
     }
 
-    /// The instances a reference means, seen from `holder`.
-    pub fn referenced<'a>(&'a self, reference: &Reference, holder: &Node) -> impl Iterator<Item = &'a Node> {
-        self.targets(reference, holder.index).unwrap_or_default().iter().map(|at| &self.graph[*at])
+    /// The instances a reference means, seen from an instance with `index`.
+    pub fn meant<'a>(&'a self, reference: &Reference, index: Option<u32>) -> impl Iterator<Item = &'a Node> + use<'a> {
+        self.targets(reference, index).unwrap_or_default().iter().map(|at| &self.graph[*at])
     }
 
     /// The instances of a symbol, by index.
@@ -369,7 +373,7 @@ impl Lookup for Names<'_> {
             Member::Every => {
                 let series = resource.series.as_ref()?;
                 let count = graph.count(resource, &series.count).ok()??;
-                (series.offset..series.offset + count)
+                (series.offset..series.offset.checked_add(count)?)
                     .map(|index| one(Some(index)))
                     .collect::<Option<Vec<_>>>()
                     .map(Json::Array)

@@ -132,6 +132,12 @@ fn faults_are_told_by_name() {
     twins[1].symbol = "a".into();
     assert!(matches!(ResourceGraph::build(scope(), twins), Err(GraphError::DuplicateSymbol(_))));
 
+    let mut endless = machines(u32::MAX);
+    for resource in &mut endless {
+        resource.series.as_mut().unwrap().offset = 7;
+    }
+    assert!(matches!(ResourceGraph::build(scope(), endless), Err(GraphError::Count(_))));
+
     let named =
         |symbol: &str, by: &str| Resource::new(symbol, "N/t", "1", Value::from(Reference::attribute(by, &["name"])));
     let endless = ResourceGraph::build(scope(), vec![named("a", "b"), named("b", "a")]);

@@ -1,10 +1,12 @@
 //! From a graph and what was observed to the steps that make the one like the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::order::in_order;
+use super::removal::{Removals, removals};
 use super::world::{ObservedResources, Secrets, World};
 use super::{Plan, difference, facts, settled};
 use crate::contract::{
@@ -70,36 +72,9 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
         notes: Vec::new(),
     };
     builder.change_wanted()?;
-    builder.delete_unwanted();
+    builder.remove_unwanted();
     builder.await_new_members();
     Ok(builder.finish())
-}
-
-/// Plans how to delete all that the engine applied and that is still there, in the reversed order of its making.
-pub fn plan_destroy(scope: &crate::graph::Scope, observed: &ObservedResources, applied: &AppliedResources) -> Plan {
-    let there: BTreeSet<&ResourceKey> =
-        applied.keys().filter(|key| observed.get(*key).is_some_and(|seen| seen.observation.is_some())).collect();
-    let deletion = |key: &ResourceKey| StepId::of_change(ChangeKind::Delete, key);
-    let steps = there
-        .iter()
-        .filter_map(|key| {
-            let after = there.iter().filter(|other| applied[**other].after.contains(key)).map(|other| deletion(other));
-            Some(Step {
-                after: after.collect(),
-                reason: Reason::Unwanted,
-                ..delete_step(key, &applied.get(*key)?.address)
-            })
-        })
-        .collect();
-    Plan {
-        format: Plan::FORMAT,
-        verb: "destroy".to_owned(),
-        scope: scope.clone(),
-        steps: in_order(steps),
-        unchanged: Vec::new(),
-        known: Vec::new(),
-        notes: Vec::new(),
-    }
 }
 
 struct Builder<'a> {
@@ -124,13 +99,20 @@ impl Builder<'_> {
             }
             let failed = |cause| PlanError::Value { key: node.key.clone(), cause };
             let address = self.world.address(node).map_err(failed)?;
-            let seen = address
-                .as_ref()
-                .and_then(|address| Some((address, self.request.observed.get(&node.key)?.observation.as_ref()?)));
+            let body = Arc::clone(
+                bodies.entry(Arc::clone(&node.resource.symbol)).or_insert_with(|| Arc::new(node.resource.body())),
+            );
+            // What was looked at under a name that was deferred may be an older one: a role that an earlier machine had.
+            let seen = address.as_ref().and_then(|address| {
+                let seen = self.request.observed.get(&node.key)?;
+                let is_it = seen.address.id.eq_ignore_ascii_case(&address.id);
+                Some((address, seen.observation.as_ref().filter(|_| is_it)?))
+            });
             let (kind, reason) = match seen {
                 None => (ChangeKind::Create, Reason::Missing),
                 Some((address, observation)) => {
-                    let (fields, concerns_new_only) = self.differences(node, address, observation).map_err(failed)?;
+                    let (fields, concerns_new_only) =
+                        self.differences(node, &body, address, observation).map_err(failed)?;
                     stale_machines += usize::from(concerns_new_only && facts(&node.resource.resource_type).is_machine);
                     let unfinished = observation.provisioning_state().is_some_and(|state| state != "Succeeded");
                     match (fields.is_empty(), unfinished) {
@@ -143,8 +125,6 @@ impl Builder<'_> {
                     }
                 }
             };
-            let body =
-                bodies.entry(Arc::clone(&node.resource.symbol)).or_insert_with(|| Arc::new(node.resource.body()));
             let dependencies = self.request.graph.dependencies(&node.key);
             let step = Step {
                 id: StepId::of_change(kind, &node.key),
@@ -158,7 +138,7 @@ impl Builder<'_> {
                     resource_type: Arc::clone(&node.resource.resource_type),
                     api_version: Arc::clone(&node.resource.api_version),
                     name: node.name.as_deref().map_or_else(|| node.resource.name.clone(), Value::from),
-                    body: Arc::clone(body),
+                    body,
                     initial: node.resource.initial.clone(),
                     after: dependencies.iter().map(|needed| needed.key.clone()).collect(),
                 }),
@@ -179,10 +159,11 @@ impl Builder<'_> {
     fn differences(
         &self,
         node: &Node,
+        body: &Value,
         address: &Address,
         observation: &Observation,
     ) -> Result<(Vec<FieldDifference>, bool), Unresolved> {
-        let wanted = match node.resource.body().resolve_digested(&self.world.context(node)) {
+        let wanted = match body.resolve_digested(&self.world.context(node)) {
             Ok(wanted) => (self.request.normalise)(address, wanted),
             Err(Unresolved::Attribute(reference)) => {
                 // What it refers to is about to be made: the value can only be a new one.
@@ -210,65 +191,10 @@ impl Builder<'_> {
     }
 
     /// A deletion for each resource that the engine applied, that is still there, and that is no longer wanted.
-    fn delete_unwanted(&mut self) {
-        let applied = self.request.applied;
-        let mut unwanted: BTreeSet<&ResourceKey> = applied
-            .keys()
-            .filter(|key| self.request.graph.node(key).is_none())
-            .filter(|key| self.request.observed.get(*key).is_some_and(|seen| seen.observation.is_some()))
-            .collect();
-        let machines: Vec<&ResourceKey> =
-            unwanted.iter().copied().filter(|key| facts(key.resource_type()).is_machine).collect();
-        if self.request.removal == Removal::KeepMachines && !machines.is_empty() {
-            for machine in &machines {
-                let stays = closure(machine, &|key| applied.get(key).map(|own| own.after.clone()).unwrap_or_default());
-                let rests_on_it = closure(machine, &|key| dependents(applied, key));
-                unwanted.retain(|key| !stays.contains(*key) && !rests_on_it.contains(*key));
-            }
-            self.notes.push(format!(
-                "{} {} in the model any more and {} left alone: deleting machines is for `engine scale`",
-                list(&machines),
-                if machines.len() == 1 { "is not" } else { "are not" },
-                if machines.len() == 1 { "is" } else { "are" },
-            ));
-        }
-        let machines: Vec<&ResourceKey> = machines.into_iter().filter(|key| unwanted.contains(*key)).collect();
-        let mut drains: BTreeMap<&ResourceKey, StepId> = BTreeMap::new();
-        for machine in &machines {
-            let act = Act::CordonAndDrain { node: self.node_name_of_applied(machine) };
-            let purpose = format!("{} will be deleted", machine.name());
-            let step = act_step(act, Vec::new(), purpose);
-            drains.insert(machine, step.id.clone());
-            self.order.push(step);
-        }
-        let mut deletions = Vec::new();
-        for key in &unwanted {
-            let mut step = delete_step(key, &applied[*key].address);
-            step.after = unwanted
-                .iter()
-                .filter(|other| applied[**other].after.contains(key))
-                .map(|other| StepId::of_change(ChangeKind::Delete, other))
-                .collect();
-            for (machine, drain) in &drains {
-                if key == machine || dependents(applied, machine).contains(key) {
-                    step.after.push(drain.clone());
-                }
-            }
-            self.steps.insert((*key).clone(), step.clone());
-            deletions.push(step);
-        }
-        self.order.extend(deletions);
-        for machine in machines {
-            let act = Act::RemoveNode { node: self.node_name_of_applied(machine) };
-            let after = vec![StepId::of_change(ChangeKind::Delete, machine)];
-            self.order.push(act_step(act, after, format!("the machine {} is gone", machine.name())));
-        }
-    }
-
-    fn node_name_of_applied(&self, machine: &ResourceKey) -> String {
-        let applied = &self.request.applied[machine];
-        let name = applied.body.pointer("/properties/osProfile/computerName").and_then(Json::as_str);
-        name.unwrap_or(&applied.address.name).to_owned()
+    fn remove_unwanted(&mut self) {
+        let Removals { steps, note } = removals(self.request);
+        self.order.extend(steps);
+        self.notes.extend(note);
     }
 
     /// New machines need a token that is still valid, unless the cluster itself is new; and a deployment is not over
@@ -288,10 +214,10 @@ impl Builder<'_> {
             });
         if cluster_exists && !new.is_empty() {
             let renewal = act_step(Act::RenewBootstrapToken, Vec::new(), "new machines join by it".to_owned());
-            for step in &mut self.order {
-                if new.iter().any(|node| step.id == StepId::of_change(ChangeKind::Create, &node.key)) {
-                    step.after.push(renewal.id.clone());
-                }
+            let creations: HashSet<StepId> =
+                new.iter().map(|node| StepId::of_change(ChangeKind::Create, &node.key)).collect();
+            for step in self.order.iter_mut().filter(|step| creations.contains(&step.id)) {
+                step.after.push(renewal.id.clone());
             }
             self.order.insert(0, renewal);
         }
@@ -336,7 +262,7 @@ impl Builder<'_> {
             let Operation::Change(change) = &step.operation else { continue };
             let Some(node) = self.request.graph.node(&change.key) else { continue };
             for reference in change.body.references().into_iter().chain(change.name.references()) {
-                for needed in self.request.graph.referenced(reference, node) {
+                for needed in self.request.graph.meant(reference, node.index) {
                     if !self.steps.contains_key(&needed.key) {
                         *whole.entry(needed.key.clone()).or_default() |= !reference.is_static();
                     }
@@ -362,90 +288,6 @@ impl Builder<'_> {
     }
 }
 
-fn act_step(act: Act, after: Vec<StepId>, purpose: String) -> Step {
+pub(super) fn act_step(act: Act, after: Vec<StepId>, purpose: String) -> Step {
     Step { id: StepId::of_act(&act), operation: Operation::Act(act), after, reason: Reason::Needed { purpose } }
-}
-
-fn delete_step(key: &ResourceKey, address: &Address) -> Step {
-    let change = Change {
-        kind: ChangeKind::Delete,
-        key: key.clone(),
-        symbol: key.as_str().into(),
-        index: None,
-        resource_type: address.resource_type.as_str().into(),
-        api_version: address.api_version.as_str().into(),
-        name: address.name.as_str().into(),
-        body: Arc::new(Value::Null),
-        initial: Vec::new(),
-        after: Vec::new(),
-    };
-    Step {
-        id: StepId::of_change(ChangeKind::Delete, key),
-        operation: Operation::Change(change),
-        after: Vec::new(),
-        reason: Reason::Unwanted,
-    }
-}
-
-/// The resources that directly wait for `key`.
-fn dependents(applied: &AppliedResources, key: &ResourceKey) -> Vec<ResourceKey> {
-    applied.iter().filter(|(_, own)| own.after.contains(key)).map(|(other, _)| other.clone()).collect()
-}
-
-/// `start` and all that can be reached from it.
-fn closure(start: &ResourceKey, next: &dyn Fn(&ResourceKey) -> Vec<ResourceKey>) -> BTreeSet<ResourceKey> {
-    let mut reached = BTreeSet::from([start.clone()]);
-    let mut open = vec![start.clone()];
-    while let Some(key) = open.pop() {
-        for key in next(&key) {
-            if reached.insert(key.clone()) {
-                open.push(key);
-            }
-        }
-    }
-    reached
-}
-
-/// The steps so that each stands after those it waits for, otherwise as they were. What it waits for is kept only where
-/// it is a step of this plan.
-fn in_order(steps: Vec<Step>) -> Vec<Step> {
-    let ids: BTreeSet<StepId> = steps.iter().map(|step| step.id.clone()).collect();
-    let mut waiting: Vec<Step> = steps
-        .into_iter()
-        .map(|mut step| {
-            step.after.retain(|needed| ids.contains(needed));
-            step.after.sort();
-            step.after.dedup();
-            step
-        })
-        .collect();
-    let mut placed = BTreeSet::new();
-    let mut ordered = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let before = ordered.len();
-        let mut rest = Vec::new();
-        for step in waiting {
-            if step.after.iter().all(|needed| placed.contains(needed)) {
-                placed.insert(step.id.clone());
-                ordered.push(step);
-            } else {
-                rest.push(step);
-            }
-        }
-        waiting = rest;
-        if ordered.len() == before {
-            // Steps in a circle cannot come from an acyclic graph; the executor refuses them.
-            ordered.append(&mut waiting);
-        }
-    }
-    ordered
-}
-
-fn list(keys: &[&ResourceKey]) -> String {
-    const SHOWN: usize = 3;
-    let names: Vec<&str> = keys.iter().take(SHOWN).map(|key| key.name()).collect();
-    match keys.len().checked_sub(SHOWN).filter(|rest| *rest > 0) {
-        Some(rest) => format!("{} and {rest} more", names.join(", ")),
-        None => names.join(", "),
-    }
 }

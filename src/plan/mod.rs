@@ -5,15 +5,18 @@
 mod build;
 mod facts;
 mod merge;
+mod order;
+mod removal;
 mod settled;
 #[cfg(test)]
 mod tests;
 mod value;
 mod world;
 
-pub use build::{PlanError, Removal, Request, plan, plan_destroy};
+pub use build::{PlanError, Removal, Request, plan};
 pub use facts::{TypeFacts, covered, facts};
 pub use merge::{carry, difference};
+pub use removal::plan_destroy;
 pub use settled::settled;
 pub use value::Plan;
 pub use world::{Observed, ObservedResources, Secrets, World};

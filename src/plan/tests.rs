@@ -242,3 +242,49 @@ fn destroying_reverses_the_order() {
     }
     assert!(plan_destroy(&scope(), &observed, &applied).is_empty());
 }
+
+#[test]
+fn the_group_stays_and_so_does_what_is_only_spelled_otherwise() {
+    let (observed, applied) = deployed(&graph(1, "D2"));
+    let respelled = ResourceGraph::build(
+        Scope { resource_group: "RG".into(), ..scope() },
+        vec![
+            Resource::new("group", GROUP_TYPE, "1", "RG"),
+            Resource::new("nic", "Microsoft.Network/networkInterfaces", "1", "NIC-0"),
+        ],
+    )
+    .unwrap();
+    let plan = planned(&respelled, &observed, &applied, "first", Removal::DrainAndDelete);
+    for id in ["delete Microsoft.Resources/resourceGroups rg", "delete Microsoft.Network/networkInterfaces nic-0"] {
+        assert!(!ids(&plan).contains(&id), "{:?}", ids(&plan));
+    }
+    assert_eq!(plan.count(ChangeKind::Delete), 3, "{:?}", ids(&plan));
+}
+
+#[test]
+fn a_machine_that_was_made_again_gets_a_role_of_its_own() {
+    let graph = graph(1, "D2");
+    let (mut observed, applied) = deployed(&graph);
+    let machine = observed.get_mut(&ResourceKey::named(VM, "vm-0")).unwrap().observation.as_mut().unwrap();
+    machine.body["identity"]["principalId"] = json!("another principal");
+    let plan = planned(&graph, &observed, &applied, "first", Removal::KeepMachines);
+    assert_eq!(ids(&plan), ["create Microsoft.Authorization/roleAssignments <role 0>"]);
+}
+
+/// A plan of thousands of machines takes time in proportion to them: more would be minutes here.
+#[test]
+fn thousands_of_machines_are_planned_at_once() {
+    const MACHINES: u32 = 5_000;
+    let whole = graph(MACHINES, "D2");
+    let (observed, applied) = deployed(&whole);
+    assert!(planned(&whole, &observed, &applied, "first", Removal::KeepMachines).is_empty());
+    let less = graph(1, "D2");
+    assert!(planned(&less, &observed, &applied, "first", Removal::KeepMachines).is_empty());
+    let plan = planned(&less, &observed, &applied, "first", Removal::DrainAndDelete);
+    assert_eq!(plan.steps.len(), 6 * (MACHINES as usize - 1));
+    let (observed, applied) = deployed(&less);
+    let plan = planned(&whole, &observed, &applied, "first", Removal::KeepMachines);
+    assert_eq!(plan.count(ChangeKind::Create), 4 * (MACHINES as usize - 1));
+    let (observed, applied) = deployed(&whole);
+    assert_eq!(plan_destroy(&scope(), &observed, &applied).steps.len(), 4 * MACHINES as usize + 1);
+}

@@ -85,20 +85,11 @@ impl Lookup for World<'_> {
         if let Some(known) = self.graph.static_attribute(reference, index) {
             return Some(known);
         }
-        let nodes: Vec<&Node> = self
-            .graph
-            .instances(&reference.symbol)
-            .filter(|node| match reference.member {
-                Member::Every => true,
-                Member::Only => node.index.is_none(),
-                Member::SameIndex => node.index == index,
-                Member::Index(wanted) => node.index == Some(wanted),
-            })
-            .collect();
+        let mut nodes = self.graph.meant(reference, index);
         if reference.member == Member::Every {
-            return nodes.into_iter().map(|node| self.attribute_of(node, &reference.path)).collect();
+            return nodes.map(|node| self.attribute_of(node, &reference.path)).collect();
         }
-        self.attribute_of(nodes.first()?, &reference.path)
+        self.attribute_of(nodes.next()?, &reference.path)
     }
 
     fn secret(&self, handle: &str) -> Option<Secret> {
