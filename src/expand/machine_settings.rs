@@ -17,6 +17,7 @@ use crate::model::{
 use crate::pki::KeyMaterial;
 
 use super::context::{API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, WINDOWS_PASSWORD_HANDLE};
+use super::refusals::refuse;
 use super::{ExpandError, Names, Payloads, custom_data_handle};
 
 /// How long a machine may take to become part of the cluster.
@@ -58,6 +59,7 @@ pub struct MachinePayloads {
 /// # Errors
 /// What has no successor yet, by name; a template that fails; customData that is too long.
 pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> Result<MachinePayloads, ExpandError> {
+    refuse(cluster)?;
     let settings = cluster_settings(cluster, keys)?;
     let mut secrets = BTreeMap::new();
     let mut lengths = BTreeMap::new();
@@ -72,7 +74,9 @@ pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> 
     let control_plane = control_plane_machine(cluster, keys, settings.clone(), start);
     keep(CONTROL_PLANE_POOL, bootstrap::control_plane(&control_plane).map_err(failed(CONTROL_PLANE_POOL))?);
     for pool in cluster.pools.iter().filter(|pool| pool.operating_system == OperatingSystem::Linux) {
-        let machine = WorkerMachine { cluster: settings.clone(), node: node_settings(cluster, pool) };
+        let mut settings = settings.clone();
+        settings.kubelet_arguments = kubelet_arguments(cluster, pool);
+        let machine = WorkerMachine { cluster: settings, node: node_settings(cluster, pool) };
         keep(&pool.name, bootstrap::worker(&machine).map_err(failed(&pool.name))?);
     }
     if let Some(windows) = &cluster.windows {
@@ -225,6 +229,7 @@ fn azure_cloud(cluster: &Cluster) -> AzureCloud {
                 client_id: client_id.clone(),
                 secret: match secret {
                     ServicePrincipalSecret::Value(secret) => secret.clone(),
+                    // Refused before.
                     ServicePrincipalSecret::KeyVault { .. } => Secret::new(""),
                 },
             },
@@ -288,6 +293,13 @@ fn node_settings(cluster: &Cluster, pool: &Pool) -> NodeSettings {
         maximum_pods: pool.max_pods,
         custom_files: Vec::new(),
     }
+}
+
+/// The kubelet's arguments on a pool's machines: the cluster's, and the pool's over them.
+pub(super) fn kubelet_arguments(cluster: &Cluster, pool: &Pool) -> BTreeMap<String, String> {
+    let mut arguments = flags(&cluster.component_flags.kubelet);
+    arguments.extend(flags(&pool.kubelet_flags));
+    arguments
 }
 
 /// Flags without their leading dashes.

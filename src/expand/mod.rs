@@ -22,6 +22,7 @@ mod names;
 mod network;
 mod outputs;
 mod pool;
+mod refusals;
 mod scale_set;
 mod security;
 #[cfg(test)]

@@ -277,6 +277,53 @@ fn what_no_builder_makes_is_refused_by_name() {
 }
 
 #[test]
+fn what_the_machines_cannot_do_is_refused_by_name() {
+    let refused = |over| super::refusals::refuse(&cluster(over)).unwrap_err().to_string();
+    let kubernetes = |config: Json| json!({ "orchestratorProfile": { "kubernetesConfig": config } });
+    let policy = refused(kubernetes(json!({ "networkPolicy": "calico" })));
+    assert!(policy.contains("the network policy `calico` has no manifests yet"), "{policy}");
+    let flag = refused(kubernetes(json!({ "apiServerConfig": { "--anonymous-auth": "false" } })));
+    assert!(flag.contains("the flag --anonymous-auth of kube-apiserver"), "{flag}");
+    let flag = refused(kubernetes(json!({ "controllerManagerConfig": { "--pod-eviction-timeout": "5m0s" } })));
+    assert!(flag.contains("of kube-controller-manager"), "{flag}");
+    let pools = json!({ "agentPoolProfiles": [{
+        "name": "pool", "count": 1, "vmSize": "Standard_D2s_v5", "availabilityProfile": "AvailabilitySet",
+        "kubernetesConfig": { "kubeletConfig": { "--cloud-config": "/etc/kubernetes/azure.json" } },
+    }] });
+    let flag = refused(pools);
+    assert!(flag.contains("the flag --cloud-config of kubelet"), "{flag}");
+    let mut secret_elsewhere = cluster(json!({}));
+    secret_elsewhere.identity = crate::model::Identity::ServicePrincipal {
+        client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
+        secret: crate::model::ServicePrincipalSecret::KeyVault {
+            vault_id: "v".to_owned(),
+            secret_name: "s".to_owned(),
+            version: None,
+        },
+        object_id: None,
+    };
+    assert!(super::refusals::refuse(&secret_elsewhere).unwrap_err().to_string().contains("key vault"));
+    super::refusals::refuse(&cluster(kubernetes(json!({ "kubeletConfig": { "--max-pods": "50" } })))).unwrap();
+}
+
+/// Of one pool only, and over the cluster's.
+#[test]
+fn a_pools_own_kubelet_flags_reach_its_machines() {
+    let flagged = |flags: Json| {
+        let config = json!({ "kubeletConfig": { "--pod-max-pids": "100" } });
+        let mut pool = json!({ "name": "pool", "count": 1, "vmSize": "Standard_D2s_v5",
+            "availabilityProfile": "AvailabilitySet" });
+        pool["kubernetesConfig"] = json!({ "kubeletConfig": flags });
+        let cluster = cluster(json!({ "orchestratorProfile": { "kubernetesConfig": config },
+            "agentPoolProfiles": [pool] }));
+        let settings = super::machine_settings::kubelet_arguments(&cluster, &cluster.pools[0]);
+        settings["pod-max-pids"].clone()
+    };
+    assert_eq!(flagged(json!({})), "100");
+    assert_eq!(flagged(json!({ "--pod-max-pids": "7" })), "7");
+}
+
+#[test]
 fn every_body_is_known_once_its_neighbours_are() {
     let graph = graph(json!({"masterProfile": {"count": 5}}));
     for node in graph.nodes() {
