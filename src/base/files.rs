@@ -21,7 +21,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> F
     move |cause| FileError { action, path, cause }
 }
 
-/// Reads a whole text file of at most 64 MiB.
+/// Reads a whole text file of at most 64 MiB: for what people write, where more can only be a mistake.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
     const LIMIT: u64 = 64 << 20;
     let length = std::fs::metadata(path).map_err(failed("read", path))?.len();
@@ -29,6 +29,11 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
         let cause = std::io::Error::other(format!("the file has {length} bytes, more than the {LIMIT} that are read"));
         return Err(failed("read", path)(cause));
     }
+    read_own_text(path)
+}
+
+/// Reads a whole text file of any size: for what the engine wrote itself. The state of 5,000 machines has 100 MB.
+pub fn read_own_text(path: &Path) -> Result<String, FileError> {
     std::fs::read_to_string(path).map_err(failed("read", path))
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ClusterError, Definition, Prepared, Session, generate, observe};
+use super::leftovers::{begun, sort_out};
+use super::{ClusterError, Definition, Prepared, Session, generate, observe, place};
 use crate::contract::{Address, Applied, AppliedResources, Support};
-use crate::graph::ResourceGraph;
+use crate::graph::{ResourceGraph, ResourceKey};
 use crate::plan::{ObservedResources, Plan, Removal, Request, Secrets, World, plan};
 use crate::state::Store;
 
@@ -34,13 +35,16 @@ pub(super) async fn prepare(
     } else {
         None
     };
-    let gives_up = store.unfinished::<Plan>()?.map(|run| run.plan.verb);
+    let session = &place::of_model(session, &definition)?;
+    let given_up = store.unfinished::<Plan>()?;
     let identity = session.identity(&definition.cluster.dns_prefix);
-    refuse_other_place(&definition, session)?;
 
     let expansion = definition.expand(&session.scope)?;
     refuse_unsupported(session, &expansion.graph)?;
-    let applied = definition.comparable(&expansion.secrets)?;
+    let mut applied = definition.comparable(&expansion.secrets)?;
+    // What the model still wants is looked at anyway.
+    let begun = given_up.as_ref().map(begun).unwrap_or_default();
+    applied.extend(begun.into_iter().filter(|(key, _)| expansion.graph.node(key).is_none()));
     let observed =
         observe(&session.target, &session.scope, Some(&expansion.graph), &expansion.secrets, &applied).await?;
     let normalise = |address: &Address, body| session.target.normalise(address, body);
@@ -53,9 +57,14 @@ pub(super) async fn prepare(
         normalise: &normalise,
         removal,
     })?;
-    let adopted = adopted(&expansion.graph, &observed, &plan, &applied, &expansion.secrets);
+    let mut adopted = adopted(&expansion.graph, &observed, &plan, &applied, &expansion.secrets);
+    let is_wanted = |key: &ResourceKey| expansion.graph.node(key).is_some();
+    let known = definition.applied();
+    let (gone, left) = sort_out(&applied, &observed, |key| known.contains_key(key), is_wanted);
+    adopted.extend(left);
     Ok(Prepared {
-        gives_up,
+        gives_up: given_up.map(|run| run.plan.verb),
+        gone,
         identity,
         secrets: expansion.secrets,
         files: generate(&definition, false)?.files,
@@ -66,26 +75,6 @@ pub(super) async fn prepare(
         locked,
         plan,
     })
-}
-
-/// A folder belongs to one cluster in one place.
-fn refuse_other_place(definition: &Definition, session: &Session) -> Result<(), ClusterError> {
-    let Some(snapshot) = definition.snapshot.as_ref().filter(|snapshot| !snapshot.applied.is_empty()) else {
-        return Ok(());
-    };
-    let known = &snapshot.identity;
-    let asked = session.identity(&definition.cluster.dns_prefix);
-    if known.is_same_place(&asked) && known.cluster == asked.cluster {
-        return Ok(());
-    }
-    let pairs = [
-        ("target", known.target.word(), asked.target.word()),
-        ("subscription", &known.scope.subscription_id, &asked.scope.subscription_id),
-        ("resource group", &known.scope.resource_group, &asked.scope.resource_group),
-        ("name", &known.cluster, &asked.cluster),
-    ];
-    let (what, known, asked) = pairs.into_iter().find(|(_, known, asked)| known != asked).unwrap_or(pairs[0]);
-    Err(ClusterError::OtherPlace { what, known: known.to_owned(), asked: asked.to_owned() })
 }
 
 /// What the target cannot make is told before anything is made.

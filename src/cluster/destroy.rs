@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{ClusterError, Prepared, Session, observe};
+use super::leftovers::{begun, sort_out};
+use super::{ClusterError, Prepared, Session, observe, place};
 use crate::base::{Files, Secret};
-use crate::contract::AppliedResources;
 use crate::plan::{Plan, plan_destroy};
 use crate::state::Store;
 
@@ -20,27 +20,26 @@ pub async fn prepare_destroy(session: &Session, folder: &Path) -> Result<Prepare
     }
     let locked = store.lock("destroy", session.clock.as_ref(), &session.environment)?;
     let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
-    let gives_up = store.unfinished::<Plan>()?.map(|run| run.plan.verb);
-    let no_secrets: BTreeMap<String, Secret> = BTreeMap::new();
-    let observed = observe(&session.target, &session.scope, None, &no_secrets, &snapshot.applied).await?;
-    let plan = plan_destroy(&session.scope, &observed, &snapshot.applied);
-    // What is gone already is forgotten together with the rest.
-    let gone = |applied: &AppliedResources| -> Vec<_> {
-        applied.keys().filter(|key| observed.get(*key).is_none_or(|seen| seen.observation.is_none())).cloned().collect()
-    };
-    let gone = gone(&snapshot.applied);
-    if !gone.is_empty() && gives_up.is_none() {
-        locked.amend(|snapshot| snapshot.applied.retain(|key, _| !gone.contains(key)))?;
+    place::of_state(session, &snapshot)?;
+    let given_up = store.unfinished::<Plan>()?;
+    let mut applied = snapshot.applied.clone();
+    for (key, own) in given_up.as_ref().map(begun).unwrap_or_default() {
+        applied.entry(key).or_insert(own);
     }
+    let no_secrets: BTreeMap<String, Secret> = BTreeMap::new();
+    let observed = observe(&session.target, &session.scope, None, &no_secrets, &applied).await?;
+    let plan = plan_destroy(&session.scope, &observed, &applied);
+    let (gone, left) = sort_out(&applied, &observed, |key| snapshot.applied.contains_key(key), |_| false);
     Ok(Prepared {
         plan,
-        gives_up,
+        gives_up: given_up.map(|run| run.plan.verb),
+        gone,
         identity: snapshot.identity,
         folder: folder.to_owned(),
         secrets: no_secrets,
         files: Files::default(),
-        adopted: AppliedResources::new(),
-        applied: snapshot.applied,
+        adopted: left,
+        applied,
         authority_hash: None,
         locked: Some(locked),
     })

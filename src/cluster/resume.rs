@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::run::Work;
-use super::{ClusterError, Finished, Session};
+use super::{ClusterError, Finished, Session, place};
 use crate::contract::EventSink;
 use crate::execute::{Cancel, Replay};
 use crate::plan::Plan;
@@ -52,6 +52,7 @@ pub async fn resume(
     let locked = store.lock("resume", session.clock.as_ref(), &session.environment)?;
     let run = locked.unfinished::<Plan>()?.ok_or(ClusterError::NothingToResume)?;
     let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
+    place::of_state(session, &snapshot)?;
     let journal = locked.resume()?;
     let replay = Replay::of(&run.records);
     let work = Work { plan: run.plan, secrets: run.secrets, applied: snapshot.applied, replay, journal };

@@ -1,6 +1,6 @@
 //! A plan that is ready to run, and its run: the part that all verbs share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use super::{ClusterError, Session, fact};
 use crate::base::{Files, Secret};
 use crate::contract::{Act, AppliedResources, EventSink, Operation, Summary};
 use crate::execute::{Cancel, Replay, Run, execute};
+use crate::graph::ResourceKey;
 use crate::plan::Plan;
 use crate::state::{Identity, JournalFile, Locked, Milestone, Snapshot, Store};
 
@@ -24,6 +25,8 @@ pub struct Prepared {
     pub(super) files: Files,
     /// Resources that are as they should be and that the state does not know yet.
     pub(super) adopted: AppliedResources,
+    /// What the state knows, nobody wants, and is not there any more: to be forgotten.
+    pub(super) gone: Vec<ResourceKey>,
     /// What was applied before.
     pub(super) applied: AppliedResources,
     /// The hash of the cluster's CA, for the fact that it has started.
@@ -60,6 +63,12 @@ impl Prepared {
         if !self.adopted.is_empty() {
             let adopted = std::mem::take(&mut self.adopted);
             locked.amend(|snapshot| snapshot.applied.extend(adopted))?;
+        }
+        if !self.gone.is_empty() {
+            // The run that is given up is folded first, since what it has made may be among it.
+            locked.finish()?;
+            let gone: HashSet<ResourceKey> = std::mem::take(&mut self.gone).into_iter().collect();
+            locked.amend(|snapshot| snapshot.applied.retain(|key, _| !gone.contains(key)))?;
         }
         let milestones: Vec<Milestone> =
             self.authority_hash.iter().flat_map(|hash| start_milestones(&self.plan, hash)).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{ClusterError, Interrupted, Session, observe};
+use super::{ClusterError, Interrupted, Session, observe, place};
 use crate::base::Secret;
 use crate::contract::Observation;
 use crate::graph::ResourceKey;
@@ -32,6 +32,7 @@ pub struct Status {
 pub async fn status(session: &Session, folder: &Path) -> Result<Status, ClusterError> {
     let snapshot =
         Store::open(folder).snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
+    place::of_state(session, &snapshot)?;
     let no_secrets: BTreeMap<String, Secret> = BTreeMap::new();
     let observed = observe(&session.target, &session.scope, None, &no_secrets, &snapshot.applied).await?;
     let missing = observed.iter().filter(|(_, seen)| seen.observation.is_none()).map(|(key, _)| key.clone()).collect();

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StateError;
-use crate::base::{digest, read_text};
+use crate::base::{digest, read_own_text};
 
 /// The format of every file that this engine writes.
 pub(super) const FORMAT: u32 = 1;
@@ -43,7 +43,7 @@ pub(super) fn seal(run: Option<&str>, content: &str) -> String {
 
 /// Opens a file; nothing if it is not there.
 pub(super) fn open(path: &Path) -> Result<Option<Opened>, StateError> {
-    match read_text(path) {
+    match read_own_text(path) {
         Err(error) if error.cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.cause.kind() == std::io::ErrorKind::InvalidData => Err(damaged(path, "it is not text")),
         Err(error) => Err(error.into()),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{StateError, sealed};
-use crate::base::{read_text, write_private};
+use crate::base::{read_own_text, write_private};
 use crate::contract::{AppliedResources, TargetName};
 use crate::graph::Scope;
 
@@ -79,7 +79,7 @@ impl Snapshot {
     /// Writes the snapshot durably and keeps the one before.
     pub(super) fn write(&self, path: &Path) -> Result<(), StateError> {
         if path.exists() {
-            write_private(&backup_of(path), read_text(path)?.as_bytes())?;
+            write_private(&backup_of(path), read_own_text(path)?.as_bytes())?;
         }
         // Texts, numbers and JSON; writing them to memory cannot fail.
         let content = serde_json::to_string_pretty(self).unwrap_or_default();
