@@ -180,8 +180,9 @@ fn kubernetes_accepts_the_add_ons() {
     let Some(validate) = tool("kubernetes-validate") else { return };
     let folder = tempfile::tempdir().unwrap();
     let manifests = lay_out(folder.path(), |path| path.contains("/addons/"));
-    run(
-        Command::new(validate).args(["--kubernetes-version", "1.35", "--strict"]).args(&manifests),
-        "kubernetes-validate",
-    );
+    for release in engine::catalog::kubernetes_releases().iter().filter(|release| release.creatable) {
+        let mut command = Command::new(&validate);
+        command.args(["--kubernetes-version", release.release, "--strict"]).args(&manifests);
+        run(&mut command, &format!("kubernetes-validate {}", release.release));
+    }
 }
