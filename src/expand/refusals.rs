@@ -61,6 +61,36 @@ const KUBELET_FLAGS: &[&str] = &[
     "pod-infra-container-image",
 ];
 
+/// Labels of Kubernetes' own domains that a kubelet may give its node, besides those below [`KUBELET_DOMAINS`]; with any
+/// other of them it does not start.
+///
+/// Source: k8s.io/kubelet 0.35, `pkg/apis/well_known_labels.go`, read 2026-11-22.
+const KUBELET_LABELS: [&str; 10] = [
+    "beta.kubernetes.io/arch",
+    "beta.kubernetes.io/instance-type",
+    "beta.kubernetes.io/os",
+    "failure-domain.beta.kubernetes.io/region",
+    "failure-domain.beta.kubernetes.io/zone",
+    "kubernetes.io/arch",
+    "kubernetes.io/hostname",
+    "kubernetes.io/os",
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+];
+const KUBELET_DOMAINS: [&str; 2] = ["kubelet.kubernetes.io", "node.kubernetes.io"];
+const KUBERNETES_DOMAINS: [&str; 2] = ["kubernetes.io", "k8s.io"];
+
+/// Whether a kubelet starts with this label.
+fn kubelet_takes(label: &str) -> bool {
+    let domain = label.split_once('/').map_or("", |(domain, _)| domain);
+    let lies_in = |domains: &[&str]| {
+        domains
+            .iter()
+            .any(|outer| domain.strip_suffix(outer).is_some_and(|inner| inner.is_empty() || inner.ends_with('.')))
+    };
+    !lies_in(&KUBERNETES_DOMAINS) || lies_in(&KUBELET_DOMAINS) || KUBELET_LABELS.contains(&label)
+}
+
 /// Refuses what the machines would leave out without a word, or what would keep them from becoming a cluster.
 pub(super) fn refuse(cluster: &Cluster) -> Result<(), ExpandError> {
     let unsupported = |what: String, instead| Err(ExpandError::Unsupported { what, instead });
@@ -77,6 +107,13 @@ pub(super) fn refuse(cluster: &Cluster) -> Result<(), ExpandError> {
         return unsupported(
             "the service principal's secret lies in a key vault, from which the machines cannot take it yet".to_owned(),
             "set servicePrincipalProfile.secret, or use a managed identity",
+        );
+    }
+    let labels = cluster.pools.iter().flat_map(|pool| pool.labels.keys());
+    if let Some(label) = labels.into_iter().find(|label| !kubelet_takes(label)) {
+        return unsupported(
+            format!("the label {label} is one that a kubelet may not give its own node"),
+            "take a domain of your own for it, or set it with kubectl",
         );
     }
     let given = &cluster.component_flags;

@@ -292,6 +292,18 @@ fn what_the_machines_cannot_do_is_refused_by_name() {
     }] });
     let flag = refused(pools);
     assert!(flag.contains("the flag --cloud-config of kubelet"), "{flag}");
+    let labelled = |label: &str| {
+        json!({ "agentPoolProfiles": [{
+            "name": "pool", "count": 1, "vmSize": "Standard_D2s_v5", "availabilityProfile": "AvailabilitySet",
+            "customNodeLabels": { label: "x" },
+        }] })
+    };
+    for label in ["node-role.kubernetes.io/worker", "kubernetes.io/role", "x.k8s.io/y"] {
+        assert!(refused(labelled(label)).contains(&format!("the label {label} ")));
+    }
+    for label in ["node.kubernetes.io/y", "topology.kubernetes.io/zone", "notkubernetes.io/y", "plain"] {
+        super::refusals::refuse(&cluster(labelled(label))).unwrap();
+    }
     let mut secret_elsewhere = cluster(json!({}));
     secret_elsewhere.identity = crate::model::Identity::ServicePrincipal {
         client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
