@@ -54,6 +54,10 @@ impl Resolver<'_> {
         };
         let node_subnet = match plugin {
             _ if custom_vnet => vnet_cidr,
+            // The workers' subnet is one of its own then, inside the same range.
+            NetworkPlugin::Azure if scale_set && cluster_subnet.contains(&IpNet::from(NODE_SUBNET)) => {
+                NODE_SUBNET.into()
+            }
             NetworkPlugin::Azure => cluster_subnet,
             _ if vnet_cidr.contains(&IpNet::from(NODE_SUBNET)) => NODE_SUBNET.into(),
             _ => vnet_cidr,

@@ -36,8 +36,10 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     services(cluster, given("serviceCidr"), given("dnsServiceIP"), findings);
     plugin(cluster, findings);
     overlaps(cluster, findings);
+    reserved_ranges(cluster, findings);
     custom_vnet(cluster, model, findings);
     static_addresses(cluster, findings);
+    shadowed_addresses(cluster, findings);
     let balancer = &cluster.network.load_balancer;
     if given("loadBalancerOutboundIPs") && balancer.sku == LoadBalancerSku::Basic {
         let fault = Diagnostic::error(
@@ -137,10 +139,8 @@ fn overlaps(cluster: &Cluster, findings: &mut Findings) {
     let vnet_pointer = format!("{MASTER}/vnetCidr");
     let pods_in_vnet = network.plugin == NetworkPlugin::Azure;
     if cluster.control_plane.subnet_id.is_some() {
-        // The subnets are somebody else's; only the vnet's own range is known, and 10.0.0.0/8 is what stands in for one
-        // that the model does not give.
-        let vnet_known = network.vnet_cidr.to_string() != "10.0.0.0/8";
-        if vnet_known {
+        // The subnets are somebody else's; only the vnet's own range is known.
+        if vnet_is_known(cluster) {
             if network.vnet_cidr.contains(&services.2) || services.2.contains(&network.vnet_cidr) {
                 let message = format!("serviceCidr {} overlaps the vnet's {}", services.2, network.vnet_cidr);
                 let warning = Diagnostic::warning("service-range-in-vnet", &services.0, message);
@@ -182,11 +182,21 @@ fn overlaps(cluster: &Cluster, findings: &mut Findings) {
                 findings.judge(&[&vnet_pointer], fault.help("choose a range inside it"));
             }
             disjoint(&agents, &services, findings);
+            disjoint(&agents, &(nodes.0.clone(), nodes.1, network.node_subnet), findings);
+            if !pods_in_vnet {
+                disjoint(&agents, &pods, findings);
+            }
         }
     }
     if !pods_in_vnet {
         disjoint(&services, &pods, findings);
     }
+}
+
+/// Whether the range of a vnet that exists already is known: 10.0.0.0/8 is what stands in for one that the model does
+/// not give.
+pub(super) fn vnet_is_known(cluster: &Cluster) -> bool {
+    cluster.network.vnet_cidr.to_string() != "10.0.0.0/8"
 }
 
 /// Two ranges, each with its pointer and name, have no address in common.
@@ -310,13 +320,86 @@ fn static_addresses(cluster: &Cluster, findings: &mut Findings) {
             "leave it out, or choose an address of that range with ten more behind it"
         };
         findings.judge(&judged, fault.help(help));
-    } else if !custom && addresses.iter().any(|address| is_kept(subnet, *address)) {
+    } else if (!custom || vnet_is_known(cluster)) && addresses.iter().any(|address| is_kept(subnet, *address)) {
         let fault = Diagnostic::error(
             "static-ip-reserved",
             &pointer,
             format!("Azure keeps the first four addresses of {subnet} and its last"),
         );
         findings.judge(&judged, fault.help("choose an address between them"));
+    }
+}
+
+/// Control-plane addresses that a service, a pod or the balancer has, too. (In a vnet that exists already nothing else
+/// would show it: its subnets' ranges are not known.)
+fn shadowed_addresses(cluster: &Cluster, findings: &mut Findings) {
+    let plane = &cluster.control_plane;
+    let network = &cluster.network;
+    let pointer = format!("{MASTER}/firstConsecutiveStaticIP");
+    let count = format!("{MASTER}/count");
+    if plane.subnet_id.is_some() && plane.availability == Availability::AvailabilitySet {
+        let pods = (network.plugin != NetworkPlugin::Azure).then_some(("clusterSubnet", network.cluster_subnet));
+        for (name, range) in [("serviceCidr", network.service_cidr)].into_iter().chain(pods) {
+            let mut addresses = plane.addresses();
+            addresses.push(plane.api_server_address());
+            if let Some(hidden) = addresses.iter().find(|address| range.contains(*address)) {
+                let message = format!("the control plane's address {hidden} lies in {name} {range}, which hides it");
+                let fault = Diagnostic::error("static-ip-hidden", &pointer, message);
+                let free =
+                    if range.contains(&IpAddr::from([172, 16, 0, 0])) { "192.168.0.0/16" } else { "172.16.0.0/16" };
+                findings.judge(
+                    &[&kubernetes(name), &count, &format!("{MASTER}/vnetCidr")],
+                    fault.help(format!("write another {name}, such as {free}, or take a subnet outside {range}")),
+                );
+            }
+        }
+    }
+    if plane.availability == Availability::ScaleSet && plane.subnet_id.is_none() {
+        // Members take addresses one behind the other, each for itself and its pods.
+        let taken = u128::from(plane.count) * u128::from(plane.addresses_per_node);
+        let balancer = plane.internal_balancer_address();
+        let offset = match (plane.first_consecutive_static_ip, balancer) {
+            (IpAddr::V4(first), IpAddr::V4(balancer)) => {
+                balancer.to_bits().checked_sub(first.to_bits()).map(u128::from)
+            }
+            _ => None,
+        };
+        if offset.is_some_and(|offset| offset < taken) {
+            let message = format!(
+                "the control-plane nodes take {taken} addresses, the internal load balancer's {balancer} among them"
+            );
+            let fault = Diagnostic::error("static-ip-balancer", &pointer, message);
+            findings.judge(
+                &[&count, &kubernetes("clusterSubnet"), &kubernetes("maxPods"), &format!("{MASTER}/vnetCidr")],
+                fault.help("leave it out, or choose an address at the start of a /16 or larger"),
+            );
+        }
+    }
+}
+
+/// Ranges that no network may hold: this host, link-local (the metadata service), Azure's own servers, multicast.
+fn reserved_ranges(cluster: &Cluster, findings: &mut Findings) {
+    const KEPT_RANGES: [(&str, &str); 5] = [
+        ("127.0.0.0/8", "each machine's own"),
+        ("169.254.0.0/16", "link-local, where the metadata service is"),
+        ("168.63.129.16/32", "Azure's own DNS and health probes"),
+        ("224.0.0.0/4", "multicast"),
+        ("255.255.255.255/32", "broadcast"),
+    ];
+    let network = &cluster.network;
+    for (pointer, name, range, proposal) in [
+        (format!("{MASTER}/vnetCidr"), "vnetCidr", network.vnet_cidr, "10.0.0.0/8"),
+        (kubernetes("clusterSubnet"), "clusterSubnet", network.cluster_subnet, "10.244.0.0/16"),
+        (kubernetes("serviceCidr"), "serviceCidr", network.service_cidr, "10.0.0.0/16"),
+    ] {
+        let kept = KEPT_RANGES
+            .iter()
+            .find(|(kept, _)| kept.parse::<IpNet>().is_ok_and(|kept| kept.contains(&range) || range.contains(&kept)));
+        if let Some((kept, whose)) = kept {
+            let message = format!("{name} {range} holds addresses of {kept}, which are {whose}");
+            let fault = Diagnostic::error("range-reserved", &pointer, message);
+            findings.judge(&[], fault.help(format!("choose a private range, such as {proposal}")));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! form of single values, which the schema and `resolve` look at.
 
 mod addresses;
+mod capacity;
 mod codes;
 mod machines;
 mod people;
@@ -18,5 +19,6 @@ use super::input::ApiModel;
 pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
     machines::judge(cluster, model, findings);
     addresses::judge(cluster, model, findings);
+    capacity::judge(cluster, findings);
     people::judge(cluster, model, findings);
 }

@@ -192,6 +192,99 @@ fn address_cases() -> Vec<Case> {
     ]
 }
 
+fn capacity_cases() -> Vec<Case> {
+    let count = at(P, "count");
+    let scale_sets = || (at(P, "availabilityProfile"), json!("VirtualMachineScaleSets"));
+    let kubenet = || (at(K, "networkPlugin"), json!("kubenet"));
+    let pool = |name: &str, count: u32| json!({"name": name, "count": count, "vmSize": "Standard_D2s_v5", "availabilityProfile": "VirtualMachineScaleSets"});
+    vec![
+        case(
+            "subnet-size",
+            at(K, "clusterSubnet"),
+            &[(at(K, "clusterSubnet"), json!("10.241.0.0/23")), (count.clone(), json!(20))],
+        ),
+        case(
+            "vnet-addresses",
+            at(K, "maxPods"),
+            &[scale_sets(), (count.clone(), json!(1000)), (at(K, "maxPods"), json!(70))],
+        ),
+        one("interface-addresses", K, "maxPods", json!(256)),
+        case("pod-range-size", at(K, "clusterSubnet"), &[kubenet(), (at(K, "clusterSubnet"), json!("10.244.0.0/23"))]),
+        case(
+            "route-table-size",
+            count.clone(),
+            &[kubenet(), scale_sets(), (at(K, "clusterSubnet"), json!("10.244.0.0/14")), (count.clone(), json!(400))],
+        ),
+        case("availability-set-size", count.clone(), &[(count.clone(), json!(201))]),
+        case(
+            "placement-group-size",
+            count.clone(),
+            &[scale_sets(), (at(P, "singlePlacementGroup"), json!(true)), (count.clone(), json!(101))],
+        ),
+        case(
+            "managed-image-size",
+            "/properties/agentPoolProfiles/1/count".into(),
+            &[
+                scale_sets(),
+                ("/properties/agentPoolProfiles/1".into(), pool("two", 601)),
+                (
+                    "/properties/agentPoolProfiles/1/imageReference".into(),
+                    json!({"name": "image", "resourceGroup": "images"}),
+                ),
+            ],
+        ),
+        one("range-reserved", M, "vnetCidr", json!("0.0.0.0/0")),
+        case(
+            "static-ip-hidden",
+            at(M, "firstConsecutiveStaticIP"),
+            &[
+                (at(M, "vnetSubnetID"), json!(SUBNET)),
+                (at(P, "vnetSubnetID"), json!(SUBNET)),
+                (at(M, "firstConsecutiveStaticIP"), json!("10.0.1.5")),
+            ],
+        ),
+        case(
+            "static-ip-balancer",
+            at(M, "firstConsecutiveStaticIP"),
+            &[
+                (at(M, "availabilityProfile"), json!("VirtualMachineScaleSets")),
+                scale_sets(),
+                (at(M, "firstConsecutiveStaticIP"), json!("10.240.255.8")),
+            ],
+        ),
+    ]
+}
+
+/// What a fault proposes is right: the model with it has no fault.
+#[test]
+fn a_proposed_range_mends_the_model() {
+    let kubenet = (at(K, "networkPlugin"), json!("kubenet"));
+    let scale_set = (at(P, "availabilityProfile"), json!("VirtualMachineScaleSets"));
+    for (pointer, changes) in [
+        (at(K, "clusterSubnet"), vec![(at(K, "clusterSubnet"), json!("10.241.0.0/23")), (at(P, "count"), json!(200))]),
+        (
+            at(K, "clusterSubnet"),
+            vec![kubenet.clone(), (at(K, "clusterSubnet"), json!("10.244.0.0/20")), (at(P, "count"), json!(150))],
+        ),
+        (at(M, "vnetCidr"), vec![kubenet, (at(M, "vnetCidr"), json!("192.168.9.0/26")), (at(P, "count"), json!(150))]),
+        (
+            at(K, "clusterSubnet"),
+            vec![scale_set, (at(K, "clusterSubnet"), json!("10.241.0.0/18")), (at(P, "count"), json!(1000))],
+        ),
+    ] {
+        let changes: Vec<(&str, Value)> =
+            changes.iter().map(|(pointer, value)| (pointer.as_str(), value.clone())).collect();
+        let reading = read_value(&changed(&changes));
+        let faults: Vec<_> = reading.diagnostics.iter().filter(|fault| fault.severity == Severity::Error).collect();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!(faults[0].pointer, pointer);
+        let help = faults[0].help.clone().unwrap();
+        let range = help.split_whitespace().find(|word| word.contains('/')).unwrap().trim_end_matches(',').to_owned();
+        let mended = [changes, vec![(pointer.as_str(), json!(range))]].concat();
+        assert_eq!(errors(&read_value(&changed(&mended)).diagnostics), Vec::<String>::new(), "{help}");
+    }
+}
+
 fn people_cases() -> Vec<Case> {
     const L: &str = "/properties/linuxProfile";
     const W: &str = "/properties/windowsProfile";
@@ -252,7 +345,7 @@ const ELSEWHERE: [&str; 6] =
 
 #[test]
 fn each_rule_is_broken_alone() {
-    let cases = [machine_cases(), address_cases(), people_cases()].concat();
+    let cases = [machine_cases(), address_cases(), capacity_cases(), people_cases()].concat();
     let mut covered: BTreeSet<&str> = ELSEWHERE.into();
     for (code, pointer, changes) in &cases {
         let changes: Vec<(&str, Value)> =
@@ -306,6 +399,23 @@ fn each_warning_is_caused() {
                 (at(M, "vnetCidr"), json!("10.0.0.0/9")),
                 (at(M, "firstConsecutiveStaticIP"), json!("10.1.0.5")),
             ],
+        ),
+        ("pods-over-node-range", vec![(at(K, "networkPlugin"), json!("kubenet")), (at(K, "maxPods"), json!(254))]),
+        ("zones-without-machines", vec![(at(P, "availabilityZones"), json!(["1", "2", "3"]))]),
+        ("nowhere-to-schedule", vec![(at(P, "nodeTaints"), json!(["a=b:NoSchedule"]))]),
+        (
+            "cluster-size",
+            [
+                vec![(at(K, "maxPods"), json!(10))],
+                vec![(at(P, "count"), json!(1000)), (at(P, "availabilityProfile"), Value::Null)],
+                (1..=4)
+                    .map(|index| {
+                        let pool = json!({"name": format!("pool{index}"), "count": 1000, "vmSize": "Standard_D2s_v5"});
+                        (format!("/properties/agentPoolProfiles/{index}"), pool)
+                    })
+                    .collect(),
+            ]
+            .concat(),
         ),
         ("ssh-open", vec![("/properties/accessProfile".into(), ranges("0.0.0.0/0"))]),
         ("api-server-open", vec![(at(M, "HTTPSourceAddressPrefix"), json!("*"))]),
