@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::run::Work;
 use super::{ClusterError, Finished, Session, place};
-use crate::contract::EventSink;
+use crate::contract::{EventSink, Summary};
 use crate::execute::{Cancel, Replay};
 use crate::plan::Plan;
 use crate::state::{Identity, Store};
@@ -49,9 +49,14 @@ pub async fn resume(
     if store.snapshot()?.is_none() {
         return Err(ClusterError::NoCluster { folder: folder.to_owned() });
     }
+    let before = store.unfinished::<Plan>()?.ok_or(ClusterError::NothingToResume)?;
     let locked = store.lock("resume", session.clock.as_ref(), &session.environment)?;
-    let run = locked.unfinished::<Plan>()?.ok_or(ClusterError::NothingToResume)?;
     let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
+    let Some(run) = locked.unfinished::<Plan>()? else {
+        // It had ended and was only not put away: taking the lock has done that.
+        let summary = Summary { succeeded: Replay::of(&before.records).finished(), ..Summary::default() };
+        return Ok(Finished { summary, snapshot });
+    };
     place::of_state(session, &snapshot)?;
     let journal = locked.resume()?;
     let replay = Replay::of(&run.records);
