@@ -103,6 +103,12 @@ pub(super) fn refuse(cluster: &Cluster) -> Result<(), ExpandError> {
             "leave kubernetesConfig.networkPolicy out",
         );
     }
+    if cluster.encrypt_secrets_at_rest {
+        return unsupported(
+            "etcd's data would be encrypted by the API server, which has no key for it yet".to_owned(),
+            "leave kubernetesConfig.enableDataEncryptionAtRest out: Azure encrypts the disks",
+        );
+    }
     if let Identity::ServicePrincipal { secret: ServicePrincipalSecret::KeyVault { .. }, .. } = &cluster.identity {
         return unsupported(
             "the service principal's secret lies in a key vault, from which the machines cannot take it yet".to_owned(),

@@ -282,6 +282,8 @@ fn what_the_machines_cannot_do_is_refused_by_name() {
     let kubernetes = |config: Json| json!({ "orchestratorProfile": { "kubernetesConfig": config } });
     let policy = refused(kubernetes(json!({ "networkPolicy": "calico" })));
     assert!(policy.contains("the network policy `calico` has no manifests yet"), "{policy}");
+    let encryption = refused(kubernetes(json!({ "enableDataEncryptionAtRest": true })));
+    assert!(encryption.contains("has no key for it yet"), "{encryption}");
     let flag = refused(kubernetes(json!({ "apiServerConfig": { "--anonymous-auth": "false" } })));
     assert!(flag.contains("the flag --anonymous-auth of kube-apiserver"), "{flag}");
     let flag = refused(kubernetes(json!({ "controllerManagerConfig": { "--pod-eviction-timeout": "5m0s" } })));
