@@ -6,7 +6,7 @@ use clap::Command;
 pub const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["generate", "deploy"]),
     ("Change", &["scale", "destroy"]),
-    ("Look", &["plan", "status", "validate", "graph", "get-versions"]),
+    ("Look", &["plan", "status", "validate", "explain", "graph", "get-versions"]),
     ("Repair", &["resume"]),
     ("Develop", &["simulate", "schema", "completion", "version"]),
 ];

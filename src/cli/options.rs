@@ -25,6 +25,9 @@ pub struct ModelOptions {
     /// The DNS prefix, if the model names none
     #[arg(short = 'p', long, value_name = "PREFIX")]
     pub dns_prefix: Option<String>,
+    /// Takes the model's warnings for errors
+    #[arg(long)]
+    pub strict: bool,
 }
 
 impl ModelOptions {

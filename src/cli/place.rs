@@ -6,9 +6,9 @@ use super::error::CliError;
 use super::options::{ExistingOptions, ModelOptions, PlaceOptions, TargetOptions, target_words};
 use super::output::Output;
 use super::{Call, Exit};
-use crate::base::{Source, read_text};
+use crate::base::{Diagnostic, Diagnostics, Severity, Source, read_text};
 use crate::contract::TargetName;
-use crate::model::{self, Cluster, ReadOptions};
+use crate::model::{self, Cluster, Origins, ReadOptions};
 use crate::state::{Snapshot, Store};
 
 /// Below this folder clusters are kept, as by the engines before.
@@ -20,12 +20,16 @@ pub struct Model {
     pub source: Source,
     /// The cluster.
     pub cluster: Cluster,
+    /// Where each of its values came from.
+    pub origins: Origins,
+    /// The warnings, told already.
+    pub warnings: Diagnostics,
 }
 
 /// Reads a model and tells all its faults.
 ///
 /// # Errors
-/// A path that is missing or cannot be read; faults of the model, with exit code 65.
+/// A path that is missing or cannot be read; faults of the model, with exit code 65. With `--strict` warnings are faults.
 pub fn read_model(
     path: Option<&PathBuf>,
     options: &ModelOptions,
@@ -46,15 +50,33 @@ pub fn read_model(
             client_secret: target.and_then(|target| target.client_secret.clone()),
         },
     );
-    let Some(cluster) = reading.cluster else {
-        let count = reading.diagnostics.iter().filter(|fault| fault.severity == crate::base::Severity::Error).count();
-        let faults = if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") };
-        let mut error = CliError::new(Exit::Definition, format!("{} has {faults}; nothing was written", source.name));
-        error.diagnostics = Some(Box::new((source, reading.diagnostics)));
-        return Err(error);
-    };
-    output.warnings(&source, &reading.diagnostics);
-    Ok(Model { source, cluster })
+    match reading.cluster {
+        Some(cluster) if !options.strict || reading.diagnostics.is_empty() => {
+            output.warnings(&source, &reading.diagnostics);
+            Ok(Model { source, cluster, origins: reading.origins, warnings: reading.diagnostics })
+        }
+        Some(_) => {
+            let error = faulty(source, as_errors(&reading.diagnostics));
+            Err(error.help("these are warnings; without --strict they do not stop anything"))
+        }
+        None if options.strict => Err(faulty(source, as_errors(&reading.diagnostics))),
+        None => Err(faulty(source, reading.diagnostics)),
+    }
+}
+
+/// The same faults, all of them errors.
+fn as_errors(diagnostics: &Diagnostics) -> Diagnostics {
+    let mut errors = Diagnostics::default();
+    errors.extend(diagnostics.iter().cloned().map(|fault| Diagnostic { severity: Severity::Error, ..fault }));
+    errors
+}
+
+fn faulty(source: Source, diagnostics: Diagnostics) -> CliError {
+    let count = diagnostics.iter().filter(|fault| fault.severity == Severity::Error).count();
+    let faults = if count == 1 { "1 fault".to_owned() } else { format!("{count} faults") };
+    let mut error = CliError::new(Exit::Definition, format!("{} has {faults}; nothing was written", source.name));
+    error.diagnostics = Some(Box::new((source, diagnostics)));
+    error
 }
 
 /// The cluster's folder for a verb that begins with a model: as said, or the folder that the model lies in if that is a

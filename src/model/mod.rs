@@ -3,6 +3,7 @@
 mod cluster;
 mod control_plane;
 mod document;
+mod explain;
 mod findings;
 mod identity;
 mod input;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use cluster::{Addon, Cluster, ComponentFlags, LinuxSettings, SoftwareSource, StackSettings, WindowsSettings};
 pub use control_plane::ControlPlane;
+pub use explain::{Explained, explain};
 pub use identity::{Certificates, Identity, ServicePrincipalSecret};
 pub use network::{
     Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, PrivateCluster, ProxyMode,

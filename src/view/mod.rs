@@ -4,12 +4,14 @@
 //! text from outside never reaches a terminal with its control characters.
 
 mod diagnostics;
+mod explained;
 mod plan;
 mod progress;
 mod style;
 mod summary;
 
 pub use diagnostics::{diagnostics_as_json, render_diagnostics};
+pub use explained::{explained_as_json, render_explained};
 pub use plan::{plan_as_json, render_plan};
 pub use progress::Progress;
 pub use style::{Style, harmless};

@@ -17,6 +17,7 @@ mod documents;
 mod golden;
 mod inventory;
 mod layers;
+mod reference;
 mod shared;
 mod simulator;
 mod template;

@@ -3,6 +3,7 @@
 mod completion;
 mod deploy;
 mod destroy;
+mod explain;
 mod generate;
 mod get_versions;
 mod graph;
@@ -38,6 +39,8 @@ pub enum Verb {
     Status(status::Arguments),
     /// Tells all faults of a model
     Validate(validate::Arguments),
+    /// Shows each value of a model and where it came from: file, command line, or default with its reason
+    Explain(explain::Arguments),
     /// Draws the resources of a model and what each waits for
     Graph(graph::Arguments),
     /// Lists the versions of Kubernetes
@@ -65,6 +68,7 @@ impl Verb {
             Self::Plan(arguments) => block_on(plan::run(call, &arguments)),
             Self::Status(arguments) => block_on(status::run(call, &arguments)),
             Self::Validate(arguments) => validate::run(call, &arguments),
+            Self::Explain(arguments) => explain::run(call, &arguments),
             Self::Graph(arguments) => graph::run(call, &arguments),
             Self::GetVersions(arguments) => get_versions::run(call, &arguments),
             Self::Resume(arguments) => block_on(resume::run(call, &arguments)),

@@ -1,12 +1,12 @@
 //! `validate`: all faults of a model in one run.
 
 use clap::Args;
-use serde_json::json;
 
 use crate::cli::error::CliError;
 use crate::cli::options::ModelOptions;
 use crate::cli::place::read_model;
 use crate::cli::{Call, Exit};
+use crate::view::diagnostics_as_json;
 
 /// Arguments of `engine validate`.
 #[derive(Debug, Args)]
@@ -27,6 +27,6 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         cluster.node_count(),
         cluster.location
     ));
-    call.output.data(&json!({ "format": 1, "diagnostics": [] }));
+    call.output.data(&diagnostics_as_json(&model.source, &model.warnings));
     Ok(Exit::Success)
 }

@@ -12,6 +12,7 @@ mod settings;
 mod version;
 
 pub(super) use machines::DISTRO;
+pub(super) use settings::is_secret as is_secret_setting;
 
 use std::net::IpAddr;
 

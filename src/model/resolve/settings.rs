@@ -142,7 +142,7 @@ pub(super) fn addons(kubernetes: &KubernetesConfig) -> Vec<Addon> {
 }
 
 /// Whether an add-on's setting must not be seen.
-fn is_secret(name: &str) -> bool {
+pub(in crate::model) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["secret", "key", "password", "token"].iter().any(|end| name.ends_with(end))
 }

@@ -1,5 +1,6 @@
 //! The program as its users run it: commands, exit codes, files, and a simulator behind a real socket.
 
+mod explain;
 mod foreigners;
 mod killed;
 mod lifecycle;
