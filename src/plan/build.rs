@@ -205,6 +205,8 @@ impl Builder<'_> {
             .graph
             .nodes()
             .filter(|node| node.resource.resource_type.eq_ignore_ascii_case("Microsoft.Compute/virtualMachines"))
+            // A machine that is told nothing at its start, such as a jumpbox, becomes no node.
+            .filter(|node| node.resource.properties.get("osProfile").is_some_and(|profile| profile.get("customData").is_some()))
             .filter(|node| matches!(self.steps.get(&node.key), Some(step) if step.id == StepId::of_change(ChangeKind::Create, &node.key)))
             .collect();
         let cluster_exists = self.unchanged.iter().any(|key| facts(key.resource_type()).is_machine)

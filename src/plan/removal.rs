@@ -56,7 +56,13 @@ pub(super) fn removals(request: &Request<'_>) -> Removals {
             list(&machines),
         ));
     }
-    let machines: Vec<&ResourceKey> = machines.into_iter().filter(|key| unwanted.contains(key)).collect();
+    // A machine that was told nothing at its start, such as a jumpbox, is no node.
+    let is_member = |key: &ResourceKey| {
+        let own = applied.get(key).and_then(|own| own.body.pointer("/properties/osProfile"));
+        own.is_none_or(|profile| profile.get("customData").is_some())
+    };
+    let machines: Vec<&ResourceKey> =
+        machines.into_iter().filter(|key| unwanted.contains(key) && is_member(key)).collect();
     let mut steps = Vec::with_capacity(unwanted.len() + 2 * machines.len());
     // What rests on a machine waits for its drain as the machine itself does.
     let mut drains: HashMap<&ResourceKey, Vec<StepId>> = HashMap::new();

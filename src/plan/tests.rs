@@ -107,6 +107,23 @@ fn after(plan: &Plan, id: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_machine_that_is_told_nothing_is_no_node() {
+    let jumpbox = |name: &str| {
+        Resource::new("jumpbox", VM, "1", name)
+            .properties(Value::object([("osProfile", Value::object([("computerName", name.into())]))]))
+    };
+    let group = || Resource::new("group", GROUP_TYPE, "1", "rg");
+    let with = ResourceGraph::build(scope(), vec![group(), jumpbox("jumpbox")]).unwrap();
+    let plan = planned(&with, &ObservedResources::new(), &AppliedResources::new(), "first", Removal::KeepMachines);
+    let created = ["create Microsoft.Resources/resourceGroups rg", "create Microsoft.Compute/virtualMachines jumpbox"];
+    assert_eq!(ids(&plan), created);
+    let (observed, applied) = deployed(&with);
+    let without = ResourceGraph::build(scope(), vec![group()]).unwrap();
+    let plan = planned(&without, &observed, &applied, "first", Removal::DrainAndDelete);
+    assert_eq!(ids(&plan), ["delete Microsoft.Compute/virtualMachines jumpbox"]);
+}
+
+#[test]
 fn in_an_empty_world_all_is_created_and_waited_for() {
     let graph = graph(1, "D2");
     let plan = planned(&graph, &ObservedResources::new(), &AppliedResources::new(), "first", Removal::KeepMachines);
