@@ -13,6 +13,7 @@ use super::input::{
     NodeKubernetesConfig, NumberOrText, OrchestratorProfile, PrivateClusterInput, Properties, PublicKey, SecretText,
     ServicePrincipalProfile, SoftwareProfile, Ssh, WindowsProfile,
 };
+use super::network::LoadBalancerSku;
 use super::pool::{Availability, Image, OperatingSystem, OsDisk, Pool, Priority, Storage};
 use super::resolve::DISTRO;
 
@@ -110,7 +111,9 @@ impl Cluster {
                 ..PrivateClusterInput::default()
             }),
             load_balancer_sku: Some(network.load_balancer.sku.word().into()),
-            load_balancer_outbound_ips: Some(network.load_balancer.outbound_ip_count),
+            // A Basic one has none, and whoever names some is told so.
+            load_balancer_outbound_ips: (network.load_balancer.sku == LoadBalancerSku::Standard)
+                .then_some(network.load_balancer.outbound_ip_count),
             outbound_rule_idle_timeout_in_minutes: Some(network.load_balancer.outbound_idle_timeout_minutes),
             maximum_load_balancer_rule_count: Some(network.load_balancer.maximum_rule_count),
             kube_proxy_mode: Some(network.proxy_mode.word().into()),

@@ -83,8 +83,11 @@ fn there_and_back(cluster: &Cluster, name: &str) {
     // Nothing of a complete model is left to a default.
     let defaults: Vec<_> =
         again.origins.iter().filter(|(_, origin)| matches!(origin, Origin::Default { .. })).collect();
-    let allowed =
-        |pointer: &str| pointer.ends_with("firstConsecutiveStaticIP") && cluster.control_plane.subnet_id.is_some();
+    let basic = cluster.network.load_balancer.sku == LoadBalancerSku::Basic;
+    let allowed = |pointer: &str| {
+        (pointer.ends_with("firstConsecutiveStaticIP") && cluster.control_plane.subnet_id.is_some())
+            || (pointer.ends_with("loadBalancerOutboundIPs") && basic)
+    };
     assert!(defaults.iter().all(|(pointer, _)| allowed(pointer)), "{name}: {defaults:?}");
 }
 
