@@ -3,7 +3,7 @@
 use super::ExpandError;
 use super::context::{Context, symbol};
 use super::machine::{DiskSettings, ssh_only};
-use super::security::named;
+use super::security::{Rule, Source, named};
 use crate::catalog::ubuntu_image;
 use crate::graph::{Resource, Value};
 use crate::model::{Caching, Jumpbox, OsDisk, Storage};
@@ -11,6 +11,9 @@ use crate::model::{Caching, Jumpbox, OsDisk, Storage};
 const ADDRESS: &str = "jumpbox-address";
 const SECURITY: &str = "jumpbox-security-group";
 const INTERFACE: &str = "jumpbox-interface";
+
+/// The priority of the rule that lets SSH in (aks-engine's).
+const SSH_PRIORITY: u32 = 1000;
 
 pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError> {
     let private = context.cluster.network.private_cluster.as_ref();
@@ -26,20 +29,13 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
             ("publicIPAllocationMethod", allocation.into()),
             ("dnsSettings", Value::object([("domainNameLabel", label.into())])),
         ]));
-    // It exists to be reached by SSH, and only with its key.
-    let rule = Value::object([
-        ("access", "Allow".into()),
-        ("direction", "Inbound".into()),
-        ("priority", 1000_u32.into()),
-        ("protocol", "Tcp".into()),
-        ("sourceAddressPrefix", "*".into()),
-        ("sourcePortRange", "*".into()),
-        ("destinationAddressPrefix", "*".into()),
-        ("destinationPortRange", "22".into()),
-    ]);
+    // It exists to be reached by SSH, only with its key: from the ranges of the model, from everywhere if it names none.
+    let everywhere = Source::Tag("*");
+    let source = Source::of(&context.cluster.network.ssh_source_ranges).unwrap_or(everywhere);
+    let rule = Rule::inbound("default-allow-ssh", SSH_PRIORITY, 22).from(&source);
     let security = context
         .resource(SECURITY, "Microsoft.Network/networkSecurityGroups", format!("{name}-nsg"))?
-        .properties(Value::object([("securityRules", Value::array([named("default-allow-ssh", rule)]))]));
+        .properties(Value::object([("securityRules", Value::array([rule]))]));
     let configuration = Value::object([
         ("primary", true.into()),
         ("privateIPAllocationMethod", "Dynamic".into()),

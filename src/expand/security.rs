@@ -45,7 +45,7 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
 }
 
 /// Where traffic comes from.
-enum Source {
+pub(super) enum Source {
     /// One of Azure's words, or one range.
     Tag(&'static str),
     Range(String),
@@ -54,7 +54,7 @@ enum Source {
 
 impl Source {
     /// The source for some ranges; `None` if nobody is meant.
-    fn of(ranges: &[IpNet]) -> Option<Self> {
+    pub(super) fn of(ranges: &[IpNet]) -> Option<Self> {
         match ranges {
             [] => None,
             ranges if ranges.iter().any(|range| range.prefix_len() == 0) => Some(Self::Tag("*")),
@@ -65,18 +65,18 @@ impl Source {
 }
 
 /// A rule that lets TCP in on a port.
-struct Rule {
+pub(super) struct Rule {
     name: &'static str,
     priority: u32,
     port: u16,
 }
 
 impl Rule {
-    fn inbound(name: &'static str, priority: u32, port: u16) -> Self {
+    pub(super) fn inbound(name: &'static str, priority: u32, port: u16) -> Self {
         Self { name, priority, port }
     }
 
-    fn from(self, source: &Source) -> Value {
+    pub(super) fn from(self, source: &Source) -> Value {
         let mut properties = Value::object([
             ("access", "Allow".into()),
             ("description", format!("Lets TCP port {} in.", self.port).into()),

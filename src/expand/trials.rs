@@ -250,6 +250,17 @@ fn a_private_cluster_goes_out_but_is_not_reached() {
     assert_eq!(bodies(&graph, "public-address")[0]["properties"].get("dnsSettings"), None);
     assert_eq!(rules(&graph)[0].1["sourceAddressPrefix"], "VirtualNetwork");
     assert!(graph.declaration("jumpbox-machine").is_some());
+    let ssh = |graph: &ResourceGraph| {
+        bodies(graph, "jumpbox-security-group")[0]["properties"]["securityRules"][0]["properties"].clone()
+    };
+    assert_eq!(ssh(&graph)["sourceAddressPrefix"], "*");
+    let mut narrow = cluster.clone();
+    narrow.network.ssh_source_ranges = vec!["203.0.113.0/24".parse().unwrap()];
+    assert_eq!(
+        ssh(&graph_of(&narrow))["sourceAddressPrefix"],
+        "203.0.113.0/24",
+        "a jumpbox keeps to the model's ranges"
+    );
     assert!(outputs(&cluster).iter().all(|(name, _)| *name != "masterFQDN"));
 }
 
