@@ -14,6 +14,7 @@ mod clusters;
 mod commands;
 mod differences;
 mod documents;
+mod examples;
 mod golden;
 mod inventory;
 mod layers;

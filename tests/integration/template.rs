@@ -11,7 +11,6 @@ use super::azure_schemas::AzureSchemas;
 use super::{clusters, golden, inventory};
 
 const QUICKSTART: &str = "apimodels/quickstart.json";
-const THREE: &str = "apimodels/three-control-plane-nodes.json";
 
 /// A vault in which every handle has a secret that says so.
 struct Vault;
@@ -32,7 +31,7 @@ fn kept(path: &str) -> engine::model::Cluster {
 }
 
 /// Structural faults of a template: cycles in `dependsOn`, parameters that are not declared, given or used.
-fn structural_faults(template: &Template) -> Vec<String> {
+pub fn structural_faults(template: &Template) -> Vec<String> {
     let mut faults = Vec::new();
     check_document(&template.template, "", &mut faults);
     let declared: BTreeSet<&String> = template.template["parameters"].as_object().unwrap().keys().collect();
@@ -127,21 +126,13 @@ fn check_document(document: &Json, path: &str, faults: &mut Vec<String>) {
 }
 
 #[test]
-fn the_quick_start_is_as_kept() {
+fn the_quick_starts_parameters_are_as_kept() {
     let cluster = kept(QUICKSTART);
     let graph = clusters::graph(&cluster).unwrap();
-    golden::assert_kept("tests/golden/quickstart/graph.txt", &clusters::dependencies(&graph));
     let template = clusters::template(&cluster, &graph).unwrap();
     assert_eq!(template.text(), clusters::template(&cluster, &clusters::graph(&cluster).unwrap()).unwrap().text());
-    golden::assert_kept("tests/golden/quickstart/template.json", &template.text());
     let parameters = template.parameters_file(&Vault).unwrap();
     golden::assert_kept("tests/golden/quickstart/parameters.json", parameters.expose());
-}
-
-#[test]
-fn three_control_plane_nodes_are_as_kept() {
-    let graph = clusters::graph(&kept(THREE)).unwrap();
-    golden::assert_kept("tests/golden/three-control-plane-nodes/graph.txt", &clusters::dependencies(&graph));
 }
 
 #[test]
