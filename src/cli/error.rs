@@ -4,6 +4,7 @@ use super::exit::Exit;
 use crate::base::{Diagnostics, FileError, Source};
 use crate::cluster::ClusterError;
 use crate::contract::{Fault, FaultClass};
+use crate::execute::ExecuteError;
 
 /// Why a verb ended badly.
 #[derive(Debug)]
@@ -66,6 +67,8 @@ impl From<ClusterError> for CliError {
             ClusterError::File(error) => return error.into(),
             ClusterError::Target(fault) => return fault.into(),
             ClusterError::Expand(_) | ClusterError::Keys(_) | ClusterError::Emit(_) => Exit::Definition,
+            // The run had begun, and what it did is known: resuming goes on.
+            ClusterError::Execute(ExecuteError::Journal(_)) => Exit::Partial,
             ClusterError::Plan(_) | ClusterError::Execute(_) => Exit::Failure,
             ClusterError::State(crate::state::StateError::Held { .. }) => Exit::Locked,
             ClusterError::State(_) => Exit::Environment,

@@ -68,7 +68,11 @@ impl Definition {
 
     /// Whether the first control-plane machine may start a cluster: until the state records that one has started.
     fn start(&self) -> Start {
-        let started = self.snapshot.as_ref().is_some_and(|snapshot| snapshot.facts.contains_key(fact::STARTED));
+        // Of what was destroyed nothing is left that could be joined.
+        let started = self
+            .snapshot
+            .as_ref()
+            .is_some_and(|snapshot| !snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED));
         if started { Start::Join } else { Start::Init }
     }
 

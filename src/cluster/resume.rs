@@ -19,6 +19,8 @@ pub struct Interrupted {
     pub identity: Identity,
     /// How many of its steps are finished.
     pub finished: usize,
+    /// Whether it is not interrupted at all: another process is at work on it.
+    pub is_under_way: bool,
 }
 
 impl Interrupted {
@@ -31,7 +33,7 @@ impl Interrupted {
         let snapshot = store.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
         let run = store.unfinished::<Plan>()?.ok_or(ClusterError::NothingToResume)?;
         let finished = Replay::of(&run.records).finished();
-        Ok(Self { plan: run.plan, identity: snapshot.identity, finished })
+        Ok(Self { plan: run.plan, identity: snapshot.identity, finished, is_under_way: store.is_locked() })
     }
 }
 
@@ -52,12 +54,16 @@ pub async fn resume(
     let before = store.unfinished::<Plan>()?.ok_or(ClusterError::NothingToResume)?;
     let locked = store.lock("resume", session.clock.as_ref(), &session.environment)?;
     let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
-    let Some(run) = locked.unfinished::<Plan>()? else {
-        // It had ended and was only not put away: taking the lock has done that.
-        let summary = Summary { succeeded: Replay::of(&before.records).finished(), ..Summary::default() };
-        return Ok(Finished { summary, snapshot });
-    };
     place::of_state(session, &snapshot)?;
+    let Some(run) = locked.unfinished::<Plan>()? else {
+        // It had ended and was only not put away: taking the lock has done that. If it had not, somebody else has ended
+        // it or given it up in this moment.
+        let succeeded = Replay::of(&before.records).finished();
+        if succeeded < before.plan.steps.len() {
+            return Err(ClusterError::NothingToResume);
+        }
+        return Ok(Finished { summary: Summary { succeeded, ..Summary::default() }, snapshot });
+    };
     let journal = locked.resume()?;
     let replay = Replay::of(&run.records);
     let work = Work { plan: run.plan, secrets: run.secrets, applied: snapshot.applied, replay, journal };

@@ -16,7 +16,8 @@ use crate::state::{Identity, JournalFile, Locked, Milestone, Snapshot, Store};
 pub struct Prepared {
     /// The plan, as it is shown.
     pub plan: Plan,
-    /// The run that was interrupted before and will be given up, as the verb that began it.
+    /// The run that was interrupted before and will be given up, as the verb that began it. Where this holds no lock,
+    /// somebody else may be at work on it: see [`Self::is_under_way`].
     pub gives_up: Option<String>,
     pub(super) identity: Identity,
     pub(super) folder: PathBuf,
@@ -44,6 +45,11 @@ pub struct Finished {
 }
 
 impl Prepared {
+    /// Whether the run that would be given up is not interrupted at all: another process is at work on it.
+    pub fn is_under_way(&self) -> bool {
+        self.gives_up.is_some() && self.locked.is_none() && Store::open(&self.folder).is_locked()
+    }
+
     /// Carries the plan out. What it finishes is in the state, however it ends.
     ///
     /// # Errors
@@ -58,7 +64,11 @@ impl Prepared {
             Some(locked) => locked,
             None => Store::open(&self.folder).lock(&self.plan.verb, session.clock.as_ref(), &session.environment)?,
         };
-        locked.establish(&self.identity, session.entropy.as_ref())?;
+        let snapshot = locked.establish(&self.identity, session.entropy.as_ref())?;
+        if snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED) {
+            // Left behind by a destruction that was killed at its very end: no cluster has started yet.
+            locked.amend(|snapshot| _ = snapshot.facts.remove(fact::STARTED))?;
+        }
         self.files.write(&self.folder)?;
         if !self.adopted.is_empty() {
             let adopted = std::mem::take(&mut self.adopted);

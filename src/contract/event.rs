@@ -23,7 +23,7 @@ pub enum Outcome {
         /// The step whose failure is the cause.
         by: StepId,
     },
-    /// It was never started, because the run was cancelled.
+    /// The run was cancelled before it ended. If it had been started, it goes on at the target.
     Cancelled,
 }
 
@@ -69,6 +69,15 @@ pub enum Event {
         /// How long it took, waiting between retries included.
         took: Duration,
     },
+    /// The run was asked to stop.
+    RunStopping {
+        /// When.
+        at: Timestamp,
+        /// How many steps are under way.
+        running: usize,
+        /// Whether they are left as they are rather than finished.
+        at_once: bool,
+    },
     /// The run is over.
     RunEnded {
         /// When.
@@ -88,7 +97,7 @@ pub struct Summary {
     pub failed: Vec<(StepId, Fault)>,
     /// Steps that were not started because of those.
     pub blocked: usize,
-    /// Steps that were not started because the run was cancelled.
+    /// Steps that had not ended when the run was cancelled, started or not.
     pub cancelled: usize,
     /// How long it took.
     pub took: Duration,

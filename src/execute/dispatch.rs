@@ -128,7 +128,7 @@ impl Dispatcher {
     async fn work(&mut self) -> Result<(), ExecuteError> {
         loop {
             if self.obeys == CancelLevel::None {
-                self.obeys = self.cancel.level().min(CancelLevel::Finish);
+                self.obey(self.cancel.level().min(CancelLevel::Finish));
             }
             if self.obeys == CancelLevel::None {
                 self.start_ready();
@@ -141,7 +141,7 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 () = self.cancel.reached(more_urgent) => {
-                    self.obeys = more_urgent;
+                    self.obey(more_urgent);
                     if more_urgent == CancelLevel::Now {
                         self.units.abort_all();
                         return Ok(());
@@ -160,6 +160,14 @@ impl Dispatcher {
             }
             let batch = self.gather(notes, ended);
             self.commit(batch).await?;
+        }
+    }
+
+    fn obey(&mut self, level: CancelLevel) {
+        self.obeys = level;
+        if level != CancelLevel::None {
+            let (at, running) = (self.clock.now(), self.running.len());
+            self.events.event(&Event::RunStopping { at, running, at_once: level == CancelLevel::Now });
         }
     }
 

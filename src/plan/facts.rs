@@ -45,6 +45,8 @@ const TABLE: &[TypeFacts] = &[
         resource_type: "Microsoft.Compute/virtualMachines",
         new_only: &[
             "/properties/osProfile",
+            // It can change, but by a restart, of all machines of a pool or of all control-plane nodes at once.
+            "/properties/hardwareProfile",
             "/properties/storageProfile/imageReference",
             "/properties/storageProfile/osDisk",
             "/properties/availabilitySet",

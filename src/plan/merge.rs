@@ -2,7 +2,8 @@
 //! and what has to be sent so that what others own stays?
 //!
 //! Ownership goes field by field, and in arrays item by item (see [`crate::contract`]). Items are known by their
-//! `name`, else by their `id`, else by what they say.
+//! `name`, else by their `id`, else by their `lun` (a machine's disks may have no name before they exist), else by what
+//! they say.
 
 use serde_json::{Map, Value as Json};
 
@@ -234,7 +235,10 @@ fn identity(item: &Json) -> Option<&str> {
 fn matches(there: &Json, own: &Json) -> bool {
     match (identity(there), identity(own)) {
         (Some(there), Some(own)) => there.eq_ignore_ascii_case(own),
-        (_, None) => covers(there, own),
+        (_, None) => match own.get("lun") {
+            Some(lun) => there.get("lun").is_some_and(|there| same(there, lun)),
+            None => covers(there, own),
+        },
         (None, Some(_)) => false,
     }
 }
@@ -390,6 +394,19 @@ mod tests {
         let (own, observed) = (pools(&["/a/POOL"]), pools(&["/b/service", "/a/pool"]));
         assert_eq!(pointers(&own, Some(&own), &observed), Vec::<String>::new());
         assert_eq!(carry(&pools(&["/a/other"]), Some(&own), &observed, &|_| false), pools(&["/a/other", "/b/service"]));
+    }
+
+    #[test]
+    fn a_disk_without_a_name_is_known_by_its_unit() {
+        let disk = |size: u32| json!({ "disks": [{ "lun": 0, "diskSizeGB": size }] });
+        let observed = json!({ "disks": [
+            { "lun": 1, "name": "somebody's", "diskSizeGB": 8 },
+            { "lun": 0, "name": "given", "diskSizeGB": 64, "managedDisk": { "id": "/d" } },
+        ] });
+        assert_eq!(pointers(&disk(32), Some(&disk(32)), &observed), ["/disks/0/diskSizeGB"]);
+        let body = carry(&disk(128), Some(&disk(32)), &observed, &|_| false);
+        let own = json!({ "lun": 0, "name": "given", "diskSizeGB": 128, "managedDisk": { "id": "/d" } });
+        assert_eq!(body, json!({ "disks": [own, observed["disks"][0]] }), "the same disk, and nobody's twice");
     }
 
     #[test]

@@ -37,9 +37,13 @@ pub(super) fn fold(snapshot: &mut Snapshot, plan: &Steps, milestones: &[Mileston
             Operation::Act(_) => None,
         })
         .collect();
+    let mut reached: HashMap<&StepId, Vec<&Milestone>> = HashMap::new();
+    for milestone in milestones {
+        reached.entry(&milestone.step).or_default().push(milestone);
+    }
     for record in records {
         let Record::Finished { step, applied: now, .. } = record else { continue };
-        for Milestone { fact, value, .. } in milestones.iter().filter(|milestone| milestone.step == *step) {
+        for Milestone { fact, value, .. } in reached.get(step).into_iter().flatten() {
             facts.entry(fact.clone()).or_insert_with(|| value.clone());
         }
         match (changes.get(step), now) {

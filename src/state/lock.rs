@@ -79,3 +79,8 @@ pub(super) fn take(path: &Path, verb: &str, clock: &dyn Clock, environment: &Env
     file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes())).map_err(failed)?;
     Ok(file)
 }
+
+/// Whether somebody holds the lock. One that cannot be opened for writing is looked at all the same.
+pub(super) fn is_held(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}

@@ -143,6 +143,11 @@ impl Store {
         }))
     }
 
+    /// Whether somebody holds the lock at this moment.
+    pub fn is_locked(&self) -> bool {
+        lock::is_held(&self.path("lock"))
+    }
+
     /// Takes the lock for a verb. A run that has ended but was not put away (the power was cut in between) is put away.
     ///
     /// # Errors

@@ -80,7 +80,9 @@ impl Progress {
     }
 
     fn ended(&self, state: &mut State, step: &StepId, outcome: &Outcome, took: Duration) {
-        if let Some(Some(bar)) = state.running.remove(step) {
+        let was_running = state.running.remove(step);
+        let was_started = was_running.is_some();
+        if let Some(Some(bar)) = was_running {
             bar.finish_and_clear();
         }
         state.done += 1;
@@ -98,6 +100,9 @@ impl Progress {
             }
             Outcome::Blocked { by } => {
                 format!("{} {count} {name}: not started, {} failed", self.style.warn("-"), brief(by))
+            }
+            Outcome::Cancelled if was_started => {
+                format!("{} {count} {name}: left under way", self.style.warn("-"))
             }
             Outcome::Cancelled => format!("{} {count} {name}: not started, cancelled", self.style.warn("-")),
         };
@@ -119,6 +124,15 @@ impl EventSink for Progress {
                 if *already_done > 0 {
                     self.line(state, &format!("{already_done} of {total} steps were finished before"));
                 }
+            }
+            Event::RunStopping { running, at_once, .. } => {
+                let text = match (at_once, running) {
+                    (true, _) | (false, 0) => "stopping at once".to_owned(),
+                    (false, running) => {
+                        format!("stopping: {running} steps under way are finished; Ctrl-C again stops at once")
+                    }
+                };
+                self.line(state, &format!("{} {text}", self.style.warn("!")));
             }
             Event::StepStarted { step, .. } => self.started(state, step),
             Event::StepRetried { step, fault, after, .. } => {

@@ -19,7 +19,7 @@ pub fn render_summary(verb: &str, summary: &Summary, style: Style) -> String {
     }
     let _ = writeln!(
         text,
-        "{} {verb}: {sum}; {} failed, {} not started",
+        "{} {verb}: {sum}; {} failed, {} left",
         style.bad("Not finished."),
         summary.failed.len(),
         summary.blocked + summary.cancelled

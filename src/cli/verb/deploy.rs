@@ -93,13 +93,7 @@ pub async fn prepare(
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let Arguments { model, place, authority, target, force_overwrite: _ } = arguments;
     let (connected, prepared, folder, target) = prepare(call, model, place, authority, target, true).await?;
-    if let Some(verb) = &prepared.gives_up {
-        call.output.note(&format!(
-            "{} an interrupted `{verb}` is given up; what it finished counts\n",
-            call.output.error_style.warn("note:")
-        ));
-    }
-    show_plan(call, &prepared.plan, target);
+    show_plan(call, &prepared, target);
     consent(call, &prepared.plan, target, None)?;
     let shown = folder.display();
     let next = [

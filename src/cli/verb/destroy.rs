@@ -28,7 +28,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let connected: Connected = connect_existing(call, &folder, &arguments.existing, &arguments.target).await?;
     let prepared = prepare_destroy(&connected.session, &folder).await?;
     let target = connected.session.target.name();
-    show_plan(call, &prepared.plan, target);
+    show_plan(call, &prepared, target);
     let group = connected.session.scope.resource_group.clone();
     consent(call, &prepared.plan, target, Some(&group))?;
     let next = [(format!("rm -r {}", folder.display()), "the keys and the state, once nobody needs them")];

@@ -32,10 +32,12 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let (connected, prepared, _, target) = prepare(call, model, place, authority, target, false).await?;
     connected.close().await;
     if let Some(verb) = &prepared.gives_up {
-        call.output.note(&format!(
-            "{} `{verb}` was interrupted: `engine resume` goes on with it; this is the plan without it\n",
-            call.output.error_style.warn("note:")
-        ));
+        let told = if prepared.is_under_way() {
+            format!("`{verb}` is under way: this is what the plan would be if it stopped now")
+        } else {
+            format!("`{verb}` was interrupted: `engine resume` goes on with it; this is the plan without it")
+        };
+        call.output.note(&format!("{} {told}\n", call.output.error_style.warn("note:")));
     }
     call.output.text(&render_plan(&prepared.plan, &describe_target(target), call.output.style));
     call.output.data(&plan_as_json(&prepared.plan, target.word()));

@@ -14,9 +14,15 @@ use crate::execute::{Cancel, CancelLevel};
 use crate::plan::Plan;
 use crate::view::{Progress, plan_as_json, render_plan, render_resources, render_summary, summary_as_json};
 
-/// Shows a plan; on standard error if the result of the verb is data.
-pub fn show_plan(call: &Call, plan: &Plan, target: TargetName) {
-    let text = render_plan(plan, &describe_target(target), call.output.error_style);
+/// Shows a plan, and what it gives up, on standard error: the result of the verb is another.
+pub fn show_plan(call: &Call, prepared: &Prepared, target: TargetName) {
+    if let Some(verb) = &prepared.gives_up {
+        call.output.note(&format!(
+            "{} an interrupted `{verb}` is given up; what it finished counts\n",
+            call.output.error_style.warn("note:")
+        ));
+    }
+    let text = render_plan(&prepared.plan, &describe_target(target), call.output.error_style);
     call.output.note(&text);
 }
 

@@ -61,7 +61,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let connected = connect(call, &arguments.target, wanted).await?;
     let pool = scale.pool.or_else(|| cluster.pools.first().map(|pool| pool.name.clone())).unwrap_or_default();
     let prepared = prepare_scale(&connected.session, definition, &pool).await?;
-    show_plan(call, &prepared.plan, target);
+    show_plan(call, &prepared, target);
     consent(call, &prepared.plan, target, None)?;
     let shown = folder.display();
     let next = [

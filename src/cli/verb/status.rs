@@ -80,15 +80,16 @@ fn render(call: &Call, status: &Status, folder: &Path) -> String {
         describe_target(identity.target)
     );
     if let Some(run) = &status.interrupted {
-        let _ = writeln!(
-            text,
-            "\n{} `{}` was interrupted after {} of {} steps; `engine resume -o {}` goes on",
-            style.warn("note:"),
-            run.plan.verb,
-            run.finished,
-            run.plan.steps.len(),
-            folder.display()
-        );
+        let (verb, finished, steps) = (&run.plan.verb, run.finished, run.plan.steps.len());
+        let told = if run.is_under_way {
+            format!("`{verb}` is under way: {finished} of {steps} steps are finished")
+        } else {
+            format!(
+                "`{verb}` was interrupted after {finished} of {steps} steps; `engine resume -o {}` goes on",
+                folder.display()
+            )
+        };
+        let _ = writeln!(text, "\n{} {told}", style.warn("note:"));
     }
     if status.snapshot.applied.is_empty() {
         let _ = writeln!(text, "\nNothing of it exists.");
@@ -150,6 +151,7 @@ fn as_json(status: &Status) -> serde_json::Value {
         "unfinished": status.unfinished,
         "interrupted": status.interrupted.as_ref().map(|run| json!({
             "verb": run.plan.verb, "finished": run.finished, "steps": run.plan.steps.len(),
+            "underWay": run.is_under_way,
         })),
         "nodes": nodes,
     })

@@ -109,3 +109,17 @@ fn a_killed_deployment_is_shown_as_such() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("an interrupted `deploy` is given up"));
     place.expect(0, &["plan", "-m", &format!("{folder}/apimodel.json"), "--exit-code"]);
 }
+
+/// Machines whose creation was under way are in no state yet; with them in place, nothing they stand on can be deleted.
+#[test]
+fn a_killed_deployment_can_be_destroyed() {
+    for records in [34, 37, 40] {
+        let place = Place::new();
+        assert!(deploy_and_kill(&place, records));
+        let folder = place.cluster();
+        let folder = folder.to_str().unwrap();
+        let destroyed = place.json(&["destroy", "-o", folder, "--yes", "--time-scale", "0"]);
+        assert_eq!(destroyed["complete"], true, "killed at record {records}");
+        assert!(place.expect(0, &["status", "-o", folder]).contains("Nothing of it exists"));
+    }
+}

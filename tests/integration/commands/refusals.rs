@@ -147,3 +147,31 @@ fn no_secret_is_in_what_may_be_published() {
         }
     }
 }
+
+#[test]
+fn another_place_is_refused_and_another_spelling_is_not() {
+    let place = Place::new();
+    let folder = place.cluster();
+    let folder = folder.to_str().unwrap();
+    let quickstart = model(QUICKSTART);
+    place.expect(0, &["deploy", &quickstart, "--target", "simulator", "-o", folder, "--time-scale", "0"]);
+    place.expect(0, &["plan", &quickstart, "-o", folder, "-g", "QuickStart", "--exit-code"]);
+
+    let text = std::fs::read_to_string(&quickstart).unwrap().replace("westus2", "eastus");
+    let elsewhere = place.path("elsewhere.json");
+    std::fs::write(&elsewhere, text).unwrap();
+    let elsewhere = elsewhere.to_str().unwrap();
+    let other = place.path("other-simulator");
+    let other = other.to_str().unwrap();
+    for arguments in [
+        &["deploy", elsewhere][..],
+        &["deploy", &quickstart, "-g", "another"],
+        &["deploy", &quickstart, "--simulator", other],
+        &["status", "--simulator", other],
+        &["destroy", "--simulator", other],
+    ] {
+        place.expect(64, &[arguments, &["-o", folder, "--yes"]].concat());
+    }
+    let status = place.json(&["status", "-o", folder]);
+    assert_eq!((&status["serial"], &status["missing"]), (&1.into(), &serde_json::json!([])), "nothing was forgotten");
+}
