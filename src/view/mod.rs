@@ -5,6 +5,7 @@
 
 mod diagnostics;
 mod explained;
+mod picture;
 mod plan;
 mod progress;
 mod style;
@@ -12,6 +13,7 @@ mod summary;
 
 pub use diagnostics::{diagnostics_as_json, render_diagnostics};
 pub use explained::{explained_as_json, render_explained};
+pub use picture::{picture_as_page, picture_as_svg};
 pub use plan::{plan_as_json, render_plan};
 pub use progress::Progress;
 pub use style::{Style, harmless};

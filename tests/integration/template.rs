@@ -171,3 +171,12 @@ fn a_thousand_machines_go_into_nested_deployments() {
         assert_eq!(schemas.faults(&template.template), Vec::<String>::new());
     }
 }
+
+#[test]
+fn the_picture_of_the_quick_start_is_the_one_that_is_kept() {
+    let text = std::fs::read_to_string(golden::path("apimodels/quickstart.json")).unwrap();
+    let graph = clusters::graph(&clusters::read_model(&text, &[]).unwrap()).unwrap();
+    let picture = engine::view::picture_as_svg(&graph);
+    assert_eq!(picture, engine::view::picture_as_svg(&graph));
+    golden::assert_kept("tests/golden/quickstart/graph.svg", &picture);
+}

@@ -1,4 +1,4 @@
-//! `graph`: the resources of a model as a picture for other tools.
+//! `graph`: the resources of a model as a picture: drawn, or as text for other tools.
 
 use clap::{Args, ValueEnum};
 
@@ -9,10 +9,12 @@ use crate::cli::place::{folder_for_model, read_model};
 use crate::cli::{Call, Exit};
 use crate::cluster::Definition;
 use crate::graph::{PictureFormat, draw};
+use crate::view::{picture_as_page, picture_as_svg};
 
 /// Arguments of `engine graph`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  engine graph apimodels/quickstart.json --format dot | dot -Tsvg > cluster.svg")]
+#[command(after_help = "Examples:\n  engine graph apimodels/quickstart.json --format html > cluster.html\n  \
+                        engine graph apimodels/quickstart.json --format dot | dot -Tpng > cluster.png")]
 pub struct Arguments {
     #[command(flatten)]
     model: ModelOptions,
@@ -25,8 +27,15 @@ pub struct Arguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
+    /// A drawing
+    Svg,
+    /// A drawing on a page that needs no network: with details, search and filters
+    Html,
+    /// Text for Graphviz
     Dot,
+    /// Text for pull requests and wikis
     Mermaid,
+    /// Data
     Json,
 }
 
@@ -37,16 +46,17 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let folder = folder_for_model(&path, &arguments.place, &read.cluster);
     let definition = Definition::new(read.cluster, None, &folder, &SystemClock, &SystemEntropy)?;
     let graph = definition.graph()?;
-    let format = match arguments.format {
-        Format::Dot => PictureFormat::Dot,
-        Format::Mermaid => PictureFormat::Mermaid,
-        Format::Json => PictureFormat::Json,
-    };
     if call.output.json {
         let data = serde_json::from_str(&draw(&graph, PictureFormat::Json)).unwrap_or_default();
         call.output.data(&data);
-    } else {
-        call.output.text(&draw(&graph, format));
+        return Ok(Exit::Success);
     }
+    call.output.text(&match arguments.format {
+        Format::Svg => picture_as_svg(&graph),
+        Format::Html => picture_as_page(&graph),
+        Format::Dot => draw(&graph, PictureFormat::Dot),
+        Format::Mermaid => draw(&graph, PictureFormat::Mermaid),
+        Format::Json => draw(&graph, PictureFormat::Json),
+    });
     Ok(Exit::Success)
 }
