@@ -293,7 +293,10 @@ fn what_the_machines_cannot_do_is_refused_by_name() {
     let kubernetes = |config: Json| json!({ "orchestratorProfile": { "kubernetesConfig": config } });
     let policy = refused(kubernetes(json!({ "networkPolicy": "calico" })));
     assert!(policy.contains("the network policy `calico` has no manifests yet"), "{policy}");
-    let encryption = refused(kubernetes(json!({ "enableDataEncryptionAtRest": true })));
+    // The model refuses it already.
+    let mut encrypted = cluster(json!({}));
+    encrypted.encrypt_secrets_at_rest = true;
+    let encryption = super::refusals::refuse(&encrypted).unwrap_err().to_string();
     assert!(encryption.contains("has no key for it yet"), "{encryption}");
     let flag = refused(kubernetes(json!({ "apiServerConfig": { "--anonymous-auth": "false" } })));
     assert!(flag.contains("the flag --anonymous-auth of kube-apiserver"), "{flag}");

@@ -180,7 +180,7 @@ pub const TABLE: &[Difference] = &[
     Difference {
         name: "key-vault-encryption",
         what: "No key vault for the encryption of secrets by an outside key, and nothing that waits for it.",
-        why: "The engine has no such encryption yet.",
+        why: "The engine has no such encryption yet, and refuses a model that asks for it rather than leave it out.",
         explains: |finding| {
             finding.mentions("Microsoft.KeyVault/")
                 || matches!(finding, Finding::MissingPath { from, to }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LATER, NumberOrText, PINNED, SecretText};
+use super::{LATER, LATER_FLAGS, NumberOrText, PINNED, SecretText};
 
 const IMAGES: &str = "images come from their own registries, or through softwareProfile.mirror";
 const CLOUD_PROVIDER: &str = "the cloud controller keeps its own pace";
@@ -129,10 +129,9 @@ pub(in crate::model) struct KubernetesConfig {
     pub etcd_storage_limit_gb: Option<u32>,
     /// The key that encrypts secrets in etcd, base64 of 32 bytes.
     pub etcd_encryption_key: Option<SecretText>,
-    /// Whether secrets are encrypted in etcd.
+    /// Whether secrets are encrypted in etcd; true is refused, as there is no such encryption yet.
     pub enable_data_encryption_at_rest: Option<bool>,
-    /// Whether a key vault encrypts secrets in etcd.
-    #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
+    /// Whether a key vault encrypts secrets in etcd; true is refused, as there is no such encryption yet.
     pub enable_encryption_with_external_kms: Option<bool>,
     /// The kind of that key vault.
     #[schemars(extend("enum" = ["standard", "premium"], "x-engine-always" = "standard", "x-engine-no-effect" = LATER))]
@@ -205,6 +204,7 @@ pub(in crate::model) struct KubernetesConfig {
     /// Flags of kube-controller-manager.
     pub controller_manager_config: Option<BTreeMap<String, String>>,
     /// Flags of cloud-controller-manager.
+    #[schemars(extend("x-engine-no-effect" = LATER_FLAGS))]
     pub cloud_controller_manager_config: Option<BTreeMap<String, String>>,
     /// Flags of kube-scheduler.
     pub scheduler_config: Option<BTreeMap<String, String>>,

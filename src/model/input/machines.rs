@@ -101,6 +101,7 @@ pub(in crate::model) struct MasterProfile {
     #[schemars(range(min = 1, max = 20))]
     pub platform_update_domain_count: Option<u32>,
     /// Whether a scale set is limited to 100 machines close together.
+    #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "there are never more than five control-plane nodes"))]
     pub single_placement_group: Option<bool>,
     /// The audit daemon.
     #[serde(rename = "auditDEnabled")]

@@ -27,6 +27,7 @@ pub(super) use people::{
 };
 
 /// Why a property has no effect: not built yet.
+pub(super) const LATER_FLAGS: &str = "the cloud controller runs with the engine's own flags";
 pub(super) const LATER: &str = "this version of the engine does not act on it yet";
 /// Why a property has no effect: the engine writes it, and computes it anew.
 pub(super) const OUTPUT: &str = "the engine computes it";
@@ -194,11 +195,9 @@ pub(super) struct FeatureFlags {
     #[serde(rename = "enableWinDSR")]
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "direct server return is always on"))]
     pub enable_win_dsr: Option<bool>,
-    /// Hardening by DISA's guide for Ubuntu.
-    #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
+    /// Hardening by DISA's guide for Ubuntu; true is refused, as there is none yet.
     pub enforce_ubuntu_disa_stig: Option<bool>,
-    /// Hardening of audit rules by DISA's guide for Ubuntu.
-    #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
+    /// Hardening of audit rules by DISA's guide for Ubuntu; true is refused, as there is none yet.
     pub enforce_ubuntu_disa_stig_audit: Option<bool>,
 }
 

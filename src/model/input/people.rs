@@ -31,12 +31,14 @@ pub(in crate::model) struct LinuxProfile {
     #[serde(rename = "customNodesDNS")]
     pub custom_nodes_dns: Option<CustomNodesDns>,
     /// Whether waiting updates are installed before the node starts.
+    #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
     pub run_unattended_upgrades_on_bootstrap: Option<bool>,
     /// Whether security updates are installed by themselves.
+    #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "Ubuntu's images install them by themselves"))]
     pub enable_unattended_upgrades: Option<bool>,
     /// The MTU of the first interface.
     #[serde(rename = "eth0MTU")]
-    #[schemars(range(min = 0, max = 9000))]
+    #[schemars(range(min = 0, max = 9000), extend("x-engine-always" = 1500, "x-engine-no-effect" = "interfaces keep the 1500 that Azure tells them"))]
     pub eth0_mtu: Option<u32>,
 }
 
@@ -203,6 +205,7 @@ pub(in crate::model) struct ServicePrincipalProfile {
     /// Its password.
     pub secret: Option<SecretText>,
     /// Its object id.
+    #[schemars(extend("x-engine-no-effect" = "only the encryption by a key vault needed it"))]
     pub object_id: Option<String>,
     /// Where its password lies in a key vault.
     pub keyvault_secret_ref: Option<KeyVaultSecretReference>,

@@ -1,7 +1,6 @@
 //! Who logs in, where software comes from, flags and add-ons.
 
 use crate::base::{Diagnostic, Secret};
-use crate::catalog::Cloud;
 
 use super::super::cluster::{Addon, ComponentFlags, LinuxSettings, SoftwareSource, WindowsSettings};
 use super::super::input::KubernetesConfig;
@@ -19,12 +18,8 @@ impl Resolver<'_> {
             upgrade_on_bootstrap: self.or(
                 profile.run_unattended_upgrades_on_bootstrap,
                 &format!("{LINUX}/runUnattendedUpgradesOnBootstrap"),
-                if context.cloud == Cloud::Stack {
-                    "a stamp may have no way out"
-                } else {
-                    "nodes start with every fix"
-                },
-                context.cloud != Cloud::Stack,
+                "nodes start from the newest image, and its timer installs what came since",
+                false,
             ),
             unattended_upgrades: self.or(
                 profile.enable_unattended_upgrades,

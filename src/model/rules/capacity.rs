@@ -11,9 +11,9 @@ use crate::base::{Diagnostic, network_contains, network_size};
 use super::super::cluster::Cluster;
 use super::super::findings::Findings;
 use super::super::network::NetworkPlugin;
-use super::super::pointers::{KUBERNETES, MASTER, pool};
+use super::super::pointers::{MASTER, pool};
 use super::super::pool::{Availability, Image, OperatingSystem, Pool};
-use super::addresses::vnet_is_known;
+use super::addresses::{kubernetes, vnet_is_known};
 
 const AVAILABILITY_SET_MACHINES: u32 = 200;
 const PLACEMENT_GROUP_MACHINES: u32 = 100;
@@ -40,10 +40,6 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     subnets(cluster, findings);
     pod_ranges(cluster, findings);
     schedule(cluster, findings);
-}
-
-fn kubernetes(name: &str) -> String {
-    format!("{KUBERNETES}/{name}")
 }
 
 /// The prefix length of a node's share of the pods' range.

@@ -29,6 +29,11 @@ const REPLACED_ADDONS: [(&str, &str); 14] = [
     ("arc-onboarding", "az connectedk8s connect takes its place"),
 ];
 
+/// Whether an add-on is gone, with something in its place.
+pub(super) fn is_replaced(addon: &str) -> bool {
+    REPLACED_ADDONS.iter().any(|(name, _)| *name == addon)
+}
+
 pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
     let Some(properties) = &model.properties else { return };
     control_plane(cluster, model, findings);

@@ -6,8 +6,10 @@
 mod addresses;
 mod capacity;
 mod codes;
+mod control_plane_addresses;
 mod machines;
 mod people;
+mod promises;
 
 pub use codes::{RULES, Rule};
 
@@ -21,4 +23,5 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     addresses::judge(cluster, model, findings);
     capacity::judge(cluster, findings);
     people::judge(cluster, model, findings);
+    promises::judge(cluster, model, findings);
 }

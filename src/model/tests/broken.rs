@@ -233,6 +233,13 @@ fn capacity_cases() -> Vec<Case> {
                 ),
             ],
         ),
+        one("protection-missing", K, "enableEncryptionWithExternalKms", json!(true)),
+        one("protection-missing", K, "enableDataEncryptionAtRest", json!(true)),
+        case(
+            "protection-missing",
+            "/properties/featureFlags/enforceUbuntuDisaStig".into(),
+            &[("/properties/featureFlags".into(), json!({"enforceUbuntuDisaStig": true}))],
+        ),
         one("range-reserved", M, "vnetCidr", json!("0.0.0.0/0")),
         case(
             "static-ip-hidden",
@@ -390,6 +397,17 @@ fn each_warning_is_caused() {
         ),
         ("ipvs-deprecated", vec![(at(K, "kubeProxyMode"), json!("ipvs"))]),
         ("addon-replaced", vec![(at(K, "addons"), json!([{"name": "tiller", "enabled": true}]))]),
+        (
+            "addon-not-installed",
+            vec![(at(K, "addons"), json!([{"name": "appgw-ingress", "enabled": true, "config": {"a": "b"}}]))],
+        ),
+        ("no-effect", vec![(at(K, "addons"), json!([{"name": "coredns", "enabled": false}]))]),
+        ("no-effect", vec![(at(K, "addons"), json!([{"name": "coredns", "config": {"a": "b"}}]))]),
+        ("no-effect", vec![(at(K, "etcdEncryptionKey"), json!("a2V5"))]),
+        ("no-effect", vec![(at(K, "cloudControllerManagerConfig"), json!({"--v": "4"}))]),
+        ("no-effect", vec![("/properties/linuxProfile/eth0MTU".into(), json!(3900))]),
+        ("no-effect", vec![("/properties/linuxProfile/enableUnattendedUpgrades".into(), json!(false))]),
+        ("no-effect", vec![("/properties/linuxProfile/runUnattendedUpgradesOnBootstrap".into(), json!(true))]),
         ("service-principal-unused", vec![principal()]),
         (
             "service-range-in-vnet",
