@@ -73,6 +73,7 @@ impl From<ClusterError> for CliError {
             ClusterError::State(crate::state::StateError::Held { .. }) => Exit::Locked,
             ClusterError::State(_) => Exit::Environment,
             ClusterError::Unsupported { .. } => Exit::Environment,
+            ClusterError::Stale { .. } => Exit::PlanStale,
             ClusterError::NothingToResume | ClusterError::NoCluster { .. } | ClusterError::Scale { .. } => Exit::Usage,
             ClusterError::OtherPlace { .. } => Exit::Usage,
         };

@@ -70,6 +70,12 @@ pub enum ClusterError {
         /// What to do instead.
         help: String,
     },
+    /// The world has moved since the plan was shown.
+    #[error("the plan does not fit any more: {}", moved.join(", "))]
+    Stale {
+        /// What has moved, by name.
+        moved: Vec<String>,
+    },
     /// Nothing was interrupted.
     #[error("there is no interrupted run to go on with")]
     NothingToResume,
@@ -87,6 +93,7 @@ impl ClusterError {
                 Some("name its folder or its apimodel.json, or run `engine deploy` first".to_owned())
             }
             Self::OtherPlace { .. } => Some("leave the option out, or name another cluster's folder".to_owned()),
+            Self::Stale { .. } => Some("run the verb again: it shows the plan for the world as it is now".to_owned()),
             Self::NothingToResume => Some("run `engine plan` to see what there is to do".to_owned()),
             Self::File(_) | Self::Keys(_) | Self::Expand(_) | Self::Emit(_) | Self::Plan(_) => None,
         }

@@ -13,6 +13,7 @@ mod resume;
 mod run;
 mod scale;
 mod session;
+mod stale;
 mod status;
 
 pub use definition::{Definition, fact};

@@ -28,7 +28,8 @@ const TOKEN_HOURS: u32 = 4;
 
 /// The version of Azure CNI, and where it lies.
 ///
-/// Source: Azure/AgentBaker, parts/common/components.json, read 2026-11-22.
+/// Source: the form of the address as in Azure/AgentBaker's download lists, read 2026-11-22; the version is the 1.6 line's
+/// newest of 2026-08.
 const AZURE_CNI_VERSION: &str = "1.6.43";
 
 /// Images of the disk driver's sidecars, kubernetes-csi's own releases.

@@ -214,11 +214,12 @@ impl Builder<'_> {
                 matches!(&step.operation, Operation::Change(change)
                     if change.kind == ChangeKind::Update && facts(&change.resource_type).is_machine)
             });
-        if cluster_exists && !new.is_empty() {
+        let mut joining: HashSet<StepId> =
+            new.iter().map(|node| StepId::of_change(ChangeKind::Create, &node.key)).collect();
+        joining.extend(self.steps.values().filter(|step| grows_scale_set(step)).map(|step| step.id.clone()));
+        if cluster_exists && !joining.is_empty() {
             let renewal = act_step(Act::RenewBootstrapToken, Vec::new(), "new machines join by it".to_owned());
-            let creations: HashSet<StepId> =
-                new.iter().map(|node| StepId::of_change(ChangeKind::Create, &node.key)).collect();
-            for step in self.order.iter_mut().filter(|step| creations.contains(&step.id)) {
+            for step in self.order.iter_mut().filter(|step| joining.contains(&step.id)) {
                 step.after.push(renewal.id.clone());
             }
             self.order.insert(0, renewal);
@@ -288,6 +289,17 @@ impl Builder<'_> {
         });
         known.collect()
     }
+}
+
+/// Whether a step lets a scale set make machines. Their names are Azure's to give, so nobody waits for their nodes here:
+/// the scale set itself ends well only once their scripts have.
+fn grows_scale_set(step: &Step) -> bool {
+    let Operation::Change(change) = &step.operation else { return false };
+    change.resource_type.eq_ignore_ascii_case("Microsoft.Compute/virtualMachineScaleSets")
+        && match &step.reason {
+            Reason::Differs { fields } => fields.iter().any(|field| field.pointer == "/sku/capacity"),
+            _ => change.kind == ChangeKind::Create,
+        }
 }
 
 pub(super) fn act_step(act: Act, after: Vec<StepId>, purpose: String) -> Step {

@@ -56,8 +56,12 @@ pub(super) fn removals(request: &Request<'_>) -> Removals {
             list(&machines),
         ));
     }
-    // A machine that was told nothing at its start, such as a jumpbox, is no node.
+    // A machine that was told nothing at its start, such as a jumpbox, is no node; and a scale set is many, whose names
+    // the engine does not give.
     let is_member = |key: &ResourceKey| {
+        if !key.resource_type().eq_ignore_ascii_case("Microsoft.Compute/virtualMachines") {
+            return false;
+        }
         let own = applied.get(key).and_then(|own| own.body.pointer("/properties/osProfile"));
         own.is_none_or(|profile| profile.get("customData").is_some())
     };

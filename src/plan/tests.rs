@@ -191,6 +191,24 @@ fn growing_renews_the_token_and_waits_for_the_node() {
 }
 
 #[test]
+fn a_scale_set_that_grows_renews_the_token() {
+    let graph = |capacity: u32| {
+        let set = Resource::new("set", "Microsoft.Compute/virtualMachineScaleSets", "1", "pool-vmss")
+            .field("sku", Value::object([("capacity", capacity.into())]));
+        let mut resources = vec![set];
+        resources.extend(graph(1, "D2").declarations().map(|resource| (**resource).clone()));
+        ResourceGraph::build(scope(), resources).unwrap()
+    };
+    let (observed, applied) = deployed(&graph(2));
+    let plan = planned(&graph(3), &observed, &applied, "first", Removal::DrainAndDelete);
+    assert_eq!(ids(&plan), ["renew the bootstrap token", "update Microsoft.Compute/virtualMachineScaleSets pool-vmss"]);
+    assert_eq!(
+        after(&plan, "update Microsoft.Compute/virtualMachineScaleSets pool-vmss"),
+        ["renew the bootstrap token"]
+    );
+}
+
+#[test]
 fn shrinking_drains_first_and_removes_the_node_last() {
     let (observed, applied) = deployed(&graph(2, "D2"));
     let plan = planned(&graph(1, "D2"), &observed, &applied, "first", Removal::DrainAndDelete);

@@ -433,6 +433,7 @@ fn a_journal_that_failed_takes_nothing_more() {
     assert_eq!(locked.unfinished::<Plan>().unwrap().unwrap().records.len(), 1);
 }
 
+#[cfg(debug_assertions)]
 #[test]
 fn a_journal_holds_at_the_record_that_was_asked() {
     let place = Place::new();

@@ -94,7 +94,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let Arguments { model, place, authority, target, force_overwrite: _ } = arguments;
     let (connected, prepared, folder, target) = prepare(call, model, place, authority, target, true).await?;
     show_plan(call, &prepared, target);
-    consent(call, &prepared.plan, target, None)?;
+    consent(call, &connected.session, &prepared, None).await?;
     let shown = folder.display();
     let next = [
         (format!("engine status -o {shown}"), "what there is, and how the nodes are"),

@@ -30,7 +30,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let target = connected.session.target.name();
     show_plan(call, &prepared, target);
     let group = connected.session.scope.resource_group.clone();
-    consent(call, &prepared.plan, target, Some(&group))?;
+    consent(call, &connected.session, &prepared, Some(&group)).await?;
     let next = [(format!("rm -r {}", folder.display()), "the keys and the state, once nobody needs them")];
     let exit = carry_out(call, &connected.session, prepared, &folder, &next).await;
     connected.close().await;

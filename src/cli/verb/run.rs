@@ -11,7 +11,6 @@ use crate::cli::{Call, Exit};
 use crate::cluster::{ClusterError, Finished, Prepared, Session};
 use crate::contract::{ChangeKind, FaultClass, TargetName};
 use crate::execute::{Cancel, CancelLevel};
-use crate::plan::Plan;
 use crate::view::{Progress, plan_as_json, render_plan, render_resources, render_summary, summary_as_json};
 
 /// Shows a plan, and what it gives up, on standard error: the result of the verb is another.
@@ -26,11 +25,13 @@ pub fn show_plan(call: &Call, prepared: &Prepared, target: TargetName) {
     call.output.note(&text);
 }
 
-/// Asks whether a plan shall be carried out. `word` has to be typed for what cannot be undone.
+/// Asks whether a plan shall be carried out. `word` has to be typed for what cannot be undone. Whoever was asked has had
+/// time to think: the world is looked at once more.
 ///
 /// # Errors
-/// A no; or nobody to ask.
-pub fn consent(call: &Call, plan: &Plan, target: TargetName, word: Option<&str>) -> Result<(), CliError> {
+/// A no; nobody to ask; a world that has moved meanwhile.
+pub async fn consent(call: &Call, session: &Session, prepared: &Prepared, word: Option<&str>) -> Result<(), CliError> {
+    let (plan, target) = (&prepared.plan, session.target.name());
     let deletes = plan.count(ChangeKind::Delete) > 0;
     // Creating on the simulator costs nothing and harms nobody.
     let harmless = !deletes && (call.creates_unasked || target == TargetName::Simulator);
@@ -45,7 +46,10 @@ pub fn consent(call: &Call, plan: &Plan, target: TargetName, word: Option<&str>)
         Some(word) => ask_for_word(&format!("This cannot be undone. Type `{word}` to go on:"), word),
         None => ask("Carry this out?"),
     };
-    if agreed { Ok(()) } else { Err(CliError::new(Exit::Failure, "nothing was changed")) }
+    if !agreed {
+        return Err(CliError::new(Exit::Failure, "nothing was changed"));
+    }
+    Ok(prepared.refuse_stale(session).await?)
 }
 
 /// Carries a plan out, and tells what came of it. `next` are the commands to go on with.

@@ -62,7 +62,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let pool = scale.pool.or_else(|| cluster.pools.first().map(|pool| pool.name.clone())).unwrap_or_default();
     let prepared = prepare_scale(&connected.session, definition, &pool).await?;
     show_plan(call, &prepared, target);
-    consent(call, &prepared.plan, target, None)?;
+    consent(call, &connected.session, &prepared, None).await?;
     let shown = folder.display();
     let next = [
         (format!("engine status -o {shown}"), "what there is, and how the nodes are"),
