@@ -68,6 +68,21 @@ pub struct ExistingOptions {
     pub location: Option<String>,
 }
 
+/// The service principal that a model without one gets.
+#[derive(Debug, Clone, Default)]
+pub struct ServicePrincipalOptions {
+    /// Its application id.
+    pub client_id: Option<String>,
+    /// Its secret.
+    pub client_secret: Option<Secret>,
+}
+
+impl From<&TargetOptions> for ServicePrincipalOptions {
+    fn from(target: &TargetOptions) -> Self {
+        Self { client_id: target.client_id.clone(), client_secret: target.client_secret.clone() }
+    }
+}
+
 /// Where resources are made, and as whom.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]

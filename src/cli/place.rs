@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
-use super::options::{ExistingOptions, ModelOptions, PlaceOptions, TargetOptions, target_words};
+use super::options::{
+    ExistingOptions, ModelOptions, PlaceOptions, ServicePrincipalOptions, TargetOptions, target_words,
+};
 use super::output::Output;
 use super::{Call, Exit};
 use crate::base::{Diagnostic, Diagnostics, Severity, Source, read_text};
@@ -33,7 +35,7 @@ pub struct Model {
 pub fn read_model(
     path: Option<&PathBuf>,
     options: &ModelOptions,
-    target: Option<&TargetOptions>,
+    service_principal: ServicePrincipalOptions,
     output: &Output,
 ) -> Result<Model, CliError> {
     let path = path.ok_or_else(|| {
@@ -46,8 +48,8 @@ pub fn read_model(
             set: options.set.clone(),
             location: options.location.clone(),
             dns_prefix: options.dns_prefix.clone(),
-            client_id: target.and_then(|target| target.client_id.clone()),
-            client_secret: target.and_then(|target| target.client_secret.clone()),
+            client_id: service_principal.client_id,
+            client_secret: service_principal.client_secret,
         },
     );
     match reading.cluster {

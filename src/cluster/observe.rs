@@ -69,7 +69,8 @@ pub async fn observe(
     Ok(observed)
 }
 
-async fn read_all(
+/// Reads many resources, some at a time.
+pub(super) async fn read_all(
     target: &Arc<dyn Target>,
     wanted: Vec<(ResourceKey, Address)>,
     observed: &mut ObservedResources,
@@ -93,7 +94,7 @@ async fn read_all(
 }
 
 /// Reads one resource, again if the fault may pass.
-pub(super) async fn read(target: &dyn Target, address: &Address) -> Result<Option<Observation>, Fault> {
+async fn read(target: &dyn Target, address: &Address) -> Result<Option<Observation>, Fault> {
     let mut attempt = 0;
     loop {
         match target.observe(address).await {

@@ -1,18 +1,13 @@
 //! Whether the world is still as a plan was made for. Asked after a person has thought about the plan: what was shown is
 //! what runs, or nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-
-use super::observe::read;
+use super::observe::read_all;
 use super::{ClusterError, Prepared, Session};
-use crate::contract::{Address, ChangeKind, Fault, FaultClass, Operation, Target};
-use crate::plan::Plan;
-
-/// Reads under way at once.
-const CONCURRENCY: usize = 16;
+use crate::contract::{Address, ChangeKind, Operation, Target};
+use crate::plan::{ObservedResources, Plan};
 
 impl Prepared {
     /// Refuses the plan if something that it creates is there by now, or something that it changes or deletes is not.
@@ -25,32 +20,32 @@ impl Prepared {
 }
 
 async fn refuse_stale(target: &Arc<dyn Target>, plan: &Plan) -> Result<(), ClusterError> {
-    let places = Arc::new(Semaphore::new(CONCURRENCY));
-    let mut reads = JoinSet::new();
+    let mut kinds = BTreeMap::new();
+    let mut wanted = Vec::new();
     for step in &plan.steps {
         let Operation::Change(change) = &step.operation else { continue };
         // What has no name yet cannot be there.
         let Some(name) = change.name.as_str() else { continue };
+        // Of a deletion and a creation in its place, the one that comes first says how things are now.
+        kinds.entry(change.key.clone()).or_insert(change.kind);
         let address = Address::new(&plan.scope, &change.resource_type, &change.api_version, name);
-        let (target, places, kind) = (Arc::clone(target), Arc::clone(&places), change.kind);
-        reads.spawn(async move {
-            let _place = places.acquire_owned().await;
-            let there = read(target.as_ref(), &address).await?.is_some();
-            Ok::<_, Fault>(match (kind, there) {
-                (ChangeKind::Create, true) => Some(format!("{} is there by now", address.name)),
+        wanted.push((change.key.clone(), address));
+    }
+    let mut observed = ObservedResources::new();
+    read_all(target, wanted, &mut observed).await?;
+    let mut moved: Vec<String> = kinds
+        .into_iter()
+        .filter_map(|(key, kind)| {
+            let seen = observed.get(&key)?;
+            match (kind, seen.observation.is_some()) {
+                (ChangeKind::Create, true) => Some(format!("{} is there by now", seen.address.name)),
                 (ChangeKind::Update | ChangeKind::Delete, false) => {
-                    Some(format!("{} is not there any more", address.name))
+                    Some(format!("{} is not there any more", seen.address.name))
                 }
                 _ => None,
-            })
-        });
-    }
-    let mut moved = Vec::new();
-    while let Some(read) = reads.join_next().await {
-        let read =
-            read.map_err(|error| Fault::new(FaultClass::Unavailable, "", format!("a read was abandoned: {error}")))?;
-        moved.extend(read?);
-    }
+            }
+        })
+        .collect();
     moved.sort();
     if moved.is_empty() { Ok(()) } else { Err(ClusterError::Stale { moved }) }
 }

@@ -23,6 +23,16 @@ use crate::pki::CertifiedKey;
     engine deploy -m cluster.json -l westus2 -g production --set agentPoolProfiles[0].count=5")]
 pub struct Arguments {
     #[command(flatten)]
+    options: DeployOptions,
+    /// Kept for old scripts: an existing folder is always taken up
+    #[arg(short = 'f', long, hide = true)]
+    force_overwrite: bool,
+}
+
+/// What `deploy` and `plan` are told alike.
+#[derive(Debug, Clone, Args)]
+pub struct DeployOptions {
+    #[command(flatten)]
     model: ModelOptions,
     #[command(flatten)]
     place: PlaceOptions,
@@ -30,9 +40,6 @@ pub struct Arguments {
     authority: AuthorityOptions,
     #[command(flatten)]
     target: TargetOptions,
-    /// Kept for old scripts: an existing folder is always taken up
-    #[arg(short = 'f', long, hide = true)]
-    force_overwrite: bool,
 }
 
 /// A CA of the user's own.
@@ -59,14 +66,12 @@ impl AuthorityOptions {
 /// Everything up to the plan: what `deploy` and `plan` share.
 pub async fn prepare(
     call: &Call,
-    model: &ModelOptions,
-    place: &PlaceOptions,
-    authority: &AuthorityOptions,
-    target: &TargetOptions,
+    options: &DeployOptions,
     lock: bool,
 ) -> Result<(Connected, Prepared, PathBuf, TargetName), CliError> {
+    let DeployOptions { model, place, authority, target } = options;
     let path = model.path();
-    let read = read_model(path, model, Some(target), &call.output)?;
+    let read = read_model(path, model, target.into(), &call.output)?;
     let folder = folder_for_model(path.map(PathBuf::as_path).unwrap_or(std::path::Path::new("")), place, &read.cluster);
     let definition = Definition::new(read.cluster, authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
     // A folder whose cluster is gone may be used for one in another place.
@@ -91,8 +96,7 @@ pub async fn prepare(
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let Arguments { model, place, authority, target, force_overwrite: _ } = arguments;
-    let (connected, prepared, folder, target) = prepare(call, model, place, authority, target, true).await?;
+    let (connected, prepared, folder, target) = prepare(call, &arguments.options, true).await?;
     show_plan(call, &prepared, target);
     consent(call, &connected.session, &prepared, None).await?;
     let shown = folder.display();

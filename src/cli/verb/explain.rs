@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::error::CliError;
-use crate::cli::options::ModelOptions;
+use crate::cli::options::{ModelOptions, ServicePrincipalOptions};
 use crate::cli::place::read_model;
 use crate::cli::{Call, Exit};
 use crate::model::explain;
@@ -26,7 +26,7 @@ pub struct Arguments {
 /// Runs the verb.
 pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let pointer = arguments.pointer.as_deref().unwrap_or_default();
-    let read = read_model(arguments.model.path(), &arguments.model, None, &call.output)?;
+    let read = read_model(arguments.model.path(), &arguments.model, ServicePrincipalOptions::default(), &call.output)?;
     let values = explain(&read.cluster, &read.origins, pointer).map_err(|near| {
         let error = CliError::usage(format!("{} has no value at `{pointer}`", read.source.name));
         error.help(match near {

@@ -9,7 +9,7 @@ use super::deploy::AuthorityOptions;
 use crate::base::{Secret, SystemClock, SystemEntropy};
 use crate::bootstrap;
 use crate::cli::error::CliError;
-use crate::cli::options::{ModelOptions, PlaceOptions};
+use crate::cli::options::{ModelOptions, PlaceOptions, ServicePrincipalOptions};
 use crate::cli::place::{folder_for_model, read_model};
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, generate};
@@ -43,16 +43,11 @@ pub struct Arguments {
 /// Runs the verb.
 pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let model = &arguments.model;
-    let credentials = crate::cli::options::TargetOptions {
-        target: None,
-        time_scale: 0.0,
-        simulator: None,
-        subscription_id: None,
-        tenant_id: None,
+    let service_principal = ServicePrincipalOptions {
         client_id: arguments.client_id.clone(),
         client_secret: arguments.client_secret.as_deref().map(Secret::new),
     };
-    let read = read_model(model.path(), model, Some(&credentials), &call.output)?;
+    let read = read_model(model.path(), model, service_principal, &call.output)?;
     let path = model.path().map(PathBuf::as_path).unwrap_or(std::path::Path::new(""));
     let folder = folder_for_model(path, &arguments.place, &read.cluster);
     let definition = Definition::new(read.cluster, arguments.authority.read()?, &folder, &SystemClock, &SystemEntropy)?;

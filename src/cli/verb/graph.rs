@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::base::{SystemClock, SystemEntropy};
 use crate::cli::error::CliError;
-use crate::cli::options::{ModelOptions, PlaceOptions};
+use crate::cli::options::{ModelOptions, PlaceOptions, ServicePrincipalOptions};
 use crate::cli::place::{folder_for_model, read_model};
 use crate::cli::{Call, Exit};
 use crate::cluster::Definition;
@@ -41,7 +41,7 @@ enum Format {
 
 /// Runs the verb.
 pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let read = read_model(arguments.model.path(), &arguments.model, None, &call.output)?;
+    let read = read_model(arguments.model.path(), &arguments.model, ServicePrincipalOptions::default(), &call.output)?;
     let path = arguments.model.path().cloned().unwrap_or_default();
     let folder = folder_for_model(&path, &arguments.place, &read.cluster);
     let definition = Definition::new(read.cluster, None, &folder, &SystemClock, &SystemEntropy)?;

@@ -2,9 +2,8 @@
 
 use clap::Args;
 
-use super::deploy::{AuthorityOptions, prepare};
+use super::deploy::{DeployOptions, prepare};
 use crate::cli::error::CliError;
-use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::describe_target;
 use crate::cli::{Call, Exit};
 use crate::view::{plan_as_json, render_plan};
@@ -14,13 +13,7 @@ use crate::view::{plan_as_json, render_plan};
 #[command(after_help = "Example:\n  engine plan apimodels/quickstart.json --target simulator --exit-code")]
 pub struct Arguments {
     #[command(flatten)]
-    model: ModelOptions,
-    #[command(flatten)]
-    place: PlaceOptions,
-    #[command(flatten)]
-    authority: AuthorityOptions,
-    #[command(flatten)]
-    target: TargetOptions,
+    options: DeployOptions,
     /// Ends with exit code 2 if there is something to do
     #[arg(long)]
     exit_code: bool,
@@ -28,8 +21,7 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let Arguments { model, place, authority, target, exit_code } = arguments;
-    let (connected, prepared, _, target) = prepare(call, model, place, authority, target, false).await?;
+    let (connected, prepared, _, target) = prepare(call, &arguments.options, false).await?;
     connected.close().await;
     if let Some(verb) = &prepared.gives_up {
         let told = if prepared.is_under_way() {
@@ -41,5 +33,5 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     }
     call.output.text(&render_plan(&prepared.plan, &describe_target(target), call.output.style));
     call.output.data(&plan_as_json(&prepared.plan, target.word()));
-    Ok(if *exit_code && !prepared.plan.is_empty() { Exit::Changes } else { Exit::Success })
+    Ok(if arguments.exit_code && !prepared.plan.is_empty() { Exit::Changes } else { Exit::Success })
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cli::error::CliError;
-use crate::cli::options::ModelOptions;
+use crate::cli::options::{ModelOptions, ServicePrincipalOptions};
 use crate::cli::place::read_model;
 use crate::cli::{Call, Exit};
 use crate::view::diagnostics_as_json;
@@ -18,7 +18,7 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let model = read_model(arguments.model.path(), &arguments.model, None, &call.output)?;
+    let model = read_model(arguments.model.path(), &arguments.model, ServicePrincipalOptions::default(), &call.output)?;
     let cluster = &model.cluster;
     call.output.text(&format!(
         "{}: Kubernetes {}, {} nodes in {}\n",
