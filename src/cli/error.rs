@@ -75,7 +75,7 @@ impl From<ClusterError> for CliError {
             ClusterError::Unsupported { .. } => Exit::Environment,
             ClusterError::Stale { .. } => Exit::PlanStale,
             ClusterError::NothingToResume | ClusterError::NoCluster { .. } | ClusterError::Scale { .. } => Exit::Usage,
-            ClusterError::OtherPlace { .. } => Exit::Usage,
+            ClusterError::OtherPlace { .. } | ClusterError::NotAPlan { .. } => Exit::Usage,
         };
         let mut this = Self::new(exit, error.to_string());
         this.help = help;

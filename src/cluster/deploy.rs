@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::leftovers::{begun, sort_out};
-use super::{ClusterError, Definition, Prepared, Session, generate, observe, place};
+use super::{Basis, ClusterError, Definition, Prepared, Session, generate, observe, place};
 use crate::contract::{Address, Applied, AppliedResources, Support};
 use crate::graph::{ResourceGraph, ResourceKey};
 use crate::plan::{ObservedResources, Plan, Removal, Request, Secrets, World, plan};
@@ -62,12 +62,23 @@ pub(super) async fn prepare(
     let known = definition.applied();
     let (gone, left) = sort_out(&applied, &observed, |key| known.contains_key(key), is_wanted);
     adopted.extend(left);
+    let files = generate(&definition, false)?.files;
+    let model = files.content(std::path::Path::new("apimodel.json")).map(String::from_utf8_lossy).unwrap_or_default();
+    let basis = Basis::new(
+        definition.snapshot.as_ref(),
+        &definition.keys.cluster_ca.key,
+        &model,
+        &expansion.secrets,
+        &observed,
+        &plan,
+    );
     Ok(Prepared {
+        basis,
         gives_up: given_up.map(|run| run.plan.verb),
         gone,
         identity,
         secrets: expansion.secrets,
-        files: generate(&definition, false)?.files,
+        files,
         adopted,
         applied,
         authority_hash: Some(definition.keys.authority_hash()?),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::leftovers::{begun, sort_out};
-use super::{ClusterError, Prepared, Session, observe, place};
+use super::{Basis, ClusterError, Prepared, Session, observe, place};
 use crate::base::{Files, Secret};
 use crate::plan::{Plan, plan_destroy};
 use crate::state::Store;
@@ -29,10 +29,12 @@ pub async fn prepare_destroy(session: &Session, folder: &Path) -> Result<Prepare
     let no_secrets: BTreeMap<String, Secret> = BTreeMap::new();
     let observed = observe(&session.target, &session.scope, None, &no_secrets, &applied).await?;
     let plan = plan_destroy(&session.scope, &observed, &applied);
+    let basis = Basis::new(Some(&snapshot), &Secret::new(""), "", &no_secrets, &observed, &plan);
     let (gone, left) = sort_out(&applied, &observed, |key| snapshot.applied.contains_key(key), |_| false);
     Ok(Prepared {
         plan,
         gives_up: given_up.map(|run| run.plan.verb),
+        basis,
         gone,
         identity: snapshot.identity,
         folder: folder.to_owned(),

@@ -76,6 +76,12 @@ pub enum ClusterError {
         /// What has moved, by name.
         moved: Vec<String>,
     },
+    /// A file that should hold a kept plan does not.
+    #[error("{} holds no plan", path.display())]
+    NotAPlan {
+        /// The file.
+        path: std::path::PathBuf,
+    },
     /// Nothing was interrupted.
     #[error("there is no interrupted run to go on with")]
     NothingToResume,
@@ -94,6 +100,7 @@ impl ClusterError {
             }
             Self::OtherPlace { .. } => Some("leave the option out, or name another cluster's folder".to_owned()),
             Self::Stale { .. } => Some("run the verb again: it shows the plan for the world as it is now".to_owned()),
+            Self::NotAPlan { .. } => Some("make one by `engine plan --out FILE`".to_owned()),
             Self::NothingToResume => Some("run `engine plan` to see what there is to do".to_owned()),
             Self::File(_) | Self::Keys(_) | Self::Expand(_) | Self::Emit(_) | Self::Plan(_) => None,
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{ClusterError, Session, fact};
+use super::{Basis, ClusterError, Session, fact};
 use crate::base::{Files, Secret};
 use crate::contract::{Act, AppliedResources, EventSink, Operation, Summary};
 use crate::execute::{Cancel, Replay, Run, execute};
@@ -19,6 +19,8 @@ pub struct Prepared {
     /// The run that was interrupted before and will be given up, as the verb that began it. Where this holds no lock,
     /// somebody else may be at work on it: see [`Self::is_under_way`].
     pub gives_up: Option<String>,
+    /// What the plan was made from.
+    pub(super) basis: Basis,
     pub(super) identity: Identity,
     pub(super) folder: PathBuf,
     pub(super) secrets: BTreeMap<String, Secret>,
@@ -70,6 +72,7 @@ impl Prepared {
             locked.amend(|snapshot| _ = snapshot.facts.remove(fact::STARTED))?;
         }
         self.files.write(&self.folder)?;
+        Self::forget_saved(&self.folder);
         if !self.adopted.is_empty() {
             let adopted = std::mem::take(&mut self.adopted);
             locked.amend(|snapshot| snapshot.applied.extend(adopted))?;

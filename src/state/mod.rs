@@ -25,6 +25,7 @@ pub use error::StateError;
 pub use fold::Milestone;
 pub use journal::JournalFile;
 pub use lock::Holder;
+pub use sealed::{is_sealed, read_sealed, write_sealed};
 pub use snapshot::{Identity, Snapshot};
 pub use store::{Locked, Store, UnfinishedRun};
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StateError;
-use crate::base::{digest, read_own_text};
+use crate::base::{digest, read_own_text, write_private};
 
 /// The format of every file that this engine writes.
 pub(super) const FORMAT: u32 = 1;
@@ -39,6 +39,29 @@ pub(super) fn seal(run: Option<&str>, content: &str) -> String {
     // A header is two or three texts; writing it to memory cannot fail.
     let header = serde_json::to_string(&header).unwrap_or_default();
     format!("{}{OPEN}{content}{CLOSE}", header.trim_end_matches('}'))
+}
+
+/// Writes a value as a sealed file of its own, outside of any state.
+///
+/// # Errors
+/// A file that cannot be written.
+pub fn write_sealed(path: &Path, value: &impl Serialize) -> Result<(), StateError> {
+    // What is kept always has a form in JSON; writing it to memory cannot fail.
+    let content = serde_json::to_string_pretty(value).unwrap_or_default();
+    Ok(write_private(path, seal(None, &content).as_bytes())?)
+}
+
+/// Reads a sealed file of its own; nothing if it is not there.
+///
+/// # Errors
+/// A damaged file, or one of a newer engine.
+pub fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StateError> {
+    open(path)?.map(|opened| opened.value(path)).transpose()
+}
+
+/// Whether a text is that of a sealed file, whole or not.
+pub fn is_sealed(text: &str) -> bool {
+    text.split_once(OPEN).is_some_and(|(header, _)| serde_json::from_str::<Header>(&format!("{header}}}")).is_ok())
 }
 
 /// Opens a file; nothing if it is not there.

@@ -11,7 +11,7 @@ use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, folder_for_model, read_model};
 use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::{Call, Exit};
-use crate::cluster::{Definition, Prepared, prepare_deploy};
+use crate::cluster::{Definition, Prepared, SavedPlan, prepare_deploy};
 use crate::contract::TargetName;
 use crate::expand::API_SERVER_PORT;
 use crate::pki::CertifiedKey;
@@ -20,7 +20,8 @@ use crate::pki::CertifiedKey;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     engine deploy apimodels/quickstart.json --target simulator\n  \
-    engine deploy -m cluster.json -l westus2 -g production --set agentPoolProfiles[0].count=5")]
+    engine deploy -m cluster.json -l westus2 -g production --set agentPoolProfiles[0].count=5\n  \
+    engine plan cluster.json --out cluster.plan && engine deploy cluster.plan")]
 pub struct Arguments {
     #[command(flatten)]
     options: DeployOptions,
@@ -51,6 +52,36 @@ pub struct AuthorityOptions {
     /// Its private key (PEM)
     #[arg(long, value_name = "FILE", requires = "ca_certificate_path")]
     pub ca_private_key_path: Option<PathBuf>,
+}
+
+impl DeployOptions {
+    /// The kept plan, if a file with one was named in place of a model.
+    fn saved(&self) -> Result<Option<SavedPlan>, CliError> {
+        let Some(path) = self.model.path().filter(|path| SavedPlan::is_in(path)) else { return Ok(None) };
+        let (model, authority) = (&self.model, &self.authority);
+        let says_more = !model.set.is_empty()
+            || model.location.is_some()
+            || model.dns_prefix.is_some()
+            || self.place.resource_group.is_some()
+            || authority.ca_certificate_path.is_some();
+        if says_more {
+            return Err(CliError::usage("a kept plan is carried out as it is")
+                .help("leave out what changes the cluster, or make another plan by `engine plan --out FILE`"));
+        }
+        Ok(Some(SavedPlan::read(path)?))
+    }
+
+    /// The options with which a kept plan is made once more.
+    fn of_saved(&self, saved: &SavedPlan) -> Result<Self, CliError> {
+        let mut options = self.clone();
+        let folder = self.place.output_directory.clone().unwrap_or_else(|| saved.folder.clone());
+        options.model.positional = None;
+        options.model.api_model = Some(saved.model(&folder)?);
+        options.place.output_directory = Some(folder);
+        options.place.resource_group = Some(saved.plan.scope.resource_group.clone());
+        options.target.target = self.target.target.or(Some(saved.target));
+        Ok(options)
+    }
 }
 
 impl AuthorityOptions {
@@ -96,9 +127,16 @@ pub async fn prepare(
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let (connected, prepared, folder, target) = prepare(call, &arguments.options, true).await?;
+    let saved = arguments.options.saved()?;
+    let options = saved.as_ref().map(|saved| arguments.options.of_saved(saved)).transpose()?;
+    let options = options.as_ref().unwrap_or(&arguments.options);
+    let (connected, prepared, folder, target) = prepare(call, options, true).await?;
     show_plan(call, &prepared, target);
-    consent(call, &connected.session, &prepared, None).await?;
+    match &saved {
+        // It was shown and agreed to when it was kept.
+        Some(saved) => saved.refuse_stale(&prepared)?,
+        None => consent(call, &connected.session, &prepared, None).await?,
+    }
     let shown = folder.display();
     let next = [
         (format!("engine status -o {shown}"), "what there is, and how the nodes are"),

@@ -1,8 +1,11 @@
 //! `plan`: the same way as `deploy` up to the last step.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::deploy::{DeployOptions, prepare};
+use crate::base::{Clock as _, SystemClock};
 use crate::cli::error::CliError;
 use crate::cli::place::describe_target;
 use crate::cli::{Call, Exit};
@@ -10,13 +13,18 @@ use crate::view::{plan_as_json, render_plan};
 
 /// Arguments of `engine plan`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  engine plan apimodels/quickstart.json --target simulator --exit-code")]
+#[command(after_help = "Examples:\n  engine plan apimodels/quickstart.json --target simulator --exit-code\n  \
+                        engine plan -m cluster.json --out cluster.plan && engine deploy cluster.plan")]
 pub struct Arguments {
     #[command(flatten)]
     options: DeployOptions,
     /// Ends with exit code 2 if there is something to do
     #[arg(long)]
     exit_code: bool,
+    /// Keeps the plan in a file without secrets, for `engine deploy FILE`; the model and the keys that it needs are kept
+    /// in the cluster's folder
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// Runs the verb.
@@ -32,6 +40,10 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         call.output.note(&format!("{} {told}\n", call.output.error_style.warn("note:")));
     }
     call.output.text(&render_plan(&prepared.plan, &describe_target(target), call.output.style));
+    if let Some(path) = &arguments.out {
+        prepared.save(path, SystemClock.now())?;
+        call.output.note(&format!("\nKept in {0}. To carry it out:\n  engine deploy {0}\n", path.display()));
+    }
     call.output.data(&plan_as_json(&prepared.plan, target.word()));
     Ok(if arguments.exit_code && !prepared.plan.is_empty() { Exit::Changes } else { Exit::Success })
 }

@@ -35,7 +35,7 @@ impl Arm<'_> {
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    async fn post(&self, path: &str) {
+    pub async fn post(&self, path: &str) {
         let request = self.client.post(format!("{}{path}", self.simulating.url)).bearer_auth(self.token().await);
         let response = request.send().await.unwrap();
         assert!(response.status().is_success(), "{path}: {}", response.text().await.unwrap());

@@ -5,6 +5,7 @@ mod foreigners;
 mod killed;
 mod lifecycle;
 mod refusals;
+mod saved;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
