@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use engine::arm::{Emission, emit};
 use engine::base::{Source, SystemClock, SystemEntropy};
 use engine::bootstrap::Start;
-use engine::cluster::{Definition, generate};
+use engine::cluster::{Definition, Form, generate};
 use engine::expand::{expand, machine_payloads, outputs};
 use engine::graph::Scope;
 use engine::model::{Cluster, ReadOptions, read};
@@ -57,7 +57,7 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("all but keys and files", |bencher| {
         let folder = std::env::temp_dir().join("engine-benchmark-without-keys");
         let definition = Definition::new(cluster.clone(), None, &folder, &SystemClock, &SystemEntropy).unwrap();
-        bencher.iter(|| generate(&definition, false));
+        bencher.iter(|| generate(&definition, &Form::default()));
     });
     group.finish();
 }

@@ -55,7 +55,7 @@ pub fn emit(graph: &ResourceGraph, emission: &Emission<'_>) -> Result<Template, 
     let parameters = printer.needs.iter().map(|(name, need)| (name.clone(), value_of(need))).collect();
     let mut template = document(declarations(&printer.needs), resources);
     template.insert("outputs".to_owned(), Json::Object(outputs));
-    let template = Template { template: Json::Object(template), parameters };
+    let template = Template { template: Json::Object(template), parameters, compact: false };
     template.check()?;
     Ok(template)
 }

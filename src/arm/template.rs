@@ -40,12 +40,14 @@ pub struct Template {
     pub template: Json,
     /// The values of all its parameters, in its order.
     pub parameters: IndexMap<String, Parameter>,
+    /// Whether the texts have no indentation.
+    pub compact: bool,
 }
 
 impl Template {
-    /// The text of `azuredeploy.json`.
+    /// The text of `azuredeploy.json`, indented or compact.
     pub fn text(&self) -> String {
-        pretty(&self.template)
+        written(&self.template, self.compact)
     }
 
     /// The text of `azuredeploy.parameters.json`, complete, with the secrets in clear.
@@ -64,11 +66,12 @@ impl Template {
             };
             parameters.insert(name.clone(), json!({ "value": value }));
         }
-        Ok(Secret::new(pretty(&json!({
+        let file = json!({
             "$schema": PARAMETERS_SCHEMA,
             "contentVersion": CONTENT_VERSION,
             "parameters": parameters,
-        }))))
+        });
+        Ok(Secret::new(written(&file, self.compact)))
     }
 
     /// Refuses what Azure would.
@@ -102,9 +105,10 @@ fn check_expressions(json: &Json, pointer: &mut String) -> Result<(), EmitError>
     }
 }
 
-fn pretty(json: &Json) -> String {
+fn written(json: &Json, compact: bool) -> String {
+    let written = if compact { serde_json::to_string(json) } else { serde_json::to_string_pretty(json) };
     // A JSON value with text keys can always be written.
-    let mut text = serde_json::to_string_pretty(json).unwrap_or_default();
+    let mut text = written.unwrap_or_default();
     text.push('\n');
     text
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 /// Environment variables and what kind of streams the process has.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    /// The working folder, if it can be told.
+    pub working_folder: Option<PathBuf>,
     /// Whether questions can be asked: standard input and standard error are terminals.
     pub interactive: bool,
     /// Whether standard output is a terminal.
@@ -24,6 +27,7 @@ impl Environment {
         let error_is_terminal = std::io::stderr().is_terminal();
         Self {
             variables,
+            working_folder: std::env::current_dir().ok(),
             interactive: std::io::stdin().is_terminal() && error_is_terminal,
             output_is_terminal: std::io::stdout().is_terminal(),
             error_is_terminal,
@@ -41,6 +45,12 @@ impl Environment {
     /// The value of `name`, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The names of the variables that begin so and are not empty, in order.
+    pub fn names_beginning_with<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.variables.iter().filter(move |(name, value)| name.starts_with(beginning) && !value.is_empty());
+        named.map(|(name, _)| name.as_str())
     }
 
     /// Whether colours are wanted on a stream (<https://no-color.org>, and `TERM=dumb`).

@@ -4,11 +4,11 @@ use clap::Command;
 
 /// The groups in order, and the verbs in each.
 pub const GROUPS: [(&str, &[&str]); 5] = [
-    ("Start", &["generate", "deploy"]),
+    ("Start", &["init", "generate", "deploy"]),
     ("Change", &["scale", "destroy"]),
     ("Look", &["plan", "status", "validate", "explain", "graph", "get-versions"]),
     ("Repair", &["resume"]),
-    ("Develop", &["simulate", "schema", "completion", "version"]),
+    ("Develop", &["simulate", "schema", "config", "completion", "man", "version"]),
 ];
 
 /// The command with its verbs listed by group instead of in one list.

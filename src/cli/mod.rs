@@ -10,6 +10,7 @@ mod options;
 mod output;
 mod place;
 mod session;
+pub mod settings;
 mod verb;
 
 use std::ffi::OsString;
@@ -22,12 +23,17 @@ pub use exit::Exit;
 
 use crate::base::Environment;
 use output::Output;
+use settings::Settings;
 use verb::Verb;
 
 /// Everything a verb gets besides its arguments.
 pub(crate) struct Call {
     /// The process environment.
     pub environment: Environment,
+    /// The settings as they are in force for the verb, and what is strange about them.
+    pub settings: Vec<settings::Effective>,
+    /// The file that settings came from, and variables that mean nothing.
+    pub found_settings: Settings,
     /// The streams.
     pub output: Output,
     /// Whether creating asks no question: `--yes`, or called by the name `aks-engine`, as old pipelines expect.
@@ -52,6 +58,9 @@ struct Arguments {
     /// Answers every question with yes
     #[arg(long, short = 'y', global = true, help_heading = "Everywhere")]
     yes: bool,
+    /// Kept for old scripts: faults are told in full without it
+    #[arg(long, global = true, hide = true)]
+    debug: bool,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -69,15 +78,38 @@ pub fn run(arguments: Vec<OsString>, environment: Environment) -> ExitCode {
         .first()
         .and_then(|program| std::path::Path::new(program).file_stem())
         .is_some_and(|name| name == "aks-engine");
-    let matches = match command().try_get_matches_from(arguments) {
+    let mut matches = match command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => return ExitCode::from(tell_usage(&error)),
     };
+    let json = matches.get_flag("json");
+    let mut found_settings = Settings::default();
+    if let Some(verb) = matches.subcommand_name().map(str::to_owned)
+        && command().find_subcommand(&verb).is_some_and(settings::concerns)
+    {
+        found_settings = match Settings::read(&environment) {
+            Ok(settings) => settings,
+            Err(error) => {
+                Output::new(&environment, json).error(&error);
+                return ExitCode::from(error.exit.code());
+            }
+        };
+        matches = match found_settings.applied_to(command(), &verb).try_get_matches_from(&arguments) {
+            Ok(matches) => matches,
+            Err(error) => return ExitCode::from(tell_usage(&error)),
+        };
+    }
     let arguments = match Arguments::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(tell_usage(&error)),
     };
+    let mut innermost = &matches;
+    while let Some((_, below)) = innermost.subcommand() {
+        innermost = below;
+    }
     let call = Call {
+        settings: found_settings.effective(innermost),
+        found_settings,
         output: Output::new(&environment, arguments.json),
         environment,
         creates_unasked: arguments.yes || called_as_aks_engine,

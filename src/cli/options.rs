@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::base::Secret;
+use crate::catalog::Cloud;
 use crate::contract::TargetName;
 
 /// Which API model, and what the command line says beside it.
@@ -28,12 +29,16 @@ pub struct ModelOptions {
     /// Takes the model's warnings for errors
     #[arg(long)]
     pub strict: bool,
+    /// What is put behind the DNS prefix.
+    #[arg(skip)]
+    pub dns_suffix: Option<String>,
 }
 
 impl ModelOptions {
     /// The path of the model, wherever it was given.
     pub fn path(&self) -> Option<&PathBuf> {
-        self.api_model.as_ref().or(self.positional.as_ref())
+        // `-m` may be a setting, which gives way to what is said.
+        self.positional.as_ref().or(self.api_model.as_ref())
     }
 }
 
@@ -83,6 +88,15 @@ impl From<&TargetOptions> for ServicePrincipalOptions {
     }
 }
 
+/// The form of an answer, as `-o` of aks-engine's small verbs has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people
+    Human,
+    /// Data, as `--json` gives it
+    Json,
+}
+
 /// Where resources are made, and as whom.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Target")]
@@ -96,6 +110,9 @@ pub struct TargetOptions {
     /// The folder of the simulator; without it, `simulator` in the cluster's folder
     #[arg(long, value_name = "FOLDER")]
     pub simulator: Option<PathBuf>,
+    /// Which Azure, as a check: the model's location must belong to it
+    #[arg(long, value_name = "NAME", value_parser = azure_environment)]
+    pub azure_env: Option<Cloud>,
     /// The subscription [env: AZURE_SUBSCRIPTION_ID]
     #[arg(short = 's', long, value_name = "ID")]
     pub subscription_id: Option<String>,
@@ -110,7 +127,8 @@ pub struct TargetOptions {
     pub client_secret: Option<Secret>,
 }
 
-fn target_name(word: &str) -> Result<TargetName, String> {
+/// The value of `--target`.
+pub fn target_name(word: &str) -> Result<TargetName, String> {
     TargetName::from_word(word).ok_or_else(|| format!("the targets are {}", target_words()))
 }
 
@@ -119,12 +137,24 @@ pub fn target_words() -> String {
     TargetName::ALL.map(TargetName::word).join(", ")
 }
 
-fn time_scale(text: &str) -> Result<f64, String> {
+/// The value of `--azure-env`.
+pub fn azure_environment(name: &str) -> Result<Cloud, String> {
+    Cloud::from_environment(name).ok_or_else(|| format!("the environments are {}", azure_environments()))
+}
+
+/// The names of `--azure-env`, for messages.
+pub fn azure_environments() -> String {
+    Cloud::ALL.map(|cloud| cloud.facts().environment).join(", ")
+}
+
+/// The value of `--time-scale`.
+pub fn time_scale(text: &str) -> Result<f64, String> {
     let scale: f64 = text.parse().map_err(|_| "a number from 0 to 10 is needed".to_owned())?;
     if (0.0..=10.0).contains(&scale) { Ok(scale) } else { Err("a number from 0 to 10 is needed".to_owned()) }
 }
 
+/// The value of `--client-secret`.
 #[expect(clippy::unnecessary_wraps, reason = "the form of a value parser")]
-fn secret(text: &str) -> Result<Secret, String> {
+pub fn secret(text: &str) -> Result<Secret, String> {
     Ok(Secret::new(text))
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use serde_json::{Value as Json, json};
 
 use super::error::CliError;
+use super::options::Form;
 use crate::base::{Diagnostics, Environment, Source};
 use crate::view::{Style, diagnostics_as_json, harmless, render_diagnostics};
 
@@ -27,6 +28,12 @@ impl Output {
             style: Style::new(environment.colour(environment.output_is_terminal) && !json),
             error_style: Style::new(environment.colour(environment.error_is_terminal)),
         }
+    }
+
+    /// The same streams, with results as data if a verb's own option says so too.
+    #[must_use]
+    pub fn in_form(self, form: Form) -> Self {
+        if form == Form::Json { Self { json: true, style: Style::new(false), ..self } } else { self }
     }
 
     /// A result for people; left out where results are data.
@@ -94,6 +101,16 @@ pub fn ask(question: &str) -> bool {
     let _ = error.flush();
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Asks for a text; empty if nobody says anything.
+pub fn ask_for(question: &str) -> String {
+    let mut error = std::io::stderr();
+    let _ = write!(error, "{question} ");
+    let _ = error.flush();
+    let mut answer = String::new();
+    let _ = std::io::stdin().read_line(&mut answer);
+    answer.trim().to_owned()
 }
 
 /// Asks for a word to be typed as it is.

@@ -48,6 +48,7 @@ pub fn read_model(
             set: options.set.clone(),
             location: options.location.clone(),
             dns_prefix: options.dns_prefix.clone(),
+            dns_suffix: options.dns_suffix.clone(),
             client_id: service_principal.client_id,
             client_secret: service_principal.client_secret,
         },
@@ -154,24 +155,26 @@ pub fn existing_snapshot(folder: &Path, options: &ExistingOptions) -> Result<Sna
     Ok(snapshot)
 }
 
-/// Which target: `--target`, then `ENGINE_TARGET`, then the state, then the model, then Azure if a subscription or
+/// Which target: `--target` or the setting, then the state, then the model, then Azure if a subscription or
 /// credentials are given.
 ///
 /// # Errors
-/// None of them says it, or `ENGINE_TARGET` is no target.
+/// None of them says it, or the location belongs to another Azure than the one asked for.
 pub fn target(
     call: &Call,
     options: &TargetOptions,
     snapshot: Option<&Snapshot>,
     cluster: Option<&Cluster>,
 ) -> Result<TargetName, CliError> {
+    if let (Some(asked), Some(cluster)) = (options.azure_env, cluster)
+        && asked != cluster.cloud
+    {
+        let own = cluster.cloud.facts().environment;
+        let message = format!("{} belongs to {own}, not to {}", cluster.location, asked.facts().environment);
+        return Err(CliError::usage(message).help(format!("leave out --azure-env, or say {own}")));
+    }
     if let Some(target) = options.target {
         return Ok(target);
-    }
-    if let Some(word) = call.environment.get("ENGINE_TARGET") {
-        return TargetName::from_word(word).ok_or_else(|| {
-            CliError::usage(format!("ENGINE_TARGET is `{word}`")).help(format!("the targets are {}", target_words()))
-        });
     }
     if let Some(snapshot) = snapshot {
         return Ok(snapshot.identity.target);

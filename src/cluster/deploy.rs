@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::leftovers::{begun, sort_out};
-use super::{Basis, ClusterError, Definition, Prepared, Session, generate, observe, place};
+use super::{Basis, ClusterError, Definition, Form, Prepared, Session, generate, observe, place};
 use crate::contract::{Address, Applied, AppliedResources, Support};
 use crate::graph::{ResourceGraph, ResourceKey};
 use crate::plan::{ObservedResources, Plan, Removal, Request, Secrets, World, plan};
@@ -62,7 +62,7 @@ pub(super) async fn prepare(
     let known = definition.applied();
     let (gone, left) = sort_out(&applied, &observed, |key| known.contains_key(key), is_wanted);
     adopted.extend(left);
-    let files = generate(&definition, false)?.files;
+    let files = generate(&definition, &Form::default())?.files;
     let model = files.content(std::path::Path::new("apimodel.json")).map(String::from_utf8_lossy).unwrap_or_default();
     let basis = Basis::new(
         definition.snapshot.as_ref(),

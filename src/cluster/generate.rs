@@ -19,21 +19,31 @@ pub struct Artifacts {
     pub custom_data: BTreeMap<String, usize>,
 }
 
-/// Makes the files of a cluster. With `parameters_only`, neither `apimodel.json` nor the template is among them.
+/// Which files, and how they look.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Form {
+    /// Neither `apimodel.json` nor the template is among them.
+    pub parameters_only: bool,
+    /// The template and its parameters have no indentation. They say the same.
+    pub compact: bool,
+}
+
+/// Makes the files of a cluster.
 ///
 /// # Errors
 /// What cannot be expanded, or not be said in a template.
-pub fn generate(definition: &Definition, parameters_only: bool) -> Result<Artifacts, ClusterError> {
+pub fn generate(definition: &Definition, form: &Form) -> Result<Artifacts, ClusterError> {
     let cluster = &definition.cluster;
     let payloads = definition.payloads()?;
     let graph = expand(cluster, &nowhere(cluster), &payloads.payloads)?;
     let api_version = cluster.cloud.api_profile().api_version("Microsoft.Resources/deployments").unwrap_or_default();
     let emission =
         Emission { cluster: &cluster.dns_prefix, deployments_api_version: api_version, outputs: outputs(cluster) };
-    let template = emit(&graph, &emission)?;
+    let mut template = emit(&graph, &emission)?;
+    template.compact = form.compact;
 
     let mut files = definition.keys.files();
-    if !parameters_only {
+    if !form.parameters_only {
         files.private("apimodel.json", pretty(&cluster.to_api_model()));
         files.private("azuredeploy.json", template.text());
     }

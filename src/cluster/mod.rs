@@ -21,7 +21,7 @@ pub use definition::{Definition, fact};
 pub use deploy::prepare_deploy;
 pub use destroy::prepare_destroy;
 pub use error::ClusterError;
-pub use generate::{Artifacts, generate};
+pub use generate::{Artifacts, Form, generate};
 pub use observe::observe;
 pub use resume::{Interrupted, resume};
 pub use run::{Finished, Prepared};

@@ -1,8 +1,9 @@
 //! JSON with a place for every key and value.
 //!
-//! Strict JSON only: no comments, no trailing commas. A byte order mark is skipped, as editors on Windows write one.
+//! JSON with comments (`// …` and `/* … */`), as `engine init` writes; otherwise strict: no trailing commas. A byte order mark is skipped, as editors on Windows write one.
 //! Deliberately absent: what the keys mean. A key that stands twice is still there twice.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jsonc_parser::ast;
@@ -80,6 +81,7 @@ pub(super) fn child(pointer: &str, key: &str) -> String {
 pub(super) fn parse(source: &Source) -> Result<Node, Diagnostic> {
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
     let offset = source.text.len() - text.len();
+    let text = &*without_comments(text);
     let options = jsonc_parser::ParseOptions {
         allow_comments: false,
         allow_loose_object_property_names: false,
@@ -102,7 +104,7 @@ pub(super) fn parse(source: &Source) -> Result<Node, Diagnostic> {
             end += 1;
         }
         Diagnostic::error("syntax", "", message).at(Span { start, end }).help(
-            "the file has to be JSON (RFC 8259): no comments, no comma behind the last item, texts in double quotes",
+            "the file has to be JSON (RFC 8259), and may have comments: no comma behind the last item, texts in double quotes",
         )
     };
     let error = match (parsed, strict) {
@@ -118,6 +120,53 @@ pub(super) fn parse(source: &Source) -> Result<Node, Diagnostic> {
         (Err(error), Ok(_)) => (error.kind().to_string(), error.range().start),
     };
     Err(fault(format!("this is not JSON: {}", error.0), error.1))
+}
+
+/// The text with spaces in place of comments, byte for byte, so that every place stays where it was.
+fn without_comments(text: &str) -> Cow<'_, str> {
+    if !text.contains("//") && !text.contains("/*") {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(place) = rest.find(['"', '/']) {
+        kept.push_str(&rest[..place]);
+        rest = &rest[place..];
+        let (length, is_comment) = if rest.starts_with('"') {
+            (string_length(rest), false)
+        } else if rest.starts_with("//") {
+            (rest.find(['\n', '\r']).unwrap_or(rest.len()), true)
+        } else if rest.starts_with("/*")
+            && let Some(end) = rest[2..].find("*/")
+        {
+            (end + 4, true)
+        } else {
+            (1, false)
+        };
+        let (piece, after) = rest.split_at(length);
+        if is_comment {
+            kept.extend(piece.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { ' ' }));
+        } else {
+            kept.push_str(piece);
+        }
+        rest = after;
+    }
+    kept.push_str(rest);
+    Cow::Owned(kept)
+}
+
+/// The length of the quoted text at the beginning; of all there is, if no quote ends it.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (place, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return place + 1,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// The byte at a line (from 1) and a column in bytes (from 1; 0 is the end of the line before).
@@ -188,7 +237,9 @@ mod tests {
             "",
             "{,}",
             "{\"a\":1,}",
-            "// x\n{}",
+            "{}// x\n{}",
+            "{} /* x",
+            "{\"a\": 1 / 2}",
             "{'a':1}",
             "{\"a\":01}",
             "{} {}",
@@ -202,6 +253,16 @@ mod tests {
         }
         assert_eq!(parse(&source(&"[".repeat(100_000))).unwrap_err().code, "syntax");
         assert_eq!(parse(&source(&(("[".repeat(200)) + &"]".repeat(200)))).unwrap_err().code, "syntax");
+    }
+
+    #[test]
+    fn comments_are_nothing_and_move_nothing() {
+        let text = "// ä \" {\n{ /* ü\r\n */ \"a // b\": \"c /* \\\" */ d\", // e\n  \"f\": 2 }// end";
+        let node = parse(&source(text)).unwrap();
+        let Content::Object(members) = node.content else { panic!("an object") };
+        assert_eq!(members[0].key, "a // b");
+        assert_eq!(members[0].value.content, Content::Scalar("c /* \" */ d".into()));
+        assert_eq!(&text[members[1].key_span.start..members[1].key_span.end], "\"f\"");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod read;
 mod resolve;
 mod rules;
 mod schema;
+mod starter;
 mod write;
 
 #[cfg(test)]
@@ -33,3 +34,4 @@ pub use pool::{Availability, Caching, Image, OperatingSystem, OsDisk, Pool, Prio
 pub use read::{Origin, Origins, ReadOptions, Reading, read};
 pub use rules::{RULES, Rule};
 pub use schema::schema;
+pub use starter::Starter;

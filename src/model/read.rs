@@ -29,6 +29,8 @@ pub struct ReadOptions {
     pub location: Option<String>,
     /// `--dns-prefix`; an error where the model names one.
     pub dns_prefix: Option<String>,
+    /// What `--auto-suffix` puts behind the prefix, wherever that came from.
+    pub dns_suffix: Option<String>,
     /// `--client-id`; used where the model has no service principal.
     pub client_id: Option<String>,
     /// `--client-secret`; used where the model has no service principal.
@@ -158,6 +160,13 @@ fn merge_options(
             findings.push(Diagnostic::error("dns-prefix-conflict", pointer, message).help("leave out --dns-prefix"));
         } else {
             put(document, &pointer, prefix.as_str().into(), from_options);
+        }
+    }
+    if let Some(suffix) = &options.dns_suffix {
+        let pointer = format!("{MASTER}/dnsPrefix");
+        if let Some(Value::String(prefix)) = document.pointer_mut(&pointer) {
+            prefix.push_str(suffix);
+            from_options.insert(pointer);
         }
     }
     let own = document.pointer(SERVICE_PRINCIPAL);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use engine::base::Severity;
 use engine::cli::Exit;
+use engine::cli::settings::{FILE, SETTINGS};
 use engine::model::RULES;
 
 /// Compares a file of the repository with what it should hold, or writes it if that is asked for.
@@ -28,6 +29,37 @@ fn the_exit_codes_are_documented() {
         let _ = writeln!(text, "| {} | {meaning} |", exit.code());
     }
     compare_or_update("docs/exit-codes.md", &text);
+}
+
+#[test]
+fn the_settings_are_documented() {
+    let mut text = format!(
+        "<!-- Made from src/cli/settings by a test; ENGINE_UPDATE_GOLDENS=1 cargo test writes it anew. -->\n\n\
+         # Settings\n\n\
+         What one would otherwise say on every command line. A value comes from the first of these that has one:\n\n\
+         1. the flag on the command line,\n\
+         2. the environment: the variable of the engine, then the one that Azure's other tools know,\n\
+         3. `{FILE}` in the working folder, or in the nearest folder above it that has one,\n\
+         4. the default.\n\n\
+         `engine config show --origin` shows the values in force and where each came from.\n\n\
+         | setting and flag | takes | variable | what it is |\n| --- | --- | --- | --- |\n"
+    );
+    for setting in &SETTINGS {
+        let also = setting.variable.map(|name| format!(", `{name}`")).unwrap_or_default();
+        let (name, variable) = (setting.name, setting.own_variable());
+        let _ = writeln!(text, "| `{name}` | {} | `{variable}`{also} | {} |", setting.takes(), setting.summary);
+    }
+    text.push_str(&format!(
+        "\nThe file is TOML, one setting a line:\n\n\
+         ```toml\n# {FILE}\ntarget = \"azure\"\nsubscription-id = \"00000000-0000-0000-0000-000000000000\"\n\
+         api-model = \"cluster.json\"  # a path in the file begins at the file's folder\nstrict = true\n```\n\n\
+         A setting counts for every verb that has its flag. A key that is no setting, and a value that the flag does not \
+         take, are errors that name line and column; the verb does nothing then.\n\n\
+         What belongs to one cluster (its resource group, location, folder) is no setting: it would be carried over to \
+         another cluster. Secrets are none either: `AZURE_CLIENT_SECRET` is for the environment only. Consent (`--yes`) is \
+         given on the command line.\n"
+    ));
+    compare_or_update("docs/settings.md", &text);
 }
 
 #[test]

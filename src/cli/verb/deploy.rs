@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::run::{carry_out, consent, show_plan};
-use crate::base::{Secret, SystemClock, SystemEntropy, read_text};
+use crate::base::{Clock as _, Secret, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
 use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, folder_for_model, read_model};
@@ -25,6 +25,9 @@ use crate::pki::CertifiedKey;
 pub struct Arguments {
     #[command(flatten)]
     options: DeployOptions,
+    /// Puts the time behind the DNS prefix, so that each run makes a cluster of its own
+    #[arg(long)]
+    auto_suffix: bool,
     /// Kept for old scripts: an existing folder is always taken up
     #[arg(short = 'f', long, hide = true)]
     force_overwrite: bool,
@@ -62,6 +65,7 @@ impl DeployOptions {
         let says_more = !model.set.is_empty()
             || model.location.is_some()
             || model.dns_prefix.is_some()
+            || model.dns_suffix.is_some()
             || self.place.resource_group.is_some()
             || authority.ca_certificate_path.is_some();
         if says_more {
@@ -127,10 +131,15 @@ pub async fn prepare(
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let saved = arguments.options.saved()?;
-    let options = saved.as_ref().map(|saved| arguments.options.of_saved(saved)).transpose()?;
-    let options = options.as_ref().unwrap_or(&arguments.options);
-    let (connected, prepared, folder, target) = prepare(call, options, true).await?;
+    let mut options = arguments.options.clone();
+    if arguments.auto_suffix {
+        options.model.dns_suffix = Some(format!("-{:x}", SystemClock.now().as_second()));
+    }
+    let saved = options.saved()?;
+    if let Some(saved) = &saved {
+        options = options.of_saved(saved)?;
+    }
+    let (connected, prepared, folder, target) = prepare(call, &options, true).await?;
     show_plan(call, &prepared, target);
     match &saved {
         // It was shown and agreed to when it was kept.

@@ -9,10 +9,10 @@ use super::deploy::AuthorityOptions;
 use crate::base::{Secret, SystemClock, SystemEntropy};
 use crate::bootstrap;
 use crate::cli::error::CliError;
-use crate::cli::options::{ModelOptions, PlaceOptions, ServicePrincipalOptions};
+use crate::cli::options::{ModelOptions, PlaceOptions, ServicePrincipalOptions, secret};
 use crate::cli::place::{folder_for_model, read_model};
 use crate::cli::{Call, Exit};
-use crate::cluster::{Definition, generate};
+use crate::cluster::{Definition, Form, generate};
 
 /// Arguments of `engine generate`.
 #[derive(Debug, Args)]
@@ -29,15 +29,15 @@ pub struct Arguments {
     /// Writes the parameters, keys and kubeconfig only, not the model and the template
     #[arg(long)]
     parameters_only: bool,
-    /// Kept for old scripts: the template is always readable
-    #[arg(long, hide = true)]
+    /// Writes the template and its parameters without indentation
+    #[arg(long)]
     no_pretty_print: bool,
     /// The service principal's application id, if the model has none
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
     /// The service principal's secret, if the model has none
-    #[arg(long, value_name = "SECRET")]
-    client_secret: Option<String>,
+    #[arg(long, value_name = "SECRET", value_parser = secret)]
+    client_secret: Option<Secret>,
 }
 
 /// Runs the verb.
@@ -45,13 +45,14 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let model = &arguments.model;
     let service_principal = ServicePrincipalOptions {
         client_id: arguments.client_id.clone(),
-        client_secret: arguments.client_secret.as_deref().map(Secret::new),
+        client_secret: arguments.client_secret.clone(),
     };
     let read = read_model(model.path(), model, service_principal, &call.output)?;
     let path = model.path().map(PathBuf::as_path).unwrap_or(std::path::Path::new(""));
     let folder = folder_for_model(path, &arguments.place, &read.cluster);
     let definition = Definition::new(read.cluster, arguments.authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
-    let artifacts = generate(&definition, arguments.parameters_only)?;
+    let form = Form { parameters_only: arguments.parameters_only, compact: arguments.no_pretty_print };
+    let artifacts = generate(&definition, &form)?;
     artifacts.files.write(&folder)?;
 
     let paths: Vec<String> = artifacts.files.paths().map(|path| path.display().to_string()).collect();

@@ -1,12 +1,15 @@
 //! The verbs, one file each.
 
 mod completion;
+mod config;
 mod deploy;
 mod destroy;
 mod explain;
 mod generate;
 mod get_versions;
 mod graph;
+mod init;
+mod man;
 mod plan;
 mod resume;
 mod run;
@@ -24,6 +27,8 @@ use super::{Call, CliError, Exit};
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Writes a model to begin with, with a comment at each value
+    Init(init::Arguments),
     /// Writes the template, the parameters, the keys and the kubeconfig of a cluster
     Generate(generate::Arguments),
     /// Makes the cluster that a model describes, or changes it to what the model says now
@@ -44,6 +49,7 @@ pub enum Verb {
     /// Draws the resources of a model and what each waits for
     Graph(graph::Arguments),
     /// Lists the versions of Kubernetes
+    #[command(alias = "orchestrators")]
     GetVersions(get_versions::Arguments),
     /// Goes on with a run that was interrupted
     Resume(resume::Arguments),
@@ -51,6 +57,10 @@ pub enum Verb {
     Simulate(simulate::Arguments),
     /// Prints the JSON Schema of the API model
     Schema(schema::Arguments),
+    /// Shows the settings and where each came from
+    Config(config::Arguments),
+    /// Writes the pages of the manual
+    Man(man::Arguments),
     /// Prints the completion script of a shell
     Completion(completion::Arguments),
     /// Prints the version
@@ -61,6 +71,7 @@ impl Verb {
     /// Runs the verb.
     pub fn run(self, call: &Call) -> Result<Exit, CliError> {
         match self {
+            Self::Init(arguments) => init::run(call, &arguments),
             Self::Generate(arguments) => generate::run(call, &arguments),
             Self::Deploy(arguments) => block_on(deploy::run(call, &arguments)),
             Self::Scale(arguments) => block_on(scale::run(call, &arguments)),
@@ -74,6 +85,8 @@ impl Verb {
             Self::Resume(arguments) => block_on(resume::run(call, &arguments)),
             Self::Simulate(arguments) => block_on(simulate::run(call, &arguments)),
             Self::Schema(arguments) => schema::run(call, &arguments),
+            Self::Config(arguments) => config::run(call, &arguments),
+            Self::Man(arguments) => man::run(call, &arguments),
             Self::Completion(arguments) => completion::run(call, &arguments),
             Self::Version(arguments) => version::run(call, &arguments),
         }

@@ -488,6 +488,7 @@ fn options_fill_what_the_model_leaves_open() {
     let options = ReadOptions {
         location: Some("West US 2".into()),
         dns_prefix: Some("corpus".into()),
+        dns_suffix: None,
         client_id: Some("id".into()),
         client_secret: Some(crate::base::Secret::new("canary")),
         set: vec!["masterProfile.count=3".into()],
@@ -497,6 +498,10 @@ fn options_fill_what_the_model_leaves_open() {
     let cluster = reading.cluster.unwrap();
     assert_eq!((cluster.location.as_str(), cluster.name_suffix.as_str()), ("westus2", "11600910"));
     assert_eq!(cluster.control_plane.count, 3);
+    let suffixed = ReadOptions { dns_suffix: Some("-69a1".into()), ..options };
+    let suffixed = read(&source(&model.to_string()), &suffixed).cluster.unwrap();
+    assert_eq!(suffixed.dns_prefix, "corpus-69a1");
+    assert_ne!(suffixed.name_suffix, cluster.name_suffix);
     assert!(matches!(&cluster.identity, Identity::ServicePrincipal { client_id, .. } if client_id == "id"));
     assert!(!format!("{cluster:?}").contains("canary"));
     assert_eq!(reading.origins["/properties/masterProfile/count"], Origin::Set);

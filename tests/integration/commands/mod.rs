@@ -5,6 +5,8 @@ mod foreigners;
 mod killed;
 mod lifecycle;
 mod refusals;
+mod small;
+mod terminal;
 mod saved;
 
 use std::collections::BTreeMap;
