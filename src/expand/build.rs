@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::{ExpandError, Names, Payloads, balancer, control_plane, group, identity, jumpbox, network, pool, security};
 use crate::graph::{Resource, ResourceGraph, Scope, Value};
-use crate::model::{Availability, Cluster, OperatingSystem, Storage};
+use crate::model::Cluster;
 
 /// Declares the resources of one concern.
 type Builder = fn(&Context<'_>) -> Result<Vec<Resource>, ExpandError>;
@@ -35,9 +35,8 @@ const BUILDERS: [(&str, Builder); 8] = [
 /// Expands a cluster into the graph of its resources in `scope`. The resource group is the first of them.
 ///
 /// # Errors
-/// What no builder makes, by name; and what does not make a graph.
+/// What does not make a graph.
 pub fn expand(cluster: &Cluster, scope: &Scope, payloads: &Payloads) -> Result<ResourceGraph, ExpandError> {
-    refuse_unsupported(cluster, payloads)?;
     let api = cluster.cloud.api_profile();
     let context = Context { cluster, scope, payloads, names: Names::of(cluster), api };
     let mut resources = Vec::new();
@@ -45,33 +44,6 @@ pub fn expand(cluster: &Cluster, scope: &Scope, payloads: &Payloads) -> Result<R
         resources.extend(build(&context)?);
     }
     Ok(ResourceGraph::build(scope.clone(), resources)?)
-}
-
-fn refuse_unsupported(cluster: &Cluster, payloads: &Payloads) -> Result<(), ExpandError> {
-    let unsupported = |what: String, instead| Err(ExpandError::Unsupported { what, instead });
-    if cluster.control_plane.availability == Availability::ScaleSet {
-        return unsupported(
-            "control-plane machines in a scale set have no lasting names and addresses for etcd".to_owned(),
-            "set masterProfile.availabilityProfile to AvailabilitySet",
-        );
-    }
-    let windows = cluster.pools.iter().find(|pool| pool.operating_system == OperatingSystem::Windows);
-    if let Some(pool) = windows.filter(|_| payloads.windows_wait_command.is_empty()) {
-        return unsupported(
-            format!("the machines of `{}` would run Windows, for which there is nothing to run yet", pool.name),
-            "set its osType to Linux",
-        );
-    }
-    let disks = cluster.pools.iter().map(|pool| (pool.name.as_str(), &pool.os_disk));
-    for (name, disk) in [("master", &cluster.control_plane.os_disk)].into_iter().chain(disks) {
-        if disk.storage == Storage::StorageAccount {
-            return unsupported(
-                format!("the disks of `{name}` would be blobs in storage accounts"),
-                "set its storageProfile to ManagedDisks",
-            );
-        }
-    }
-    Ok(())
 }
 
 /// The handles of all secrets that the resources of a graph hold, sorted.

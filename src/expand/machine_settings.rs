@@ -17,7 +17,6 @@ use crate::model::{
 use crate::pki::KeyMaterial;
 
 use super::context::{API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, WINDOWS_PASSWORD_HANDLE};
-use super::refusals::refuse;
 use super::{ExpandError, Names, Payloads, custom_data_handle};
 
 /// How long a machine may take to become part of the cluster.
@@ -60,7 +59,6 @@ pub struct MachinePayloads {
 /// # Errors
 /// What has no successor yet, by name; a template that fails; customData that is too long.
 pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> Result<MachinePayloads, ExpandError> {
-    refuse(cluster)?;
     let settings = cluster_settings(cluster, keys)?;
     let mut secrets = BTreeMap::new();
     let mut lengths = BTreeMap::new();

@@ -22,7 +22,6 @@ mod names;
 mod network;
 mod outputs;
 mod pool;
-mod refusals;
 mod scale_set;
 mod security;
 #[cfg(test)]

@@ -273,65 +273,11 @@ fn the_handles_of_a_graph_are_known() {
 }
 
 #[test]
-fn what_no_builder_makes_is_refused_by_name() {
+fn two_resources_of_one_name_are_no_graph() {
     let mut cluster = cluster(json!({}));
-    cluster.control_plane.availability = crate::model::Availability::ScaleSet;
-    let payloads = Payloads { wait_command: "wait".into(), windows_wait_command: String::new() };
-    let refused = expand(&cluster, &scope(), &payloads).unwrap_err();
-    assert!(refused.to_string().contains("AvailabilitySet"), "{refused}");
-    cluster.control_plane.availability = crate::model::Availability::AvailabilitySet;
-    cluster.pools[0].operating_system = crate::model::OperatingSystem::Windows;
-    assert!(matches!(expand(&cluster, &scope(), &payloads), Err(ExpandError::Unsupported { .. })));
-    cluster.pools[0].operating_system = crate::model::OperatingSystem::Linux;
     cluster.pools[0].name = "master".to_owned();
+    let payloads = Payloads { wait_command: "wait".into(), windows_wait_command: String::new() };
     assert!(matches!(expand(&cluster, &scope(), &payloads), Err(ExpandError::Graph(_))));
-}
-
-#[test]
-fn what_the_machines_cannot_do_is_refused_by_name() {
-    let refused = |over| super::refusals::refuse(&cluster(over)).unwrap_err().to_string();
-    let kubernetes = |config: Json| json!({ "orchestratorProfile": { "kubernetesConfig": config } });
-    let policy = refused(kubernetes(json!({ "networkPolicy": "calico" })));
-    assert!(policy.contains("the network policy `calico` has no manifests yet"), "{policy}");
-    // The model refuses it already.
-    let mut encrypted = cluster(json!({}));
-    encrypted.encrypt_secrets_at_rest = true;
-    let encryption = super::refusals::refuse(&encrypted).unwrap_err().to_string();
-    assert!(encryption.contains("has no key for it yet"), "{encryption}");
-    let flag = refused(kubernetes(json!({ "apiServerConfig": { "--anonymous-auth": "false" } })));
-    assert!(flag.contains("the flag --anonymous-auth of kube-apiserver"), "{flag}");
-    let flag = refused(kubernetes(json!({ "controllerManagerConfig": { "--pod-eviction-timeout": "5m0s" } })));
-    assert!(flag.contains("of kube-controller-manager"), "{flag}");
-    let pools = json!({ "agentPoolProfiles": [{
-        "name": "pool", "count": 1, "vmSize": "Standard_D2s_v5", "availabilityProfile": "AvailabilitySet",
-        "kubernetesConfig": { "kubeletConfig": { "--cloud-config": "/etc/kubernetes/azure.json" } },
-    }] });
-    let flag = refused(pools);
-    assert!(flag.contains("the flag --cloud-config of kubelet"), "{flag}");
-    let labelled = |label: &str| {
-        json!({ "agentPoolProfiles": [{
-            "name": "pool", "count": 1, "vmSize": "Standard_D2s_v5", "availabilityProfile": "AvailabilitySet",
-            "customNodeLabels": { label: "x" },
-        }] })
-    };
-    for label in ["node-role.kubernetes.io/worker", "kubernetes.io/role", "x.k8s.io/y"] {
-        assert!(refused(labelled(label)).contains(&format!("the label {label} ")));
-    }
-    for label in ["node.kubernetes.io/y", "topology.kubernetes.io/zone", "notkubernetes.io/y", "plain"] {
-        super::refusals::refuse(&cluster(labelled(label))).unwrap();
-    }
-    let mut secret_elsewhere = cluster(json!({}));
-    secret_elsewhere.identity = crate::model::Identity::ServicePrincipal {
-        client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
-        secret: crate::model::ServicePrincipalSecret::KeyVault {
-            vault_id: "v".to_owned(),
-            secret_name: "s".to_owned(),
-            version: None,
-        },
-        object_id: None,
-    };
-    assert!(super::refusals::refuse(&secret_elsewhere).unwrap_err().to_string().contains("key vault"));
-    super::refusals::refuse(&cluster(kubernetes(json!({ "kubeletConfig": { "--max-pods": "50" } })))).unwrap();
 }
 
 /// Of one pool only, and over the cluster's.

@@ -5,6 +5,7 @@ mod control_plane;
 mod document;
 mod explain;
 mod findings;
+mod flags;
 mod identity;
 mod input;
 mod network;

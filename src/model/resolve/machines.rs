@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::base::Diagnostic;
 use crate::catalog::{Cloud, MarketplaceImage, ubuntu_image, windows_image};
 
+use super::super::flags::{Component, taken};
 use super::super::input::{ImageReference, NodeKubernetesConfig};
 use super::super::network::NetworkPlugin;
 use super::super::pool::{Availability, Caching, Image, OperatingSystem, OsDisk, Storage};
@@ -139,7 +140,7 @@ impl Resolver<'_> {
 }
 
 pub(super) fn kubelet_flags(config: Option<&NodeKubernetesConfig>) -> BTreeMap<String, String> {
-    config.and_then(|config| config.kubelet_config.clone()).unwrap_or_default()
+    taken(Component::Kubelet, config.and_then(|config| config.kubelet_config.as_ref()))
 }
 
 pub(super) fn caching(word: Option<&str>) -> Option<Caching> {

@@ -3,6 +3,7 @@
 use crate::base::{Diagnostic, Secret};
 
 use super::super::cluster::{Addon, ComponentFlags, LinuxSettings, SoftwareSource, WindowsSettings};
+use super::super::flags::{Component, taken};
 use super::super::input::KubernetesConfig;
 use super::super::pointers::{LINUX, SOFTWARE, WINDOWS};
 use super::{Context, Resolver};
@@ -99,7 +100,7 @@ impl Resolver<'_> {
 
 /// The components' flags, with those that a property stands for.
 pub(super) fn component_flags(kubernetes: &KubernetesConfig) -> ComponentFlags {
-    let mut kubelet = kubernetes.kubelet_config.clone().unwrap_or_default();
+    let mut kubelet = taken(Component::Kubelet, kubernetes.kubelet_config.as_ref());
     for (flag, percent) in [
         ("--image-gc-high-threshold", kubernetes.gc_high_threshold),
         ("--image-gc-low-threshold", kubernetes.gc_low_threshold),
@@ -110,10 +111,10 @@ pub(super) fn component_flags(kubernetes: &KubernetesConfig) -> ComponentFlags {
     }
     ComponentFlags {
         kubelet,
-        api_server: kubernetes.api_server_config.clone().unwrap_or_default(),
-        controller_manager: kubernetes.controller_manager_config.clone().unwrap_or_default(),
+        api_server: taken(Component::ApiServer, kubernetes.api_server_config.as_ref()),
+        controller_manager: taken(Component::ControllerManager, kubernetes.controller_manager_config.as_ref()),
         cloud_controller_manager: kubernetes.cloud_controller_manager_config.clone().unwrap_or_default(),
-        scheduler: kubernetes.scheduler_config.clone().unwrap_or_default(),
+        scheduler: taken(Component::Scheduler, kubernetes.scheduler_config.as_ref()),
     }
 }
 

@@ -7,7 +7,9 @@ mod addresses;
 mod capacity;
 mod codes;
 mod control_plane_addresses;
+mod flags;
 mod machines;
+mod not_yet;
 mod people;
 mod promises;
 
@@ -24,4 +26,6 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     capacity::judge(cluster, findings);
     people::judge(cluster, model, findings);
     promises::judge(cluster, model, findings);
+    flags::judge(cluster, model, findings);
+    not_yet::judge(cluster, findings);
 }

@@ -98,6 +98,21 @@ fn machine_cases() -> Vec<Case> {
         one("distro-unsupported", P, "distro", json!("aks")),
         one("image-reference", P, "imageReference", json!({"name": "x"})),
         case("label-form", at(P, "customNodeLabels/a b"), &[(at(P, "customNodeLabels"), json!({"a b": "c"}))]),
+        case(
+            "label-reserved",
+            at(P, "customNodeLabels/kubernetes.io~1role"),
+            &[(at(P, "customNodeLabels"), json!({"kubernetes.io/role": "x"}))],
+        ),
+        case(
+            "flag-reserved",
+            at(K, "apiServerConfig/--anonymous-auth"),
+            &[(at(K, "apiServerConfig"), json!({"--anonymous-auth": "false"}))],
+        ),
+        case(
+            "flag-reserved",
+            at(P, "kubernetesConfig/kubeletConfig/--cloud-config"),
+            &[(at(P, "kubernetesConfig/kubeletConfig"), json!({"--cloud-config": "/etc/mine.json"}))],
+        ),
         case("taint-form", at(P, "nodeTaints/0"), &[(at(P, "nodeTaints"), json!(["a=b:Never"]))]),
         case("addon-name", at(K, "addons/0/name"), &[(at(K, "addons"), json!([{"enabled": true}]))]),
         case("max-pods", at(K, "kubeletConfig/--max-pods"), &[(at(K, "kubeletConfig"), json!({"--max-pods": "4"}))]),
@@ -110,6 +125,37 @@ fn machine_cases() -> Vec<Case> {
             "kubernetes-version-mismatch",
             "/properties/orchestratorProfile/orchestratorVersion".into(),
             &[("/properties/orchestratorProfile/orchestratorVersion".into(), json!("1.34.1"))],
+        ),
+    ]
+}
+
+/// What no machine of this version can do: a case for each.
+fn not_yet_cases() -> Vec<Case> {
+    let scale_set = |root: &str| (at(root, "availabilityProfile"), json!("VirtualMachineScaleSets"));
+    let windows = json!({"adminUsername": "azureuser", "adminPassword": "Password-1234"});
+    let unmanaged = |root: &str| {
+        case(
+            "not-supported-yet",
+            at(root, "storageProfile"),
+            &[(at(root, "storageProfile"), json!("StorageAccount")), stack(), principal()],
+        )
+    };
+    let vault = json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": "/v", "secretName": "s"}});
+    vec![
+        case("not-supported-yet", at(M, "availabilityProfile"), &[scale_set(M), scale_set(P)]),
+        case(
+            "not-supported-yet",
+            at(P, "osType"),
+            &[(at(P, "osType"), json!("Windows")), ("/properties/windowsProfile".into(), windows)],
+        ),
+        unmanaged(M),
+        unmanaged(P),
+        one("not-supported-yet", K, "networkPlugin", json!("none")),
+        one("not-supported-yet", K, "networkPolicy", json!("azure")),
+        case(
+            "not-supported-yet",
+            "/properties/servicePrincipalProfile/keyvaultSecretRef".into(),
+            &[(at(K, "useManagedIdentity"), json!(false)), ("/properties/servicePrincipalProfile".into(), vault)],
         ),
     ]
 }
@@ -352,19 +398,17 @@ const ELSEWHERE: [&str; 6] =
 
 #[test]
 fn each_rule_is_broken_alone() {
-    let cases = [machine_cases(), address_cases(), capacity_cases(), people_cases()].concat();
+    let cases = [machine_cases(), address_cases(), capacity_cases(), people_cases(), not_yet_cases()].concat();
     let mut covered: BTreeSet<&str> = ELSEWHERE.into();
     for (code, pointer, changes) in &cases {
         let changes: Vec<(&str, Value)> =
             changes.iter().map(|(pointer, value)| (pointer.as_str(), value.clone())).collect();
         let model = changed(&changes);
         let reading = read_value(&model);
-        assert_eq!(
-            errors(&reading.diagnostics),
-            [format!("{code} {pointer}")],
-            "{}",
-            serde_json::to_string_pretty(&model).unwrap()
-        );
+        // Some rules concern what cannot be built yet, which is told besides.
+        let mut told = errors(&reading.diagnostics);
+        told.retain(|fault| *code == "not-supported-yet" || !fault.starts_with("not-supported-yet "));
+        assert_eq!(told, [format!("{code} {pointer}")], "{}", serde_json::to_string_pretty(&model).unwrap());
         assert!(reading.cluster.is_none());
         for diagnostic in reading.diagnostics.iter() {
             assert!(diagnostic.span.is_some() && diagnostic.help.is_some(), "{diagnostic:?}");
@@ -386,6 +430,11 @@ fn each_warning_is_caused() {
         (
             "kubernetes-version-unknown",
             vec![("/properties/orchestratorProfile/orchestratorVersion".into(), json!("1.35.99"))],
+        ),
+        ("flag-dropped", vec![(at(K, "controllerManagerConfig"), json!({"--pod-eviction-timeout": "5m0s"}))]),
+        (
+            "flag-inherited",
+            vec![(at(P, "kubernetesConfig/kubeletConfig"), json!({"--cloud-config": "/etc/kubernetes/azure.json"}))],
         ),
         ("distro-replaced", vec![(at(P, "distro"), json!("ubuntu-18.04"))]),
         ("runtime-replaced", vec![(at(K, "containerRuntime"), json!("docker"))]),

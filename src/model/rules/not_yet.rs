@@ -1,0 +1,79 @@
+//! What can be said in a model and be built by no machine of this version: told at its place, rather than left out.
+//!
+//! A function per thing, so that each goes with the day on which it can be built.
+
+use crate::base::Diagnostic;
+
+use super::super::cluster::Cluster;
+use super::super::findings::Findings;
+use super::super::identity::{Identity, ServicePrincipalSecret};
+use super::super::network::{NetworkPlugin, NetworkPolicy};
+use super::super::pointers::{KUBERNETES, MASTER, SERVICE_PRINCIPAL, pool};
+use super::super::pool::{Availability, OperatingSystem, OsDisk, Storage};
+
+const CODE: &str = "not-supported-yet";
+
+pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
+    control_plane_scale_set(cluster, findings);
+    windows(cluster, findings);
+    unmanaged_disks(cluster, findings);
+    network_plugin(cluster, findings);
+    network_policy(cluster, findings);
+    secret_in_key_vault(cluster, findings);
+}
+
+fn tell(pointer: String, message: &str, help: &str, findings: &mut Findings) {
+    let message = format!("{message}: the engine cannot do it yet");
+    findings.judge(&[], Diagnostic::error(CODE, pointer, message).help(help));
+}
+
+fn control_plane_scale_set(cluster: &Cluster, findings: &mut Findings) {
+    if cluster.control_plane.availability == Availability::ScaleSet {
+        let message = "control-plane nodes of a scale set need lasting names and addresses for etcd";
+        let help = "write \"AvailabilitySet\", or leave it out";
+        tell(format!("{MASTER}/availabilityProfile"), message, help, findings);
+    }
+}
+
+fn windows(cluster: &Cluster, findings: &mut Findings) {
+    for pool in cluster.pools.iter().filter(|pool| pool.operating_system == OperatingSystem::Windows) {
+        let message = format!("the machines of \"{}\" would run Windows", pool.name);
+        tell(self::pool(pool.index, "osType"), &message, "write \"Linux\"", findings);
+    }
+}
+
+fn unmanaged_disks(cluster: &Cluster, findings: &mut Findings) {
+    let told = |disk: &OsDisk| disk.storage == Storage::StorageAccount;
+    let message = "disks would be blobs in storage accounts";
+    let help = "write \"ManagedDisks\", or leave it out";
+    if told(&cluster.control_plane.os_disk) {
+        tell(format!("{MASTER}/storageProfile"), message, help, findings);
+    }
+    for pool in cluster.pools.iter().filter(|pool| told(&pool.os_disk)) {
+        tell(self::pool(pool.index, "storageProfile"), message, help, findings);
+    }
+}
+
+fn network_plugin(cluster: &Cluster, findings: &mut Findings) {
+    let plugin = cluster.network.plugin;
+    if !matches!(plugin, NetworkPlugin::Azure | NetworkPlugin::Kubenet) {
+        let message = format!("the network plugin \"{}\" has no manifests", plugin.word());
+        tell(format!("{KUBERNETES}/networkPlugin"), &message, "write \"azure\" or \"kubenet\"", findings);
+    }
+}
+
+fn network_policy(cluster: &Cluster, findings: &mut Findings) {
+    let policy = cluster.network.policy;
+    if policy != NetworkPolicy::None {
+        let message = format!("nobody would enforce the network policy \"{}\"", policy.word());
+        tell(format!("{KUBERNETES}/networkPolicy"), &message, "leave it out", findings);
+    }
+}
+
+fn secret_in_key_vault(cluster: &Cluster, findings: &mut Findings) {
+    if let Identity::ServicePrincipal { secret: ServicePrincipalSecret::KeyVault { .. }, .. } = &cluster.identity {
+        let message = "machines would have to take the service principal's secret from a key vault";
+        let help = "write \"secret\", or use a managed identity";
+        tell(format!("{SERVICE_PRINCIPAL}/keyvaultSecretRef"), message, help, findings);
+    }
+}
