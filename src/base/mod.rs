@@ -20,5 +20,5 @@ pub use files::{
     write_public,
 };
 pub use network::{address_at, network_contains, network_size, parse_network};
-pub use secret::{Secret, digest};
+pub use secret::{Secret, digest, digest_json};
 pub use similar::closest;

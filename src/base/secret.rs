@@ -33,10 +33,22 @@ impl std::fmt::Debug for Secret {
 
 /// The SHA-256 of some bytes as `sha256:` and 64 hexadecimal digits.
 pub fn digest(bytes: &[u8]) -> String {
+    as_text(&Sha256::digest(bytes))
+}
+
+/// The digest of a value's JSON, which is not kept as a whole: a plan of thousands of machines has 100 MB of it.
+pub fn digest_json(value: &impl serde::Serialize) -> String {
+    let mut stream = std::io::BufWriter::with_capacity(1 << 16, Sha256::new());
+    // What is digested always has a form in JSON, and a digest takes all bytes.
+    let _ = serde_json::to_writer(&mut stream, value);
+    as_text(&stream.into_inner().unwrap_or_default().finalize())
+}
+
+fn as_text(digest: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(71);
     text.push_str("sha256:");
-    for byte in Sha256::digest(bytes) {
+    for byte in digest {
         let _ = write!(text, "{byte:02x}");
     }
     text
@@ -58,5 +70,11 @@ mod tests {
             Secret::new("abc").digest(),
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+    }
+
+    #[test]
+    fn the_digest_of_a_value_is_that_of_its_text() {
+        let value = serde_json::json!({ "long": "x".repeat(1 << 17), "list": [1, 2.5, null] });
+        assert_eq!(digest_json(&value), digest(value.to_string().as_bytes()));
     }
 }

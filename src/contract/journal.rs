@@ -72,13 +72,13 @@ pub struct JournalError(pub String);
 /// Where records go. When a call returns, all its records are durable.
 pub trait Journal: Send {
     /// Appends records, together.
-    fn append(&mut self, records: &[Record]) -> Result<(), JournalError>;
+    fn append(&mut self, records: Vec<Record>) -> Result<(), JournalError>;
 }
 
 /// A journal in memory, for rehearsals and tests.
 impl Journal for Vec<Record> {
-    fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
-        self.extend_from_slice(records);
+    fn append(&mut self, records: Vec<Record>) -> Result<(), JournalError> {
+        self.extend(records);
         Ok(())
     }
 }

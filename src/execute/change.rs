@@ -3,6 +3,8 @@
 //! A creation that nobody has begun is written at once, since the plan saw that nothing is there. Everything else begins
 //! by looking: what is there, is the target still at work on it, is it as wanted already?
 
+use std::sync::Arc;
+
 use super::compare::{Wanted, applied, body_to_send, is_settled};
 use super::unit::{Answer, Finish, Start, Unit};
 use super::{Kind, Then};
@@ -47,7 +49,7 @@ impl Unit {
         let mut looks = 0;
         let observation = loop {
             stage = match stage {
-                Stage::Look => match self.observe(&wanted.address).await? {
+                Stage::Look => match Box::pin(self.observe(&wanted.address)).await? {
                     Some(there) if there.is_in_progress() => {
                         looks += 1;
                         self.idle(looks, None).await?;
@@ -57,17 +59,22 @@ impl Unit {
                     there => Stage::Write(there),
                 },
                 Stage::Write(there) => {
-                    let body = body_to_send(change, &wanted, prior, there.as_ref());
                     let etag = there
                         .as_ref()
                         .filter(|_| facts(&change.resource_type).honours_etag)
                         .and_then(|there| there.etag.as_deref());
                     self.pace(Kind::Write).await;
                     self.intend(name.clone()).await;
-                    match self.within(shared.target.apply(&wanted.address, &body, etag)).await {
+                    let answer = {
+                        let body = shared.world().resolve(&change.body, change.index, &*shared.secrets);
+                        let body = body.map_err(|cause| unresolved(&cause))?;
+                        let body = body_to_send(change, body, prior, there.as_ref());
+                        self.within(shared.target.apply(&wanted.address, &body, etag)).await
+                    };
+                    match answer {
                         Ok(Progress::Done(observation)) => break observation,
                         Ok(Progress::Running(operation, told)) => Stage::Ask { operation, told, is_recorded: false },
-                        Err(fault) => match self.after(fault).await? {
+                        Err(fault) => match Box::pin(self.after(fault)).await? {
                             // What was read before the wait may have changed since.
                             Then::Repeat if there.is_none() => Stage::Write(None),
                             Then::Repeat | Then::Look => Stage::Look,
@@ -75,15 +82,15 @@ impl Unit {
                     }
                 }
                 Stage::Ask { operation, told, is_recorded } => {
-                    match self.ask_target(operation, told, is_recorded).await? {
+                    match Box::pin(self.ask_target(operation, told, is_recorded)).await? {
                         Answer::Done(observation) => break observation,
                         Answer::Look => Stage::Look,
                     }
                 }
             };
         };
-        let applied = Some(applied(change, &wanted, prior));
-        Ok(Finish { address: Some(wanted.address), observation, applied })
+        let address = Some(Arc::clone(&wanted.address));
+        Ok(Finish { address, observation, applied: Some(applied(change, wanted, prior)) })
     }
 
     async fn delete(mut self, change: &Change, start: Start) -> Result<Finish, Fault> {
@@ -97,7 +104,7 @@ impl Unit {
         let mut looks = 0;
         loop {
             stage = match stage {
-                Stage::Look => match self.observe(&address).await? {
+                Stage::Look => match Box::pin(self.observe(&address)).await? {
                     None => break,
                     Some(there) if there.is_in_progress() => {
                         looks += 1;
@@ -113,14 +120,14 @@ impl Unit {
                         Ok(Progress::Done(_)) => break,
                         Ok(Progress::Running(operation, told)) => Stage::Ask { operation, told, is_recorded: false },
                         Err(fault) if fault.class == FaultClass::NotFound => break,
-                        Err(fault) => match self.after(fault).await? {
+                        Err(fault) => match Box::pin(self.after(fault)).await? {
                             Then::Repeat => Stage::Write(None),
                             Then::Look => Stage::Look,
                         },
                     }
                 }
                 Stage::Ask { operation, told, is_recorded } => {
-                    match self.ask_target(operation, told, is_recorded).await? {
+                    match Box::pin(self.ask_target(operation, told, is_recorded)).await? {
                         Answer::Done(_) => break,
                         Answer::Look => Stage::Look,
                     }
@@ -151,8 +158,8 @@ impl Unit {
             let resolved = {
                 let world = self.shared.world();
                 world.address_of(self.step, change).and_then(|address| {
-                    let (body, digested) = world.resolve(&change.body, change.index, &*self.shared.secrets)?;
-                    Ok(Wanted { address, body, digested })
+                    let digested = world.resolve_digested(&change.body, change.index, &*self.shared.secrets)?;
+                    Ok(Wanted { address, digested })
                 })
             };
             let reference = match resolved {
@@ -170,7 +177,7 @@ impl Unit {
                 return Err(unresolved(&Unresolved::Attribute(reference)));
             }
             for address in to_read {
-                self.read_for(&reference, &address).await?;
+                Box::pin(self.read_for(&reference, &address)).await?;
             }
         }
     }

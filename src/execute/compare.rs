@@ -1,5 +1,7 @@
 //! A resource as it is wanted against the resource as it is: is it done, what has to be sent, what is then applied.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 
 use crate::contract::{Address, Applied, Change, ChangeKind, Observation, Target};
@@ -8,10 +10,9 @@ use crate::plan::{carry, covered, difference, facts, settled};
 /// A resource as it is wanted, with nothing deferred any more.
 pub(super) struct Wanted {
     /// Where it is.
-    pub(super) address: Address,
-    /// The body, secrets in clear.
-    pub(super) body: Json,
-    /// The body, secrets by digest.
+    pub(super) address: Arc<Address>,
+    /// The body, secrets by digest. With secrets in clear it is worked out when it is sent, and not kept: thousands of
+    /// steps wait at the same time.
     pub(super) digested: Json,
 }
 
@@ -41,30 +42,25 @@ pub(super) fn is_settled(
     differences.is_empty()
 }
 
-/// The body to send: what is wanted, and with it what others own there now.
-pub(super) fn body_to_send(
-    change: &Change,
-    wanted: &Wanted,
-    prior: Option<&Json>,
-    there: Option<&Observation>,
-) -> Json {
-    let Some(there) = there else { return wanted.body.clone() };
+/// The body to send: what is wanted, secrets in clear, and with it what others own there now.
+pub(super) fn body_to_send(change: &Change, wanted: Json, prior: Option<&Json>, there: Option<&Observation>) -> Json {
+    let Some(there) = there else { return wanted };
     let stays = settled(&change.resource_type, &change.initial);
     // What a creation left behind that did not succeed is no reason to change what is wanted.
-    carry(&wanted.body, prior, &there.body, &|pointer| change.kind == ChangeKind::Update && stays(pointer))
+    carry(&wanted, prior, &there.body, &|pointer| change.kind == ChangeKind::Update && stays(pointer))
 }
 
 /// What the state keeps once the step has ended well. What concerns new resources only stays as it was applied when this
 /// one was new.
-pub(super) fn applied(change: &Change, wanted: &Wanted, prior: Option<&Json>) -> Applied {
-    let mut body = wanted.digested.clone();
+pub(super) fn applied(change: &Change, wanted: Wanted, prior: Option<&Json>) -> Applied {
+    let mut body = wanted.digested;
     if let (ChangeKind::Update, Some(prior)) = (change.kind, prior) {
         for pattern in facts(&change.resource_type).new_only {
             let segments: Vec<&str> = pattern.split('/').skip(1).collect();
             keep(&mut body, prior, &segments);
         }
     }
-    Applied { address: wanted.address.clone(), body, after: change.after.clone() }
+    Applied { address: Address::clone(&wanted.address), body, after: change.after.clone() }
 }
 
 /// Puts what `prior` has at a place into `body`, if both have it; the segment `*` is any item of an array, which is

@@ -4,7 +4,6 @@
 //! What comes in while the journal is being written is written together afterwards, so that many steps share the wait
 //! for the disk.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -49,10 +48,8 @@ struct Dispatcher {
     cancel: Cancel,
     notes: mpsc::UnboundedReceiver<Note>,
     units: JoinSet<(usize, Result<Finish, Fault>)>,
-    /// The steps under way, with the moment in which they started.
-    running: HashMap<usize, Instant>,
-    /// Which task works on which step, for a task that ends without saying so.
-    tasks: HashMap<Id, usize>,
+    /// For each step under way the task that works on it, and the moment in which it started.
+    running: Vec<Option<(Id, Instant)>>,
     started: Instant,
     obeys: CancelLevel,
     summary: Summary,
@@ -82,6 +79,7 @@ impl Dispatcher {
             })
             .collect();
         let queue = Queue::new(&nodes)?;
+        let running = vec![None; nodes.len()];
         let succeeded = nodes.iter().filter(|node| node.is_finished).count();
         let (sender, notes) = mpsc::unbounded_channel();
         let shared = Shared {
@@ -109,8 +107,7 @@ impl Dispatcher {
             cancel,
             notes,
             units: JoinSet::new(),
-            running: HashMap::new(),
-            tasks: HashMap::new(),
+            running,
             started: Instant::now(),
             obeys: CancelLevel::None,
             summary: Summary { succeeded, ..Summary::default() },
@@ -166,7 +163,7 @@ impl Dispatcher {
     fn obey(&mut self, level: CancelLevel) {
         self.obeys = level;
         if level != CancelLevel::None {
-            let (at, running) = (self.clock.now(), self.running.len());
+            let (at, running) = (self.clock.now(), self.units.len());
             self.events.event(&Event::RunStopping { at, running, at_once: level == CancelLevel::Now });
         }
     }
@@ -181,10 +178,11 @@ impl Dispatcher {
                 Some(Reached::Intended { .. } | Reached::Finished { .. }) => Start::Unknown,
             };
             self.events.event(&Event::StepStarted { at: self.clock.now(), step: id });
-            self.running.insert(step, Instant::now());
-            let shared = self.shared.clone();
-            let task = self.units.spawn(async move { (step, work(shared, step, start).await) });
-            self.tasks.insert(task.id(), step);
+            let (shared, started) = (self.shared.clone(), Instant::now());
+            // In a box, because what is spawned is moved several times.
+            let unit = Box::pin(work(shared, step, start));
+            let task = self.units.spawn(async move { (step, unit.await) });
+            self.running[step] = Some((task.id(), started));
         }
     }
 
@@ -211,20 +209,20 @@ impl Dispatcher {
             }
         }
         for end in ended {
-            let (task, (step, result)) = match end {
-                Ok(ended) => ended,
+            let (step, mut result) = match end {
+                Ok((_, ended)) => ended,
                 Err(error) => {
-                    let task = error.id();
-                    let Some(step) = self.tasks.get(&task) else { continue };
+                    // A task that ended without saying of which step it was: rare enough to search for it.
+                    let is_its = |running: &Option<(Id, Instant)>| running.is_some_and(|(id, _)| id == error.id());
+                    let Some(step) = self.running.iter().position(is_its) else { continue };
                     let fault = Fault::new(FaultClass::Failed, "EngineFault", "the engine itself failed at this step")
                         .help("run `engine resume`; if it happens again, report it");
-                    (task, (*step, Err(fault)))
+                    (step, Err(fault))
                 }
             };
-            self.tasks.remove(&task);
             let id = self.id(step);
-            batch.records.push(match &result {
-                Ok(finish) => Record::Finished { at, step: id, applied: finish.applied.clone() },
+            batch.records.push(match &mut result {
+                Ok(finish) => Record::Finished { at, step: id, applied: finish.applied.take() },
                 Err(fault) => Record::Failed { at, step: id, fault: fault.clone() },
             });
             batch.ended.push((step, result));
@@ -271,7 +269,7 @@ impl Dispatcher {
     }
 
     fn tell_end(&mut self, step: usize, outcome: Outcome) {
-        let took = self.running.remove(&step).map_or(Duration::ZERO, |started| started.elapsed());
+        let took = self.running[step].take().map_or(Duration::ZERO, |(_, started)| started.elapsed());
         self.events.event(&Event::StepEnded { at: self.clock.now(), step: self.id(step), outcome, took });
     }
 
@@ -280,7 +278,7 @@ impl Dispatcher {
         let lost = || JournalError("its writer has stopped".to_owned());
         let mut journal = self.journal.take().ok_or_else(lost)?;
         let written = tokio::task::spawn_blocking(move || {
-            let result = journal.append(&records);
+            let result = journal.append(records);
             (journal, result)
         });
         let (journal, result) = written.await.map_err(|_| lost())?;
@@ -289,8 +287,7 @@ impl Dispatcher {
     }
 
     async fn end(mut self) -> Result<Summary, ExecuteError> {
-        let mut left: Vec<usize> = self.running.keys().copied().collect();
-        left.sort_unstable();
+        let mut left: Vec<usize> = (0..self.running.len()).filter(|step| self.running[*step].is_some()).collect();
         left.extend(self.queue.unstarted());
         for step in left {
             self.summary.cancelled += 1;

@@ -72,7 +72,7 @@ pub(super) enum Start {
 /// A step that has ended well.
 pub(super) struct Finish {
     /// Where the resource is; nothing for an act.
-    pub(super) address: Option<Address>,
+    pub(super) address: Option<Arc<Address>>,
     /// The resource as read at the end, if it was read.
     pub(super) observation: Option<Observation>,
     /// What is applied now; nothing after a deletion or an act.
@@ -117,7 +117,7 @@ pub(super) async fn work(shared: Arc<Shared>, step: usize, start: Start) -> Resu
     };
     match operation {
         Operation::Change(change) => unit.change(change, start).await,
-        Operation::Act(act) => unit.act(act, start).await,
+        Operation::Act(act) => Box::pin(unit.act(act, start)).await,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::plan::{Plan, Secrets};
 #[derive(Debug, Default)]
 struct Place {
     /// Where it is, once its name is known.
-    address: Option<Address>,
+    address: Option<Arc<Address>>,
     /// What was last read of it.
     observation: Option<Arc<Observation>>,
     /// Whether it is there: no step changes it, or its step has ended well.
@@ -27,7 +27,7 @@ pub(super) struct World {
     scope: Scope,
     places: HashMap<Arc<str>, BTreeMap<Option<u32>, Place>>,
     /// The address of each step's resource, as soon as its name is known.
-    addresses: Vec<Option<Address>>,
+    addresses: Vec<Option<Arc<Address>>>,
 }
 
 impl World {
@@ -37,7 +37,7 @@ impl World {
             Self { scope: plan.scope.clone(), places: HashMap::new(), addresses: vec![None; plan.steps.len()] };
         for known in &plan.known {
             let place = world.places.entry(known.symbol.clone()).or_default().entry(known.index).or_default();
-            place.address = Some(known.address.clone());
+            place.address = Some(Arc::new(known.address.clone()));
             place.observation = Some(Arc::new(known.observation.clone()));
             place.is_there = true;
         }
@@ -65,7 +65,7 @@ impl World {
                     .map(|applied| Address { api_version: change.api_version.to_string(), ..applied.address.clone() }),
             };
             if let Some(address) = address {
-                world.locate(step, change, address);
+                world.locate(step, change, Arc::new(address));
             }
         }
         // A name may hold another's, which may stand later in a plan that deletes: go round until nothing is new.
@@ -75,7 +75,7 @@ impl World {
                 if world.addresses[step].is_none()
                     && let Ok(address) = world.name(change)
                 {
-                    world.locate(step, change, address);
+                    world.locate(step, change, Arc::new(address));
                     is_new = true;
                 }
             }
@@ -103,33 +103,46 @@ impl World {
         }
     }
 
-    fn locate(&mut self, step: usize, change: &Change, address: Address) {
-        self.addresses[step] = Some(address.clone());
+    fn locate(&mut self, step: usize, change: &Change, address: Arc<Address>) {
+        self.addresses[step] = Some(Arc::clone(&address));
         if change.kind != ChangeKind::Delete {
             self.place(change).address = Some(address);
         }
     }
 
     /// The address of a step's resource. A name that was deferred may be known by now.
-    pub(super) fn address_of(&self, step: usize, change: &Change) -> Result<Address, Unresolved> {
-        self.addresses[step].as_ref().map_or_else(|| self.name(change), |address| Ok(address.clone()))
+    pub(super) fn address_of(&self, step: usize, change: &Change) -> Result<Arc<Address>, Unresolved> {
+        self.addresses[step].as_ref().map_or_else(|| self.name(change).map(Arc::new), |address| Ok(Arc::clone(address)))
     }
 
-    /// A value as it is sent, and as it is remembered (secrets by digest).
-    pub(super) fn resolve(
+    /// A value as it is sent.
+    pub(super) fn resolve(&self, value: &Value, index: Option<u32>, secrets: &dyn Secrets) -> Result<Json, Unresolved> {
+        let known = Known { world: self, secrets };
+        value.resolve(&Context { scope: &self.scope, index, lookup: &known })
+    }
+
+    /// A value as it is remembered: secrets by digest.
+    pub(super) fn resolve_digested(
         &self,
         value: &Value,
         index: Option<u32>,
         secrets: &dyn Secrets,
-    ) -> Result<(Json, Json), Unresolved> {
+    ) -> Result<Json, Unresolved> {
         let known = Known { world: self, secrets };
-        let context = Context { scope: &self.scope, index, lookup: &known };
-        Ok((value.resolve(&context)?, value.resolve_digested(&context)?))
+        value.resolve_digested(&Context { scope: &self.scope, index, lookup: &known })
     }
 
     /// A step has ended well, and its resource is there (or gone).
-    pub(super) fn settle(&mut self, step: usize, change: &Change, address: Address, observation: Option<Observation>) {
-        self.locate(step, change, address);
+    pub(super) fn settle(
+        &mut self,
+        step: usize,
+        change: &Change,
+        address: Arc<Address>,
+        observation: Option<Observation>,
+    ) {
+        if self.addresses[step].as_ref() != Some(&address) {
+            self.locate(step, change, address);
+        }
         if change.kind != ChangeKind::Delete {
             let place = self.place(change);
             place.is_there = true;
@@ -138,7 +151,7 @@ impl World {
     }
 
     /// The resources that `reference` means and that are there, of which nothing was read yet or, if `again`, all.
-    pub(super) fn to_read(&self, reference: &Reference, index: Option<u32>, again: bool) -> Vec<Address> {
+    pub(super) fn to_read(&self, reference: &Reference, index: Option<u32>, again: bool) -> Vec<Arc<Address>> {
         self.meant(reference, index)
             .into_iter()
             .filter(|place| place.is_there && (again || place.observation.is_none()))
@@ -150,7 +163,7 @@ impl World {
     pub(super) fn read(&mut self, reference: &Reference, address: &Address, observation: Observation) {
         let observation = Arc::new(observation);
         for place in self.places.get_mut(&reference.symbol).into_iter().flat_map(BTreeMap::values_mut) {
-            if place.address.as_ref() == Some(address) {
+            if place.address.as_deref() == Some(address) {
                 place.observation = Some(observation.clone());
             }
         }
@@ -275,7 +288,7 @@ mod tests {
 
     fn ask(world: &World, member: Member, path: &[&str], index: Option<u32>) -> Result<Json, Unresolved> {
         let reference = Reference::attribute("nic", path).of(member);
-        world.resolve(&reference.into(), index, &BTreeMap::new()).map(|(sent, _)| sent)
+        world.resolve(&reference.into(), index, &BTreeMap::new())
     }
 
     #[test]
@@ -299,7 +312,7 @@ mod tests {
         for (step, name) in [(1, "nic-1"), (0, "nic-1x")] {
             let (planned, address) = (creation("nic", 2 - step, Value::Null), Address::new(&scope(), TYPE, "1", name));
             let Operation::Change(change) = planned.operation else { continue };
-            world.settle(step as usize, &change, address, None);
+            world.settle(step as usize, &change, Arc::new(address), None);
         }
         let to_read = world.to_read(&every, None, false);
         assert_eq!(to_read.len(), 2);

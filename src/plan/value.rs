@@ -50,6 +50,6 @@ impl Plan {
     /// The digest of the whole plan: two plans with the same digest do the same.
     pub fn digest(&self) -> String {
         // A plan is made of strings, numbers and lists; writing it to memory cannot fail.
-        crate::base::digest(&serde_json::to_vec(self).unwrap_or_default())
+        crate::base::digest_json(self)
     }
 }

@@ -125,7 +125,7 @@ impl JournalFile {
 }
 
 impl Journal for JournalFile {
-    fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
+    fn append(&mut self, records: Vec<Record>) -> Result<(), JournalError> {
         if self.is_broken {
             return Err(JournalError(format!("{} could not be written before", self.path.display())));
         }
@@ -139,7 +139,7 @@ impl Journal for JournalFile {
             }
             self.hold_after = Some(left - records.len());
         }
-        self.write(records)
+        self.write(&records)
     }
 }
 

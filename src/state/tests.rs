@@ -64,7 +64,7 @@ impl Place {
         locked.establish(&identity("rg"), &self.entropy).unwrap();
         let mut journal = locked.begin(plan, &secrets(), &milestones(), &self.entropy).unwrap();
         for record in records {
-            journal.append(std::slice::from_ref(record)).unwrap();
+            journal.append(vec![record.clone()]).unwrap();
         }
         locked
     }
@@ -310,7 +310,7 @@ fn a_torn_last_line_is_dropped_wherever_it_is_torn() {
         // Going on after a torn line begins a line of its own.
         std::fs::write(&path, &whole[..whole.len() - 2]).unwrap();
         let locked = place.lock();
-        locked.resume().unwrap().append(&[began(&plan), ended(false)]).unwrap();
+        locked.resume().unwrap().append(vec![began(&plan), ended(false)]).unwrap();
         let found = locked.unfinished::<Plan>().unwrap().unwrap();
         assert_eq!(found.records.len(), keep + 2);
         assert_eq!(found.records.last(), Some(&ended(false)));
@@ -428,8 +428,8 @@ fn a_journal_that_failed_takes_nothing_more() {
     let locked = place.begin(&two(), &[began(&two())]);
     let mut journal = locked.resume().unwrap();
     journal.break_for_test();
-    assert!(journal.append(&[ended(true)]).is_err());
-    assert!(journal.append(&[ended(true)]).is_err());
+    assert!(journal.append(vec![ended(true)]).is_err());
+    assert!(journal.append(vec![ended(true)]).is_err());
     assert_eq!(locked.unfinished::<Plan>().unwrap().unwrap().records.len(), 1);
 }
 
@@ -441,8 +441,8 @@ fn a_journal_holds_at_the_record_that_was_asked() {
     let mut journal = locked.resume().unwrap().hold_after(Some(2));
     // The thread never returns, as wanted; it ends with the process.
     std::thread::spawn(move || {
-        journal.append(&[began(&two())]).unwrap();
-        journal.append(&[finished(ChangeKind::Create, "a"), finished(ChangeKind::Create, "b")]).unwrap();
+        journal.append(vec![began(&two())]).unwrap();
+        journal.append(vec![finished(ChangeKind::Create, "a"), finished(ChangeKind::Create, "b")]).unwrap();
     });
     let records = || place.store.unfinished::<Plan>().unwrap().unwrap().records.len();
     while records() < 2 {

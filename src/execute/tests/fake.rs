@@ -382,7 +382,7 @@ impl Tape {
 }
 
 impl Journal for Tape {
-    fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
+    fn append(&mut self, records: Vec<Record>) -> Result<(), JournalError> {
         let mut tape = self.records.lock().unwrap();
         let room = self.limit - tape.len();
         tape.extend(records.iter().take(room).cloned());

@@ -126,10 +126,10 @@ async fn a_run_that_has_ended_has_nothing_left_to_do() {
 struct Cut(JournalFile, usize);
 
 impl Journal for Cut {
-    fn append(&mut self, records: &[Record]) -> Result<(), JournalError> {
+    fn append(&mut self, records: Vec<Record>) -> Result<(), JournalError> {
         let room = self.1.min(records.len());
         self.1 -= room;
-        self.0.append(&records[..room])?;
+        self.0.append(records[..room].to_vec())?;
         if room < records.len() { Err(JournalError("cut".into())) } else { Ok(()) }
     }
 }

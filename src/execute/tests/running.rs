@@ -199,7 +199,7 @@ async fn cancelled_twice_it_returns_at_once() {
 async fn without_a_journal_nothing_is_requested() {
     struct Full;
     impl Journal for Full {
-        fn append(&mut self, _: &[Record]) -> Result<(), JournalError> {
+        fn append(&mut self, _: Vec<Record>) -> Result<(), JournalError> {
             Err(JournalError("no space left on the disk".into()))
         }
     }
