@@ -23,7 +23,7 @@ pub use fault::{Fault, FaultClass};
 pub use journal::{Journal, JournalError, Record};
 pub use step::{Change, ChangeKind, FieldDifference, Known, Operation, Reason, Step, StepId};
 pub use target::{
-    Address, Applied, AppliedResources, Observation, OperationHandle, Progress, Support, Target, TargetName,
+    Address, Applied, AppliedResources, Observation, OperationHandle, Progress, Remaining, Support, Target, TargetName,
 };
 
 /// A future that can be sent between threads, for traits that are used as objects.

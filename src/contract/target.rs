@@ -128,6 +128,17 @@ pub enum Progress {
     Running(OperationHandle, Option<Duration>),
 }
 
+/// How much is left of one of a target's budgets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remaining {
+    /// The target's own name for it: `subscription-writes`, `Microsoft.Compute/PutVM3Min`.
+    pub budget: String,
+    /// How many requests are left.
+    pub left: u64,
+    /// When the target said so.
+    pub at: jiff::Timestamp,
+}
+
 /// Whether a target can realise a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Support {
@@ -167,6 +178,11 @@ pub trait Target: Send + Sync {
 
     /// Deletes the resource. A resource that is not there is [`Progress::Done`].
     fn delete<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Progress, Fault>>;
+
+    /// What the target told last of its limits, for the pacing. Empty where it tells nothing.
+    fn remaining(&self) -> Vec<Remaining> {
+        Vec::new()
+    }
 
     /// Asks how an operation goes. An operation that is no longer known, or whose URL does not belong to this target,
     /// is a fault of class [`OperationLost`](super::FaultClass::OperationLost): read, compare, then write.

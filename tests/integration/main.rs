@@ -7,6 +7,7 @@
     reason = "a test may fail by a panic"
 )]
 
+mod azure_foreign_servers;
 mod azure_on_simulator;
 mod azure_schemas;
 mod bootstrap;

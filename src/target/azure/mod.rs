@@ -5,15 +5,21 @@
 //!
 //! Deliberately absent: retries and pacing (the executor's), and Azure Stack Hub's peculiarities (`stack`).
 
+mod client;
 mod codes;
 mod error;
+mod limits;
 mod operations;
 mod pipeline;
 mod spelling;
 mod target;
 mod token;
+mod trace;
 #[cfg(test)]
 mod trials;
 
+pub use client::{ArmClient, Call, FinalState, Outcome, Patience};
+pub use reqwest::Method;
 pub use target::{AzureSettings, AzureTarget, Credentials};
 pub use token::{CachedTokens, ClientSecretGrant, FixedToken, Token, TokenGrant, TokenSource};
+pub use trace::{Exchange, JsonLines, Recording, Trace};

@@ -47,141 +47,197 @@ fn provisioning_state(body: &Json) -> Option<&str> {
     body.pointer("/properties/provisioningState")?.as_str()
 }
 
+/// What an operation was begun for: it decides what its end looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A PUT or PATCH: a resource is there at the end.
+    Write,
+    /// A DELETE: nothing is there at the end.
+    Delete,
+    /// A POST: its answer is whatever the action gives.
+    Action,
+}
+
+/// An operation that goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Operation {
+    /// Where to ask, byte for byte as it was given.
+    pub(super) url: String,
+    /// How to read the answer: one of the kinds above.
+    pub(super) kind: &'static str,
+    /// What it was begun for.
+    pub(super) purpose: Purpose,
+}
+
+/// How far an operation has come.
+pub(super) enum Stage {
+    /// It goes on; ask again after this time, if the server said so.
+    Running(Operation, Option<Duration>),
+    /// It has ended well, with this answer.
+    Ended(Answer),
+}
+
 impl Pipeline {
-    /// What the answer to a PUT with a success status means.
-    pub(super) async fn after_write(&self, address: &Address, answer: &Answer) -> Result<Progress, Fault> {
+    /// What the answer to a request with a success status means.
+    pub(super) fn begun(&self, purpose: Purpose, own_url: &Url, answer: Answer) -> Result<Stage, Fault> {
         let body = answer.json();
         let state = body.as_ref().and_then(provisioning_state).map(state_of);
-        if state == Some(State::Failed) {
+        if state == Some(State::Failed) && purpose == Purpose::Write {
             return Err(failure(body.as_ref()));
         }
         let accepted = answer.status == StatusCode::ACCEPTED;
-        let mut wait = answer.retry_after(self.now());
-        let operation = if let Some(url) = answer.header("azure-asyncoperation") {
-            if state == Some(State::Succeeded) && !accepted {
-                // It has ended as far as the resource tells; the operation will say so when it is asked.
-                wait = wait.or(Some(Duration::ZERO));
+        // What an action answers at once has states of its own; a deletion's answer may show what was there.
+        let under_way = accepted || (state == Some(State::Running) && purpose == Purpose::Write);
+        let by_status = answer.header("azure-asyncoperation").filter(|_| answer.status != StatusCode::NO_CONTENT);
+        let by_location = answer.header("location").filter(|_| under_way);
+        let (url, kind) = match (by_status, by_location) {
+            (Some(url), _) => (self.whole(url), ASYNC_OPERATION),
+            (None, Some(url)) => (self.whole(url), LOCATION),
+            (None, None) if under_way && purpose == Purpose::Action => {
+                return Err(lost(
+                    "NoOperationUrl",
+                    "the request was accepted, and nothing says where to ask how it goes",
+                ));
             }
-            self.handle(url, ASYNC_OPERATION, Some(address))
-        } else if let Some(url) = answer.header("location").filter(|_| accepted || state == Some(State::Running)) {
-            self.handle(url, LOCATION, Some(address))
-        } else if accepted || state == Some(State::Running) {
-            self.handle(self.url_of(address).as_str(), RESOURCE, Some(address))
-        } else {
-            // Done at once. A body that is no resource is replaced by a read.
-            return match body.filter(|body| body.get("id").is_some_and(Json::is_string)) {
-                Some(body) => Ok(Progress::Done(Some(observation(answer, body)))),
-                None => self.result(Some(address)).await,
-            };
+            (None, None) if under_way => (own_url.as_str().to_owned(), RESOURCE),
+            (None, None) => return Ok(Stage::Ended(answer)),
         };
-        Ok(Progress::Running(operation, wait))
-    }
-
-    /// What the answer to a DELETE with a success status means.
-    pub(super) fn after_delete(&self, address: &Address, answer: &Answer) -> Progress {
-        let wait = answer.retry_after(self.now());
-        let accepted = answer.status == StatusCode::ACCEPTED;
-        let operation = match (answer.header("azure-asyncoperation"), answer.header("location")) {
-            (Some(url), _) if answer.status != StatusCode::NO_CONTENT => self.handle(url, ASYNC_OPERATION, None),
-            (None, Some(url)) if accepted => self.handle(url, LOCATION, None),
-            _ if accepted => self.handle(self.url_of(address).as_str(), RESOURCE, None),
-            _ => return Progress::Done(None),
-        };
-        Progress::Running(operation, wait)
+        let mut wait = answer.retry_after(self.now());
+        if kind == ASYNC_OPERATION && state == Some(State::Succeeded) && !accepted {
+            // It has ended as far as the resource tells; the operation will say so when it is asked.
+            wait = wait.or(Some(Duration::ZERO));
+        }
+        Ok(Stage::Running(Operation { url, kind, purpose }, wait))
     }
 
     /// A URL as it was given; one that is relative to the endpoint is made whole.
-    fn handle(&self, url: &str, kind: &str, result: Option<&Address>) -> OperationHandle {
-        let url = match Url::parse(url) {
+    fn whole(&self, url: &str) -> String {
+        match Url::parse(url) {
             Ok(_) => url.to_owned(),
             Err(_) => self.endpoint.join(url).map_or_else(|_| url.to_owned(), String::from),
-        };
-        OperationHandle { url, kind: kind.to_owned(), result: result.cloned() }
+        }
     }
 
-    /// Asks how an operation goes.
-    pub(super) async fn ask(&self, operation: &OperationHandle) -> Result<Progress, Fault> {
+    /// Asks once how an operation goes.
+    pub(super) async fn advance(&self, operation: Operation) -> Result<Stage, Fault> {
         let url = Url::parse(&operation.url).ok().filter(|url| self.is_ours(url)).ok_or_else(|| {
             lost("ForeignAddress", "the operation's URL does not belong to this target; the token is not sent there")
         })?;
-        let known = [ASYNC_OPERATION, LOCATION, RESOURCE].contains(&operation.kind.as_str());
-        if !known {
-            return Err(lost("UnknownOperation", "the operation is of a kind that this target does not know"));
-        }
         let answer = self.send(Method::GET, &url, None, None).await?;
         let wait = answer.retry_after(self.now());
-        let running = || Ok(Progress::Running(operation.clone(), wait));
         match answer.status.as_u16() {
-            404 | 410 if operation.kind == RESOURCE && operation.result.is_none() => return Ok(Progress::Done(None)),
+            404 | 410 if operation.kind == RESOURCE && operation.purpose == Purpose::Delete => {
+                return Ok(Stage::Ended(answer));
+            }
             404 | 410 => return Err(lost("OperationNotFound", "the operation is not known any more")),
-            408 | 429 | 500..=599 => return running(),
+            408 | 429 | 500..=599 => return Ok(Stage::Running(operation, wait)),
             400.. => return Err(self.fault(&answer)),
             _ => {}
         }
         let body = answer.json();
-        match operation.kind.as_str() {
+        let accepted = answer.status == StatusCode::ACCEPTED;
+        let state = match operation.kind {
             ASYNC_OPERATION => {
-                let status = body
-                    .as_ref()
-                    .and_then(|body| body.get("status").and_then(Json::as_str).or_else(|| provisioning_state(body)));
-                match status.map(state_of) {
-                    Some(State::Running) => running(),
-                    Some(State::Failed) => Err(failure(body.as_ref())),
-                    Some(State::Succeeded) => self.result(operation.result.as_ref()).await,
-                    None if answer.status == StatusCode::ACCEPTED => running(),
-                    None if answer.status == StatusCode::NO_CONTENT => self.result(operation.result.as_ref()).await,
-                    None => Err(lost("NoStatus", "the operation's answer has no status")),
+                let status = body.as_ref().and_then(|body| body.get("status").and_then(Json::as_str));
+                let state = status.or_else(|| body.as_ref().and_then(provisioning_state)).map(state_of);
+                match state {
+                    None if accepted => State::Running,
+                    None if answer.status == StatusCode::NO_CONTENT => State::Succeeded,
+                    None => return Err(lost("NoStatus", "the operation's answer has no status")),
+                    Some(state) => state,
                 }
             }
-            LOCATION if answer.status == StatusCode::ACCEPTED => running(),
-            LOCATION => self.after_location(operation, &answer, body, wait).await,
-            _ => match (&operation.result, body) {
-                // A deletion: it is still there.
-                (None, _) => running(),
-                (Some(_), Some(body)) => match provisioning_state(&body).map(state_of) {
-                    Some(State::Running) => running(),
-                    Some(State::Failed) => Err(failure(Some(&body))),
-                    Some(State::Succeeded) | None => Ok(Progress::Done(Some(observation(&answer, body)))),
-                },
-                (Some(_), None) => Err(lost("NoStatus", "the resource's answer has no body")),
+            LOCATION if accepted => State::Running,
+            LOCATION if operation.purpose == Purpose::Action => State::Succeeded,
+            LOCATION => state_at_location(body.as_ref()),
+            // A deletion: it is still there.
+            _ if operation.purpose == Purpose::Delete => State::Running,
+            _ => match &body {
+                None => return Err(lost("NoStatus", "the resource's answer has no body")),
+                Some(body) => provisioning_state(body).map_or(State::Succeeded, state_of),
+            },
+        };
+        match state {
+            State::Running => Ok(Stage::Running(self.moved(operation, &answer), wait)),
+            State::Failed => Err(failure(body.as_ref())),
+            State::Succeeded => Ok(Stage::Ended(answer)),
+        }
+    }
+
+    /// An operation may say anew, with each answer, where to ask.
+    fn moved(&self, mut operation: Operation, answer: &Answer) -> Operation {
+        let header = match operation.kind {
+            ASYNC_OPERATION => answer.header("azure-asyncoperation"),
+            LOCATION if answer.status == StatusCode::ACCEPTED => answer.header("location"),
+            _ => None,
+        };
+        if let Some(url) = header {
+            operation.url = self.whole(url);
+        }
+        operation
+    }
+
+    /// What the answer to a PUT with a success status means.
+    pub(super) async fn after_write(&self, address: &Address, answer: Answer) -> Result<Progress, Fault> {
+        match self.begun(Purpose::Write, &self.url_of(address), answer)? {
+            Stage::Running(operation, wait) => Ok(Progress::Running(handle(operation, Some(address)), wait)),
+            // Done at once. A body that is no resource is replaced by a read.
+            Stage::Ended(answer) => match answer.json().filter(|body| body.get("id").is_some_and(Json::is_string)) {
+                Some(body) => Ok(Progress::Done(Some(observation(&answer, body)))),
+                None => self.result(Some(address)).await,
             },
         }
     }
 
-    /// The final answer at a `Location`: the resource itself, or a status like an operation's, or nothing.
-    async fn after_location(
-        &self,
-        operation: &OperationHandle,
-        answer: &Answer,
-        body: Option<Json>,
-        wait: Option<Duration>,
-    ) -> Result<Progress, Fault> {
-        let is_result = |body: &Json| {
-            let id = body.get("id").and_then(Json::as_str);
-            operation.result.as_ref().is_some_and(|address| id.is_some_and(|id| id.eq_ignore_ascii_case(&address.id)))
-        };
-        let state = body.as_ref().and_then(|body| {
-            // A status counts only where it stands for the operation, not in a resource that has a field of this name.
-            let status = body.get("status").and_then(Json::as_str).filter(|_| body.get("properties").is_none());
-            status.or_else(|| provisioning_state(body)).map(state_of)
-        });
-        match (state, body) {
-            (Some(State::Running), _) => Ok(Progress::Running(operation.clone(), wait)),
-            (Some(State::Failed), body) => Err(failure(body.as_ref())),
-            (_, Some(body)) if is_result(&body) => Ok(Progress::Done(Some(observation(answer, body)))),
-            _ => self.result(operation.result.as_ref()).await,
+    /// What the answer to a DELETE with a success status means.
+    pub(super) fn after_delete(&self, address: &Address, answer: Answer) -> Result<Progress, Fault> {
+        match self.begun(Purpose::Delete, &self.url_of(address), answer)? {
+            Stage::Running(operation, wait) => Ok(Progress::Running(handle(operation, None), wait)),
+            Stage::Ended(_) => Ok(Progress::Done(None)),
+        }
+    }
+
+    /// Asks how an operation of the journal goes.
+    pub(super) async fn ask(&self, journalled: &OperationHandle) -> Result<Progress, Fault> {
+        let kind = [ASYNC_OPERATION, LOCATION, RESOURCE].into_iter().find(|kind| *kind == journalled.kind);
+        let kind =
+            kind.ok_or_else(|| lost("UnknownOperation", "the operation is of a kind that this target does not know"))?;
+        let purpose = if journalled.result.is_some() { Purpose::Write } else { Purpose::Delete };
+        let result = journalled.result.as_ref();
+        match self.advance(Operation { url: journalled.url.clone(), kind, purpose }).await? {
+            Stage::Running(operation, wait) => Ok(Progress::Running(handle(operation, result), wait)),
+            Stage::Ended(answer) => {
+                let is_result = |body: &Json| {
+                    let id = body.get("id").and_then(Json::as_str);
+                    let is_own =
+                        result.is_some_and(|address| id.is_some_and(|id| id.eq_ignore_ascii_case(&address.id)));
+                    result.is_some() && (kind == RESOURCE || (kind == LOCATION && is_own))
+                };
+                match answer.json().filter(is_result) {
+                    Some(body) => Ok(Progress::Done(Some(observation(&answer, body)))),
+                    None => self.result(result).await,
+                }
+            }
         }
     }
 
     /// The end of an operation: after a write the resource is read, and may still be on its way.
     async fn result(&self, address: Option<&Address>) -> Result<Progress, Fault> {
         let Some(address) = address else { return Ok(Progress::Done(None)) };
-        let url = self.url_of(address);
-        let answer = self.send(Method::GET, &url, None, None).await?;
-        let by_itself = || self.handle(url.as_str(), RESOURCE, Some(address));
+        match self.read_result(&self.url_of(address)).await? {
+            Stage::Running(operation, wait) => Ok(Progress::Running(handle(operation, Some(address)), wait)),
+            Stage::Ended(answer) => Ok(Progress::Done(answer.json().map(|body| observation(&answer, body)))),
+        }
+    }
+
+    /// Reads what an operation has made. It has a body, or it is a fault.
+    pub(super) async fn read_result(&self, url: &Url) -> Result<Stage, Fault> {
+        let answer = self.send(Method::GET, url, None, None).await?;
+        let by_itself = || Operation { url: url.as_str().to_owned(), kind: RESOURCE, purpose: Purpose::Write };
+        let wait = answer.retry_after(self.now());
         match answer.status.as_u16() {
             404 | 410 => return Err(lost("ResultNotFound", "the operation ended well, but the resource is not there")),
-            408 | 429 | 500..=599 => return Ok(Progress::Running(by_itself(), answer.retry_after(self.now()))),
+            408 | 429 | 500..=599 => return Ok(Stage::Running(by_itself(), wait)),
             400.. => return Err(self.fault(&answer)),
             _ => {}
         }
@@ -189,11 +245,24 @@ impl Pipeline {
             return Err(lost("NoBody", "the operation ended well, but the resource's answer has no body"));
         };
         match provisioning_state(&body).map(state_of) {
-            Some(State::Running) => Ok(Progress::Running(by_itself(), answer.retry_after(self.now()))),
+            Some(State::Running) => Ok(Stage::Running(by_itself(), wait)),
             Some(State::Failed) => Err(failure(Some(&body))),
-            Some(State::Succeeded) | None => Ok(Progress::Done(Some(observation(&answer, body)))),
+            Some(State::Succeeded) | None => Ok(Stage::Ended(answer)),
         }
     }
+}
+
+/// What the final answer at a `Location` says: it is the resource itself, or a status like an operation's, or nothing.
+fn state_at_location(body: Option<&Json>) -> State {
+    let Some(body) = body else { return State::Succeeded };
+    // A status counts only where it stands for the operation, not in a resource that has a field of this name.
+    let status = body.get("status").and_then(Json::as_str).filter(|_| body.get("properties").is_none());
+    status.or_else(|| provisioning_state(body)).map_or(State::Succeeded, state_of)
+}
+
+/// What the journal keeps of an operation.
+fn handle(operation: Operation, result: Option<&Address>) -> OperationHandle {
+    OperationHandle { url: operation.url, kind: operation.kind.to_owned(), result: result.cloned() }
 }
 
 /// A resource as an answer tells it.

@@ -10,7 +10,9 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::Value as Json;
 
 use super::error::{fault_of_answer, foreign, is_foreign};
+use super::limits::Limits;
 use super::token::TokenSource;
+use super::trace::{Exchange, Trace};
 use crate::base::{Clock, Entropy, Secret};
 use crate::contract::{Address, Fault, FaultClass};
 use crate::target::http::{Answer, HttpClient, is_safe, with_path};
@@ -25,6 +27,10 @@ pub(super) struct Pipeline {
     pub(super) entropy: Arc<dyn Entropy>,
     /// What ties the requests of one run together, in Azure's activity log too.
     pub(super) correlation: String,
+    /// What the answers tell of Azure's limits.
+    pub(super) limits: Limits,
+    /// Where requests and answers are written, without secrets.
+    pub(super) trace: Option<Arc<dyn Trace>>,
 }
 
 impl Pipeline {
@@ -87,7 +93,7 @@ impl Pipeline {
     ) -> Result<Answer, Fault> {
         let mut request = self
             .http
-            .request(method, url.clone())
+            .request(method.clone(), url.clone())
             .bearer_auth(token.expose())
             .header("Accept", "application/json")
             .header("x-ms-client-request-id", self.entropy.uuid().to_string())
@@ -99,7 +105,15 @@ impl Pipeline {
         if let Some(body) = body {
             request = request.json(body);
         }
-        self.http.send(request).await
+        let began = self.now();
+        let answer = self.http.send(request).await;
+        if let Ok(answer) = &answer {
+            self.limits.note(answer, self.now());
+        }
+        if let Some(trace) = &self.trace {
+            trace.exchange(&Exchange::new(began, self.now(), &method, url, body, token, answer.as_ref()));
+        }
+        answer
     }
 
     /// The answer without the secrets that were sent, if it speaks the protocol.
@@ -128,13 +142,13 @@ impl Pipeline {
 }
 
 /// The fields of a body whose texts nobody may see.
-const SECRET_FIELDS: [&str; 6] =
+pub(super) const SECRET_FIELDS: [&str; 6] =
     ["customData", "userData", "adminPassword", "protectedSettings", "secureString", "privateKey"];
 
 /// Shorter texts are words, not secrets.
 const SHORTEST_SECRET: usize = 6;
 
-fn secrets_of<'a>(body: &'a Json, is_secret: bool, secrets: &mut Vec<&'a str>) {
+pub(super) fn secrets_of<'a>(body: &'a Json, is_secret: bool, secrets: &mut Vec<&'a str>) {
     match body {
         Json::String(text) if is_secret && text.len() >= SHORTEST_SECRET => secrets.push(text),
         Json::Array(items) => items.iter().for_each(|item| secrets_of(item, is_secret, secrets)),

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use reqwest::Method;
 use serde_json::Value as Json;
 
+use super::limits::Limits;
 use super::operations::observation;
 use super::pipeline::Pipeline;
 use super::token::{CachedTokens, ClientSecretGrant, TokenSource};
+use super::trace::Trace;
 use crate::base::{Clock, Entropy, Secret, SystemClock, SystemEntropy};
 use crate::contract::{
-    Address, Fault, FaultClass, Future, Observation, OperationHandle, Progress, Support, Target, TargetName,
+    Address, Fault, FaultClass, Future, Observation, OperationHandle, Progress, Remaining, Support, Target, TargetName,
 };
 use crate::target::http::{HttpClient, HttpError, HttpSettings, parse_url};
 
@@ -49,6 +51,8 @@ pub struct AzureSettings {
     pub clock: Arc<dyn Clock>,
     /// Makes the ids of requests.
     pub entropy: Arc<dyn Entropy>,
+    /// Where requests and answers are written, without secrets.
+    pub trace: Option<Arc<dyn Trace>>,
 }
 
 impl AzureSettings {
@@ -63,6 +67,7 @@ impl AzureSettings {
             http: HttpSettings::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            trace: None,
         }
     }
 }
@@ -76,31 +81,8 @@ pub struct AzureTarget {
 impl AzureTarget {
     /// A target. Nothing is sent yet.
     pub fn new(settings: AzureSettings) -> Result<Self, HttpError> {
-        let AzureSettings { endpoint, authority, audience, credentials, simulated, http, clock, entropy } = settings;
-        let tokens: Arc<dyn TokenSource> = match credentials {
-            Credentials::Tokens(tokens) => tokens,
-            Credentials::ClientSecret { tenant_id, client_id, client_secret } => {
-                let grant = ClientSecretGrant::new(
-                    &http,
-                    &authority,
-                    &tenant_id,
-                    &client_id,
-                    client_secret,
-                    &audience,
-                    Arc::clone(&clock),
-                )?;
-                Arc::new(CachedTokens::new(grant, Arc::clone(&clock)))
-            }
-        };
-        let correlation = entropy.uuid().to_string();
-        let pipeline = Pipeline {
-            http: HttpClient::new(&http)?,
-            endpoint: parse_url(&endpoint)?,
-            tokens,
-            clock,
-            entropy,
-            correlation,
-        };
+        let simulated = settings.simulated;
+        let pipeline = Pipeline::new(settings)?;
         Ok(Self { pipeline, simulated })
     }
 
@@ -124,7 +106,7 @@ impl AzureTarget {
     async fn write(&self, address: &Address, body: &Json, etag: Option<&str>) -> Result<Progress, Fault> {
         let answer = self.pipeline.send(Method::PUT, &self.pipeline.url_of(address), Some(body), etag).await?;
         if answer.status.is_success() {
-            return self.pipeline.after_write(address, &answer).await;
+            return self.pipeline.after_write(address, answer).await;
         }
         let fault = self.pipeline.fault(&answer);
         if fault.code == "RoleAssignmentExists" {
@@ -139,7 +121,7 @@ impl AzureTarget {
     async fn remove(&self, address: &Address) -> Result<Progress, Fault> {
         let answer = self.pipeline.send(Method::DELETE, &self.pipeline.url_of(address), None, None).await?;
         if answer.status.is_success() {
-            return Ok(self.pipeline.after_delete(address, &answer));
+            return self.pipeline.after_delete(address, answer);
         }
         let fault = self.pipeline.fault(&answer);
         if fault.class == FaultClass::NotFound { Ok(Progress::Done(None)) } else { Err(fault) }
@@ -155,6 +137,40 @@ fn is_same_assignment(found: &Json, wanted: &Json) -> bool {
     let role = |body: &Json| text(body, "roleDefinitionId").rsplit('/').next().unwrap_or_default().to_owned();
     let (principal, wanted_role) = (text(wanted, "principalId"), role(wanted));
     !principal.is_empty() && principal == text(found, "principalId") && wanted_role == role(found)
+}
+
+impl Pipeline {
+    /// The way to a place as a principal. Nothing is sent yet.
+    pub(super) fn new(settings: AzureSettings) -> Result<Self, HttpError> {
+        let AzureSettings { endpoint, authority, audience, credentials, http, clock, entropy, trace, simulated: _ } =
+            settings;
+        let tokens: Arc<dyn TokenSource> = match credentials {
+            Credentials::Tokens(tokens) => tokens,
+            Credentials::ClientSecret { tenant_id, client_id, client_secret } => {
+                let grant = ClientSecretGrant::new(
+                    &http,
+                    &authority,
+                    &tenant_id,
+                    &client_id,
+                    client_secret,
+                    &audience,
+                    Arc::clone(&clock),
+                )?;
+                Arc::new(CachedTokens::new(grant, Arc::clone(&clock)))
+            }
+        };
+        let correlation = entropy.uuid().to_string();
+        Ok(Self {
+            http: HttpClient::new(&http)?,
+            endpoint: parse_url(&endpoint)?,
+            tokens,
+            clock,
+            entropy,
+            correlation,
+            limits: Limits::default(),
+            trace,
+        })
+    }
 }
 
 impl Target for AzureTarget {
@@ -186,6 +202,10 @@ impl Target for AzureTarget {
 
     fn delete<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Progress, Fault>> {
         Box::pin(self.remove(address))
+    }
+
+    fn remaining(&self) -> Vec<Remaining> {
+        self.pipeline.limits.all()
     }
 
     fn poll<'a>(&'a self, operation: &'a OperationHandle) -> Future<'a, Result<Progress, Fault>> {

@@ -6,6 +6,7 @@ mod errors;
 mod operations;
 mod requests;
 mod tokens;
+mod traces;
 
 use std::sync::Arc;
 
