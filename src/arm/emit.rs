@@ -1,5 +1,6 @@
 //! From a graph to a template.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
@@ -7,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::expression::{Index, Need, Printer};
 use super::nested::{assignment_template, pool_template};
-use super::template::{CONTENT_VERSION, RESOURCE_LIMIT, TEMPLATE_SCHEMA};
+use super::template::{CONTENT_VERSION, RESOURCE_LIMIT, TEMPLATE_LIMIT, TEMPLATE_SCHEMA};
 use super::text::quote;
 use super::{EmitError, Parameter, Template};
 use crate::graph::{GROUP_TYPE, Member, Reference, Resource, ResourceGraph, Value};
@@ -24,6 +25,9 @@ pub struct Emission<'a> {
     pub deployments_api_version: &'a str,
     /// The outputs by name, in order.
     pub outputs: Vec<(&'a str, Value)>,
+    /// How long the secrets are, by handle: Azure measures a template with its values in place. Those that are not in it
+    /// count nothing.
+    pub secret_lengths: BTreeMap<String, usize>,
 }
 
 /// Writes a graph as a template for its resource group. The group itself is not part of it: a deployment goes into one
@@ -40,12 +44,34 @@ pub fn emit(graph: &ResourceGraph, emission: &Emission<'_>) -> Result<Template, 
         .map(|resource| Arc::clone(&resource.symbol))
         .collect();
     let instances: usize = members.iter().map(|symbol| graph.instances(symbol).count()).sum();
+    if instances <= RESOURCE_LIMIT {
+        let (template, size) = write(graph, emission, members.clone(), false)?;
+        if size <= TEMPLATE_LIMIT {
+            return Ok(template);
+        }
+    }
+    let (template, size) = write(graph, emission, members, true)?;
+    if size > TEMPLATE_LIMIT {
+        return Err(EmitError::TooMany { what: "bytes with its values in place", count: size, limit: TEMPLATE_LIMIT });
+    }
+    Ok(template)
+}
+
+/// Writes the template, with the pools in deployments of their own or not, and gives the size to which it grows when
+/// Azure writes its loops out and puts its values in.
+fn write(
+    graph: &ResourceGraph,
+    emission: &Emission<'_>,
+    members: IndexSet<Arc<str>>,
+    pools_apart: bool,
+) -> Result<(Template, usize), EmitError> {
     let mut printer = Printer::new(graph);
-    let mut body = Body { emission, printer: &mut printer, members, pools: IndexMap::new(), hoisted: IndexSet::new() };
-    if instances > RESOURCE_LIMIT {
+    let mut body = Body::new(emission, &mut printer, members);
+    if pools_apart {
         body.move_pools_out();
     }
     let resources = body.resources()?;
+    let mut size = body.size;
     let mut outputs = Map::new();
     for (name, value) in &emission.outputs {
         body.printer.symbol = format!("output {name}").into();
@@ -56,8 +82,8 @@ pub fn emit(graph: &ResourceGraph, emission: &Emission<'_>) -> Result<Template, 
     let mut template = document(declarations(&printer.needs), resources);
     template.insert("outputs".to_owned(), Json::Object(outputs));
     let template = Template { template: Json::Object(template), parameters, compact: false };
-    template.check()?;
-    Ok(template)
+    size += template.check()?;
+    Ok((template, size))
 }
 
 /// A template's fixed part around parameters and resources.
@@ -105,9 +131,15 @@ pub(super) struct Body<'p, 'g> {
     pub pools: IndexMap<Arc<str>, IndexSet<Arc<str>>>,
     /// What the members refer to outside of this template.
     pub hoisted: IndexSet<Arc<str>>,
+    /// How many bytes its resources have once every loop is written out and every secret stands in its place.
+    pub size: usize,
 }
 
-impl Body<'_, '_> {
+impl<'p, 'g> Body<'p, 'g> {
+    pub fn new(emission: &'p Emission<'p>, printer: &'p mut Printer<'g>, members: IndexSet<Arc<str>>) -> Self {
+        Self { emission, printer, members, pools: IndexMap::new(), hoisted: IndexSet::new(), size: 0 }
+    }
+
     /// Moves each pool's series into a nested deployment of its own.
     fn move_pools_out(&mut self) {
         for symbol in std::mem::take(&mut self.members) {
@@ -129,7 +161,10 @@ impl Body<'_, '_> {
             self.printer.symbol = Arc::clone(&resource.symbol);
             let series = resource.series.as_ref().map(|series| &series.name);
             if self.members.contains(&resource.symbol) {
-                resources.push(self.resource(&resource)?);
+                let json = self.resource(&resource)?;
+                let iterations = self.printer.graph.instances(&resource.symbol).count();
+                self.size += self.grown(&json) * iterations;
+                resources.push(json);
             } else if let Some(pool) = series.filter(|pool| self.pools.contains_key(*pool)).cloned() {
                 // The deployment stands where the pool's first series would.
                 if self.pools[&pool].first() == Some(&resource.symbol) {
@@ -142,6 +177,16 @@ impl Body<'_, '_> {
             return Err(EmitError::TooMany { what: "resources", count: resources.len(), limit });
         }
         Ok(resources)
+    }
+
+    /// The size of a resource with its secrets in place. What a nested template says of them is put in later, there.
+    pub fn grown(&self, resource: &Json) -> usize {
+        let secrets = self.printer.needs.iter().filter_map(|(name, need)| match need {
+            Need::Secret(handle) => Some((format!("parameters({})", quote(name)), self.emission.secret_length(handle))),
+            _ => None,
+        });
+        let secrets: Vec<(String, usize)> = secrets.filter(|(_, length)| *length > 0).collect();
+        resource.to_string().len() + put_in(resource, &secrets)
     }
 
     fn resource(&mut self, resource: &Resource) -> Result<Json, EmitError> {
@@ -240,6 +285,26 @@ impl Body<'_, '_> {
         }
         let index = self.printer.index(index)?;
         Ok(format!("concat({}, {index})", quote(&format!("{stem}-"))))
+    }
+}
+
+impl Emission<'_> {
+    fn secret_length(&self, handle: &str) -> usize {
+        self.secret_lengths.get(handle).copied().unwrap_or_default()
+    }
+}
+
+/// How many bytes the secrets add to a text that names them.
+fn put_in(json: &Json, secrets: &[(String, usize)]) -> usize {
+    match json {
+        Json::String(text) if text.starts_with('[') => {
+            secrets.iter().map(|(name, length)| text.matches(name.as_str()).count() * length).sum()
+        }
+        Json::Array(items) => items.iter().map(|item| put_in(item, secrets)).sum(),
+        Json::Object(entries) => {
+            entries.iter().filter(|(name, _)| *name != "template").map(|(_, entry)| put_in(entry, secrets)).sum()
+        }
+        _ => 0,
     }
 }
 

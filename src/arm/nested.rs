@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexSet;
 use serde_json::{Map, Value as Json, json};
 
 use super::EmitError;
 use super::emit::{Body, DEPLOYMENT_TYPE, declarations, deployment_stem, document, pool_loop};
 use super::expression::{Index, Need};
-use super::template::RESOURCE_LIMIT;
+use super::template::{RESOURCE_LIMIT, TEMPLATE_LIMIT};
 use super::text::quote;
 use crate::graph::{Member, Reference, Resource, Value};
 
@@ -47,20 +47,21 @@ pub(super) fn assignment_template(body: &mut Body<'_, '_>, resource: &Resource) 
     Ok(deployment_around(body.emission.deployments_api_version, literal(name), deployment, given, template))
 }
 
-/// Deployments that make the machines of a pool, so many in each that its resources fit. How many deployments follows
+/// What a template has besides its resources: parameters, and the metadata of the request.
+const ROOM: usize = 256 * 1024;
+
+/// Deployments that make the machines of a pool, so many in each that its resources fit, by number and
+/// by size. How many deployments follows
 /// from `<pool>Count`, so that the template holds for any number of machines.
 pub(super) fn pool_template(body: &mut Body<'_, '_>, pool: &Arc<str>) -> Result<Json, EmitError> {
     let members = body.pools[pool].clone();
-    let each = RESOURCE_LIMIT / members.len().max(1);
+    let machines = members.first().map_or(0, |symbol| body.printer.graph.instances(symbol).count()).max(1);
+    let by_resources = RESOURCE_LIMIT / members.len().max(1);
     let mut inner_printer = body.printer.within(false);
-    let mut inner = Body {
-        emission: body.emission,
-        printer: &mut inner_printer,
-        members,
-        pools: IndexMap::new(),
-        hoisted: IndexSet::new(),
-    };
+    let mut inner = Body::new(body.emission, &mut inner_printer, members);
     let resources = inner.resources()?;
+    let by_size = (TEMPLATE_LIMIT - ROOM) / inner.size.div_ceil(machines).max(1);
+    let each = by_resources.min(by_size).max(1);
     let outside = inner.hoisted;
     let template = document(declarations(&inner_printer.needs), resources);
     let needs = inner_printer.needs;
@@ -94,7 +95,9 @@ pub(super) fn pool_template(body: &mut Body<'_, '_>, pool: &Arc<str>) -> Result<
     }
     let stem = deployment_stem(body.emission.cluster, &pool_loop(pool));
     let name = format!("[concat({}, copyIndex())]", quote(&format!("{stem}-")));
-    Ok(deployment_around(body.emission.deployments_api_version, name, deployment, given, template))
+    let deployment = deployment_around(body.emission.deployments_api_version, name, deployment, given, template);
+    body.size += body.grown(&deployment) * machines.div_ceil(each);
+    Ok(deployment)
 }
 
 fn deployment_around(

@@ -16,7 +16,9 @@ pub(super) const RESOURCE_LIMIT: usize = 800;
 const PARAMETER_LIMIT: usize = 256;
 const OUTPUT_LIMIT: usize = 64;
 const EXPRESSION_LIMIT: usize = 24_576;
-const TEMPLATE_LIMIT: usize = 4 * 1024 * 1024;
+/// Bytes of a template, with its loops written out and its values in place. What Azure measures is packed, and how well
+/// is not told; this is the safe side.
+pub(super) const TEMPLATE_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The schema that says what a template is.
 pub(super) const TEMPLATE_SCHEMA: &str =
@@ -74,15 +76,16 @@ impl Template {
         Ok(Secret::new(written(&file, self.compact)))
     }
 
-    /// Refuses what Azure would.
-    pub(super) fn check(&self) -> Result<(), EmitError> {
+    /// Refuses what Azure would. Gives the size of what stands beside the resources.
+    pub(super) fn check(&self) -> Result<usize, EmitError> {
         let within = |what, count, limit| {
             if count > limit { Err(EmitError::TooMany { what, count, limit }) } else { Ok(()) }
         };
         within("parameters", self.parameters.len(), PARAMETER_LIMIT)?;
         within("outputs", self.template["outputs"].as_object().map_or(0, serde_json::Map::len), OUTPUT_LIMIT)?;
         within("bytes", self.text().len(), TEMPLATE_LIMIT)?;
-        check_expressions(&self.template, &mut String::new())
+        check_expressions(&self.template, &mut String::new())?;
+        Ok(self.template["parameters"].to_string().len() + self.template["outputs"].to_string().len())
     }
 }
 

@@ -18,7 +18,7 @@ fn graph(resources: Vec<Resource>) -> ResourceGraph {
 }
 
 fn emission(outputs: Vec<(&str, Value)>) -> Emission<'_> {
-    Emission { cluster: "corpus", deployments_api_version: "2025-04-01", outputs }
+    Emission { cluster: "corpus", deployments_api_version: "2025-04-01", outputs, secret_lengths: Default::default() }
 }
 
 fn emitted(resources: Vec<Resource>) -> Template {

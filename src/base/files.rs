@@ -58,11 +58,12 @@ pub fn write_public(path: &Path, content: &[u8]) -> Result<(), FileError> {
 
 fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     let stage = stage(path, content, mode)?;
+    stage.as_file().sync_all().map_err(failed("write", path))?;
     stage.persist(path).map_err(|error| failed("write", path)(error.error))?;
     sync_folder(path)
 }
 
-/// Puts the content beside its destination, so that only a rename remains.
+/// Puts the content beside its destination, so that only a wait for the disk and a rename remain.
 fn stage(path: &Path, content: &[u8], mode: u32) -> Result<tempfile::NamedTempFile, FileError> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".engine-");
@@ -72,12 +73,31 @@ fn stage(path: &Path, content: &[u8], mode: u32) -> Result<tempfile::NamedTempFi
     builder.permissions(permissions);
     let mut stage = builder.tempfile_in(folder_of(path)).map_err(failed("write", path))?;
     stage.write_all(content).map_err(failed("write", path))?;
-    stage.as_file().sync_all().map_err(failed("write", path))?;
     Ok(stage)
 }
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Waits until all files are on the disk. They are waited for at the same time, so that one turn of the disk does for
+/// many.
+fn sync_all(stages: &[(tempfile::NamedTempFile, PathBuf)]) -> Result<(), FileError> {
+    const AT_ONCE: usize = 4;
+    let sync = |part: &[(tempfile::NamedTempFile, PathBuf)]| {
+        part.iter().try_for_each(|(stage, path)| stage.as_file().sync_all().map_err(failed("write", path)))
+    };
+    std::thread::scope(|scope| {
+        let parts = stages.chunks(stages.len().div_ceil(AT_ONCE).max(1));
+        let waiting: Vec<_> = parts.map(|part| scope.spawn(move || sync(part))).collect();
+        waiting.into_iter().try_for_each(|part| {
+            // A thread that waits for the disk does not panic; if it did, nothing would be known of its files.
+            part.join().unwrap_or_else(|_| {
+                let cause = std::io::Error::other("waiting for the disk stopped early");
+                Err(failed("write", Path::new("."))(cause))
+            })
+        })
+    })
 }
 
 /// A rename is durable once its folder is.
@@ -135,6 +155,7 @@ impl Files {
             create_private_directory(folder_of(&path))?;
             stages.push((stage(&path, content, *mode)?, path));
         }
+        sync_all(&stages)?;
         let mut folders = std::collections::BTreeSet::new();
         for (stage, path) in stages {
             stage.persist(&path).map_err(|error| failed("write", &path)(error.error))?;

@@ -37,8 +37,16 @@ pub fn generate(definition: &Definition, form: &Form) -> Result<Artifacts, Clust
     let payloads = definition.payloads()?;
     let graph = expand(cluster, &nowhere(cluster), &payloads.payloads)?;
     let api_version = cluster.cloud.api_profile().api_version("Microsoft.Resources/deployments").unwrap_or_default();
-    let emission =
-        Emission { cluster: &cluster.dns_prefix, deployments_api_version: api_version, outputs: outputs(cluster) };
+    let emission = Emission {
+        cluster: &cluster.dns_prefix,
+        deployments_api_version: api_version,
+        outputs: outputs(cluster),
+        secret_lengths: payloads
+            .secrets
+            .iter()
+            .map(|(handle, secret)| (handle.clone(), secret.expose().len()))
+            .collect(),
+    };
     let mut template = emit(&graph, &emission)?;
     template.compact = form.compact;
 

@@ -162,7 +162,12 @@ fn a_shared_identity_comes_before_the_machines_and_its_role_before_the_scripts()
     assert_eq!(bodies(&graph, "master-machine")[0]["identity"]["userAssignedIdentities"], json!({id: {}}));
     let template = crate::arm::emit(
         &graph,
-        &crate::arm::Emission { cluster: "c", deployments_api_version: "1", outputs: Vec::new() },
+        &crate::arm::Emission {
+            cluster: "c",
+            deployments_api_version: "1",
+            outputs: Vec::new(),
+            secret_lengths: Default::default(),
+        },
     );
     let text = template.unwrap().text();
     assert!(!text.contains("00000000-0000"), "a template holds in any subscription");

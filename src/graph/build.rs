@@ -172,13 +172,17 @@ impl ResourceGraph {
             .find(|resource| resource.resource_type.eq_ignore_ascii_case(GROUP_TYPE))
             .map(|resource| Arc::clone(&resource.symbol));
         let mut edges = Vec::new();
+        let mut seen = IndexSet::new();
         for resource in self.declarations.values() {
             // The references of a declaration are the same for all its instances; look at the body once.
             let references: IndexSet<&Reference> = resource.references().into_iter().collect();
+            let names_itself = resource.name.references().iter().any(|reference| reference.symbol == resource.symbol);
+            let group = group.as_ref().filter(|group| **group != resource.symbol);
+            let group = group.map(|group| self.instances[group].as_slice()).unwrap_or_default();
             for &at in &self.instances[&resource.symbol] {
                 let index = self.graph[at].index;
-                let mut seen = IndexSet::new();
-                if resource.name.references().iter().any(|reference| reference.symbol == resource.symbol) {
+                seen.clear();
+                if names_itself {
                     seen.insert(at);
                 }
                 for reference in &references {
@@ -194,10 +198,8 @@ impl ResourceGraph {
                     // A resource may name its own id: that is known, and waits for nothing.
                     seen.extend(targets.iter().copied().filter(|target| *target != at || !reference.is_static()));
                 }
-                if let Some(group) = group.as_ref().filter(|group| **group != resource.symbol) {
-                    seen.extend(&self.instances[group]);
-                }
-                edges.extend(seen.into_iter().map(|target| (at, target)));
+                seen.extend(group);
+                edges.extend(seen.iter().map(|target| (at, *target)));
             }
         }
         for (from, to) in edges {

@@ -43,12 +43,29 @@ fn making(cause: impl std::fmt::Display) -> PkiError {
 /// Makes a key: private (PKCS#8 PEM). It takes a hundredth to a tenth of a second of computing, and ten times as long
 /// on a processor that is not fit for the fast way.
 pub(super) fn generate(entropy: &dyn Entropy) -> Result<Secret, PkiError> {
-    let pem = if is_fit() { generate_fast()? } else { None };
-    if let Some(pem) = pem {
+    if is_fit()
+        && let Some(pem) = race()?
+    {
         return Ok(pem);
     }
     let key = rsa::RsaPrivateKey::new(&mut Source(entropy), BITS).map_err(making)?;
     Ok(Secret::new(key.to_pkcs8_pem(LineEnding::LF).map_err(making)?.as_str()))
+}
+
+/// Two searches for primes take much less time than one until the first of them ends: how long one takes is a matter of
+/// luck. The other one is left alone; nobody waits for it, and it writes nothing.
+fn race() -> Result<Option<Secret>, PkiError> {
+    let (found, first) = std::sync::mpsc::channel();
+    let searches = std::thread::available_parallelism().map_or(1, |processors| processors.get().min(2));
+    for _ in 1..searches {
+        let found = found.clone();
+        std::thread::spawn(move || {
+            // Nobody listens any more if this one came second.
+            let _ = found.send(generate_fast());
+        });
+    }
+    std::thread::spawn(move || _ = found.send(generate_fast()));
+    first.recv().map_err(|_| making("its search stopped early"))?
 }
 
 /// Whether the processor has all that graviola needs; it would panic on another (its documentation, 0.4, "Limitations").

@@ -43,8 +43,12 @@ pub fn graph(cluster: &Cluster) -> Result<ResourceGraph, String> {
 /// A cluster's template.
 pub fn template(cluster: &Cluster, graph: &ResourceGraph) -> Result<Template, String> {
     let version = cluster.cloud.api_profile().api_version("Microsoft.Resources/deployments").unwrap();
-    let emission =
-        Emission { cluster: &cluster.dns_prefix, deployments_api_version: version, outputs: outputs(cluster) };
+    let emission = Emission {
+        cluster: &cluster.dns_prefix,
+        deployments_api_version: version,
+        outputs: outputs(cluster),
+        secret_lengths: Default::default(),
+    };
     emit(graph, &emission).map_err(|error| error.to_string())
 }
 

@@ -361,6 +361,11 @@ fn balancer(balancer: &Balancer, x: i32, y: i32, w: i32) -> Placed<'_> {
         let area = Area { x: x + INSET, y: below - 6, w: w - 2 * INSET, h: CARD.1 };
         let label = address.details.iter().find(|(label, _)| *label == "DNS label");
         let note = label.map_or("public address".to_owned(), |(_, label)| format!("public address · {label}"));
+        // Where both do not fit, the pin says that it is an address.
+        let note = match label {
+            Some((_, label)) if width(&note) > area.w - 36 => label.clone(),
+            _ => note,
+        };
         let lines = vec![
             Line { x: area.x + 30, y: area.y + 17, class: "name", text: shortened(&address.name, area.w - 36) },
             Line { x: area.x + 30, y: area.y + 31, class: "note", text: shortened(&note, area.w - 36) },
