@@ -1,5 +1,7 @@
 //! Clusters and graphs for tests, from models.
 
+use std::collections::BTreeMap;
+
 use engine::arm::{Emission, Template, emit};
 use engine::base::Source;
 use engine::expand::{Payloads, expand, outputs};
@@ -42,12 +44,21 @@ pub fn graph(cluster: &Cluster) -> Result<ResourceGraph, String> {
 
 /// A cluster's template.
 pub fn template(cluster: &Cluster, graph: &ResourceGraph) -> Result<Template, String> {
+    template_with(cluster, graph, &BTreeMap::new())
+}
+
+/// A cluster's template, where the secrets have these lengths.
+pub fn template_with(
+    cluster: &Cluster,
+    graph: &ResourceGraph,
+    secret_lengths: &BTreeMap<String, usize>,
+) -> Result<Template, String> {
     let version = cluster.cloud.api_profile().api_version("Microsoft.Resources/deployments").unwrap();
     let emission = Emission {
         cluster: &cluster.dns_prefix,
         deployments_api_version: version,
         outputs: outputs(cluster),
-        secret_lengths: Default::default(),
+        secret_lengths: secret_lengths.clone(),
     };
     emit(graph, &emission).map_err(|error| error.to_string())
 }

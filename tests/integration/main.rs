@@ -15,6 +15,7 @@ mod clusters;
 mod commands;
 mod differences;
 mod documents;
+mod evaluation;
 mod examples;
 mod golden;
 mod inventory;
