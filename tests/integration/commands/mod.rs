@@ -5,6 +5,7 @@ mod foreigners;
 mod killed;
 mod lifecycle;
 mod refusals;
+mod repeatable;
 mod small;
 mod terminal;
 mod saved;
