@@ -17,7 +17,7 @@ use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSetti
 use crate::pki::KeyMaterial;
 use crate::server::{RunningSimulator, Simulator, SimulatorSettings};
 use crate::target::azure::{
-    AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
+    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
 };
 use crate::target::http::HttpSettings;
 
@@ -90,16 +90,10 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
     let http = HttpSettings::default();
     let clock = Arc::new(SystemClock);
     let unusable = |error: crate::target::http::HttpError| CliError::new(Exit::Environment, error.to_string());
-    let grant = ClientSecretGrant::new(
-        &http,
-        &url,
-        &credentials.tenant_id,
-        &credentials.client_id,
-        credentials.client_secret.clone(),
-        &url,
-        clock.clone(),
-    )
-    .map_err(unusable)?;
+    let authority = Authority::entra(&url, &credentials.tenant_id, &url).map_err(unusable)?;
+    let secret = credentials.client_secret.clone();
+    let grant =
+        ClientSecretGrant::new(&http, authority, &credentials.client_id, secret, clock.clone()).map_err(unusable)?;
     let tokens = Arc::new(CachedTokens::new(grant, clock));
     let token = tokens.token().await?;
     let mut azure = AzureSettings::new(&url, &url, &url, Credentials::Tokens(tokens));

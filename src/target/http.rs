@@ -186,14 +186,28 @@ impl HttpClient {
 
     /// Sends a request and reads the whole answer, whatever its status.
     pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, Fault> {
-        let request = request.build().map_err(|_| {
-            Fault::new(FaultClass::Invalid, "Request", "a request cannot be made: a header or the address is malformed")
-        })?;
-        let host = place(request.url());
+        let request = request.build().map_err(|_| malformed())?;
         if !is_safe(request.url()) {
+            let host = place(request.url());
             let message = format!("{host} would be asked without TLS; plain http is for loopback addresses only");
             return Err(Fault::new(FaultClass::Invalid, "InsecureAddress", message));
         }
+        self.execute(request).await
+    }
+
+    /// The same to a service of this machine, or of its host on a link-local address, which has no certificate: no such
+    /// request leaves the link.
+    pub(crate) async fn send_nearby(&self, request: reqwest::RequestBuilder) -> Result<Answer, Fault> {
+        let request = request.build().map_err(|_| malformed())?;
+        if !is_safe(request.url()) && !is_link_local(request.url()) {
+            let message = format!("{} is not of this machine", place(request.url()));
+            return Err(Fault::new(FaultClass::Invalid, "InsecureAddress", message));
+        }
+        self.execute(request).await
+    }
+
+    async fn execute(&self, request: reqwest::Request) -> Result<Answer, Fault> {
+        let host = place(request.url());
         let mut response = self.client.execute(request).await.map_err(|error| fault_of_transport(error, &host))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
@@ -207,6 +221,15 @@ impl HttpClient {
         }
         Ok(Answer { status, headers, body })
     }
+}
+
+fn malformed() -> Fault {
+    Fault::new(FaultClass::Invalid, "Request", "a request cannot be made: a header or the address is malformed")
+}
+
+fn is_link_local(url: &Url) -> bool {
+    let address = url.host_str().and_then(|host| host.parse::<std::net::Ipv4Addr>().ok());
+    url.scheme() == "http" && address.is_some_and(|address| address.is_link_local())
 }
 
 /// Host and port, as people know the place.

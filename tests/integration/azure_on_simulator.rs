@@ -11,7 +11,7 @@ use engine::graph::{GROUP_TYPE, Scope};
 use engine::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
 use engine::server::{RunningSimulator, Simulator, SimulatorSettings};
 use engine::target::azure::{
-    AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
+    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
 };
 use engine::target::http::HttpSettings;
 use serde_json::json;
@@ -188,11 +188,9 @@ async fn members_join_are_drained_and_leave() {
     let who = simulator.credentials();
     let grant = ClientSecretGrant::new(
         &HttpSettings::default(),
-        simulator.authority_url(),
-        &who.tenant_id,
+        Authority::entra(simulator.authority_url(), &who.tenant_id, "https://management.azure.com/").unwrap(),
         &who.client_id,
         secret,
-        "https://management.azure.com/",
         Arc::clone(&clock),
     )
     .unwrap();

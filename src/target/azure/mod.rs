@@ -21,5 +21,10 @@ mod trials;
 pub use client::{ArmClient, Call, FinalState, Outcome, Patience};
 pub use reqwest::Method;
 pub use target::{AzureSettings, AzureTarget, Credentials};
-pub use token::{CachedTokens, ClientSecretGrant, FixedToken, Token, TokenGrant, TokenSource};
+pub use token::{
+    ARC_KEYS, AssertionGrant, AssertionSource, AuthMethod, Authority, AzureCliGrant, AzurePipelines, CachedTokens,
+    CertificateAssertions, CertificateError, Chosen, ClientCertificate, ClientSecretGrant, FederatedFile, FixedToken,
+    GithubActions, IdentitySystem, METADATA_SERVICE, ManagedIdentityGrant, ManagedService, SignIn, SignInError,
+    Signing, Token, TokenGrant, TokenSource,
+};
 pub use trace::{Exchange, JsonLines, Recording, Trace};

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::limits::Limits;
 use super::operations::observation;
 use super::pipeline::Pipeline;
-use super::token::{CachedTokens, ClientSecretGrant, TokenSource};
+use super::token::{Authority, CachedTokens, ClientSecretGrant, TokenSource};
 use super::trace::Trace;
 use crate::base::{Clock, Entropy, Secret, SystemClock, SystemEntropy};
 use crate::contract::{
@@ -147,15 +147,8 @@ impl Pipeline {
         let tokens: Arc<dyn TokenSource> = match credentials {
             Credentials::Tokens(tokens) => tokens,
             Credentials::ClientSecret { tenant_id, client_id, client_secret } => {
-                let grant = ClientSecretGrant::new(
-                    &http,
-                    &authority,
-                    &tenant_id,
-                    &client_id,
-                    client_secret,
-                    &audience,
-                    Arc::clone(&clock),
-                )?;
+                let authority = Authority::entra(&authority, &tenant_id, &audience)?;
+                let grant = ClientSecretGrant::new(&http, authority, &client_id, client_secret, Arc::clone(&clock))?;
                 Arc::new(CachedTokens::new(grant, Arc::clone(&clock)))
             }
         };

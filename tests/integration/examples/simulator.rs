@@ -13,7 +13,7 @@ use engine::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSett
 use engine::pki::{Given, KeyMaterial};
 use engine::server::{RunningSimulator, Simulator, SimulatorSettings};
 use engine::target::azure::{
-    AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
+    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
 };
 use engine::target::http::HttpSettings;
 use serde_json::{Value as Json, json};
@@ -60,7 +60,8 @@ async fn connect(simulator: &RunningSimulator, scope: Scope, keys: &KeyMaterial)
     let (url, who, clock) = (simulator.arm_url(), simulator.credentials(), Arc::new(SystemClock));
     let http = HttpSettings::default();
     let secret = who.client_secret.clone();
-    let grant = ClientSecretGrant::new(&http, url, &who.tenant_id, &who.client_id, secret, url, clock.clone()).unwrap();
+    let authority = Authority::entra(url, &who.tenant_id, url).unwrap();
+    let grant = ClientSecretGrant::new(&http, authority, &who.client_id, secret, clock.clone()).unwrap();
     let tokens = Arc::new(CachedTokens::new(grant, clock.clone()));
     let credentials = KubernetesCredentials::Token(tokens.token().await.unwrap());
     let mut azure = AzureSettings::new(url, url, url, Credentials::Tokens(tokens));

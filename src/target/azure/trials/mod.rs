@@ -5,6 +5,7 @@
 mod errors;
 mod operations;
 mod requests;
+mod sign_in;
 mod tokens;
 mod traces;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::super::{CachedTokens, ClientSecretGrant, TokenSource};
+use super::super::{Authority, CachedTokens, ClientSecretGrant, TokenSource};
 use super::*;
 use crate::base::{Clock, SystemClock};
 use crate::contract::FaultClass;
@@ -35,11 +35,9 @@ impl Clock for Hands {
 fn source(server: &FakeServer, clock: Arc<dyn Clock>) -> CachedTokens {
     let grant = ClientSecretGrant::new(
         &HttpSettings::default(),
-        &server.url,
-        "tenant",
+        Authority::entra(&server.url, "tenant", "https://management.azure.com/").unwrap(),
         "client",
         Secret::new("canary-secret&="),
-        "https://management.azure.com/",
         Arc::clone(&clock),
     )
     .unwrap();
