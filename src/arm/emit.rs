@@ -262,11 +262,10 @@ impl<'p, 'g> Body<'p, 'g> {
             });
         }
         let at = match reference.member {
-            // A loop is waited for by its name.
-            Member::Every => return Ok(Some(target.symbol.to_string())),
+            // A loop is waited for by its name; so is one of its instances, from wherever it is.
+            Member::Every | Member::Index(_) => return Ok(Some(target.symbol.to_string())),
             Member::Only => Index::None,
             Member::SameIndex => index.clone(),
-            Member::Index(fixed) => Index::Fixed(fixed),
         };
         let id = if has_deferred_name(&target) {
             let name = self.deployment_name(&target, &at)?;

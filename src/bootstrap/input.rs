@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::encryption::Encryption;
 use crate::base::Secret;
 use crate::pki::KeyMaterial;
 
@@ -339,6 +340,8 @@ pub struct ControlPlaneMachine {
     pub start: Start,
     /// The keys.
     pub keys: ControlPlaneKeys,
+    /// How the secrets in etcd are encrypted.
+    pub encryption: Encryption,
     /// How long the bootstrap token lives after the cluster has started, in hours.
     pub token_hours: u32,
     /// etcd's backend quota in bytes (2 GiB as aks-engine).

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::custom_data::{CustomData, MachineFile, pack};
 use super::input::{ClusterSettings, ControlPlaneMachine, CustomFile, Network, Start, WorkerMachine};
 use super::view::MachineView;
-use super::{BootstrapError, templates};
+use super::{BootstrapError, encryption, templates};
 
 /// customData of the machines of the control plane: the same bytes for each of them.
 ///
@@ -69,6 +69,7 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
             add("/etc/kubernetes/addons/40-disk-driver.yaml", "0600", "addons/disk-driver.yaml")?;
         }
     }
+    files.extend(encryption::files(machine)?);
     let keys = &machine.keys;
     let authority = &machine.cluster.certificate_authority;
     let pki = [

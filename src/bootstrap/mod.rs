@@ -3,6 +3,7 @@
 //! Deliberately absent: the API model (whoever expands it fills the input structs), resources, and any input or output.
 
 mod custom_data;
+mod encryption;
 mod error;
 mod input;
 mod machine;
@@ -10,6 +11,7 @@ mod templates;
 mod view;
 
 pub use custom_data::{CustomData, LIMIT};
+pub use encryption::{Encryption, KeyVault};
 pub use error::BootstrapError;
 pub use input::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomFile, DiskDriverImages,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::encryption;
 use super::input::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneMachine, MachineType, Network, NodeSettings, PackageSource,
     ProxyMode, Software, Start,
@@ -79,8 +80,16 @@ pub(super) struct MachineView<'a> {
     pub token_hours: u32,
     pub etcd_arguments: Vec<Pair>,
     pub api_server_arguments: Vec<Pair>,
+    pub api_server_volumes: Vec<VolumeView>,
     pub controller_manager_arguments: Vec<Pair>,
     pub scheduler_arguments: Vec<Pair>,
+}
+
+/// A folder of the machine that the API server sees under the same path.
+#[derive(Serialize)]
+pub(super) struct VolumeView {
+    pub name: &'static str,
+    pub path: &'static str,
 }
 
 /// A package source.
@@ -179,10 +188,10 @@ impl<'a> CloudView<'a> {
 }
 
 /// The bootstrap's arguments with the user's over them, sorted by name.
-fn arguments<const N: usize>(own: [(&str, String); N], given: &BTreeMap<String, String>) -> Vec<Pair> {
-    let mut all: BTreeMap<&str, &str> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    all.extend(given.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    pairs(all)
+fn arguments<'a>(own: impl IntoIterator<Item = (&'a str, String)>, given: &BTreeMap<String, String>) -> Vec<Pair> {
+    let mut all: BTreeMap<String, String> = own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    all.extend(given.iter().map(|(name, value)| (name.clone(), value.clone())));
+    all.into_iter().map(|(name, value)| Pair { name, value }).collect()
 }
 
 fn pairs<'a>(all: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Pair> {
@@ -216,7 +225,15 @@ impl<'a> MachineView<'a> {
         view.token_hours = machine.token_hours;
         view.etcd_arguments =
             arguments([("quota-backend-bytes", machine.etcd_quota_bytes.to_string())], &BTreeMap::new());
-        view.api_server_arguments = arguments([("profiling", "false".to_owned())], &machine.api_server_arguments);
+        let mut api_server = vec![("profiling", "false".to_owned())];
+        if machine.encryption.is_wanted() {
+            api_server.push(("encryption-provider-config", encryption::CONFIGURATION.to_owned()));
+            view.api_server_volumes.push(VolumeView { name: "encryption", path: encryption::FOLDER });
+        }
+        if machine.encryption.key_vault.is_some() {
+            view.api_server_volumes.push(VolumeView { name: "key-vault", path: encryption::SOCKET_FOLDER });
+        }
+        view.api_server_arguments = arguments(api_server, &machine.api_server_arguments);
         view.controller_manager_arguments = if view.kubenet {
             arguments(
                 [
@@ -334,6 +351,7 @@ impl<'a> MachineView<'a> {
             token_hours: 0,
             etcd_arguments: Vec::new(),
             api_server_arguments: Vec::new(),
+            api_server_volumes: Vec::new(),
             controller_manager_arguments: Vec::new(),
             scheduler_arguments: Vec::new(),
         }

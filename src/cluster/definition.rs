@@ -55,6 +55,8 @@ impl Definition {
                 let certificate = certificates.ca_certificate.as_ref()?.expose().to_owned();
                 Some(CertifiedKey { certificate, key: certificates.ca_private_key.clone()? })
             }),
+            encrypts_secrets: cluster.encrypt_secrets_at_rest,
+            encryption_key: cluster.etcd_encryption_key.clone().filter(|_| cluster.encrypt_secrets_at_rest),
         };
         let keys = KeyMaterial::load_or_generate(folder, &given, clock, entropy)?;
         let snapshot = Store::open(folder).snapshot()?;

@@ -98,6 +98,8 @@ impl Unit {
         let target = self.shared.target.clone();
         let name = deferred_name(change, &address);
         let mut stage = match start {
+            // Its parent is gone, and it most likely too.
+            Start::Fresh if facts(&change.resource_type).goes_with_parent => Stage::Look,
             Start::Fresh => Stage::Write(None),
             start => Stage::first(start, false),
         };

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::context::Context;
-use super::{ExpandError, Names, Payloads, balancer, control_plane, group, identity, jumpbox, network, pool, security};
+use super::{
+    ExpandError, Names, Payloads, balancer, control_plane, group, identity, jumpbox, key_vault, network, pool, security,
+};
 use crate::graph::{Resource, ResourceGraph, Scope, Value};
 use crate::model::Cluster;
 
@@ -13,7 +15,7 @@ type Builder = fn(&Context<'_>) -> Result<Vec<Resource>, ExpandError>;
 
 /// The builders. The order is that of a reader who goes from the outside to the inside, and of the emitted template; which
 /// resource is made first follows from references alone.
-const BUILDERS: [(&str, Builder); 8] = [
+const BUILDERS: [(&str, Builder); 9] = [
     // First, because all others lie in it.
     ("group", group::build),
     // Before the machines, which carry it.
@@ -26,6 +28,8 @@ const BUILDERS: [(&str, Builder); 8] = [
     ("balancer", balancer::build),
     // Before the workers, as they join it.
     ("control plane", control_plane::build),
+    // After the machines that may use its key.
+    ("key vault", key_vault::build),
     // After everything they share.
     ("pools", pool::build),
     // Last, as nothing needs it.

@@ -47,6 +47,8 @@ pub(super) mod symbol {
     pub const PUBLIC_BALANCER: &str = "public-balancer";
     pub const INTERNAL_BALANCER: &str = "internal-balancer";
     pub const WORKER_BALANCER: &str = "worker-balancer";
+    pub const KEY_VAULT: &str = "key-vault";
+    pub const KEY_VAULT_KEY: &str = "key-vault-key";
 
     /// A part of a pool.
     pub fn of(pool: &str, part: &str) -> String {

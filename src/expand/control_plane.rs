@@ -5,6 +5,7 @@ use super::ExpandError;
 use super::balancer::{control_plane_backends, has_public_endpoint, ssh_rule_prefix};
 use super::context::{CONTROL_PLANE_POOL, Context, in_turn, item, series, symbol};
 use super::identity::{Role, awaited_by_machine, identity_field, roles_of_series};
+use super::key_vault;
 use super::machine::{DiskSettings, MachineKind, given_once, image, interface_settings, ip_configurations};
 use crate::graph::{Resource, Value};
 use crate::model::OperatingSystem;
@@ -23,7 +24,9 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
     resources.push(interface(context)?);
     resources.push(machine(context, &kind)?);
     resources.extend(roles_of_series(context, CONTROL_PLANE_POOL, count, Role::Contributor)?);
-    resources.push(kind.script_resource(context, series(CONTROL_PLANE_POOL, count))?);
+    let mut script = kind.script_resource(context, series(CONTROL_PLANE_POOL, count))?;
+    script.after.extend(key_vault::awaited_by_script(context));
+    resources.push(script);
     Ok(resources)
 }
 

@@ -273,6 +273,7 @@ fn control_plane_machine(
         },
         start,
         keys: ControlPlaneKeys::from(keys),
+        encryption: super::protection::encryption(cluster, keys),
         token_hours: TOKEN_HOURS,
         etcd_quota_bytes: u64::from(cluster.control_plane.etcd_storage_limit_gib) << 30,
         api_server_arguments: flags(&cluster.component_flags.api_server),

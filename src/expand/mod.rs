@@ -16,12 +16,14 @@ mod error;
 mod group;
 mod identity;
 mod jumpbox;
+mod key_vault;
 mod machine;
 mod machine_settings;
 mod names;
 mod network;
 mod outputs;
 mod pool;
+mod protection;
 mod scale_set;
 mod security;
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub struct Cluster {
     pub encrypt_secrets_at_rest: bool,
     /// The key for that, base64 of 32 bytes, if the model has one already.
     pub etcd_encryption_key: Option<Secret>,
+    /// The kind of the key vault whose key encrypts secrets in etcd; `None`: no vault does.
+    pub key_vault_encryption: Option<KeyVaultSku>,
     /// Add-ons that the model names, in its order.
     pub addons: Vec<Addon>,
     /// Certificates and keys that the model carries.
@@ -83,6 +85,25 @@ impl Cluster {
         match self.network.private_cluster {
             None => self.public_fqdn(),
             Some(_) => self.control_plane.api_server_address().to_string(),
+        }
+    }
+}
+
+/// A kind of key vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyVaultSku {
+    /// Keys are protected by software.
+    Standard,
+    /// Keys may lie in a hardware security module.
+    Premium,
+}
+
+impl KeyVaultSku {
+    /// Azure's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Premium => "premium",
         }
     }
 }

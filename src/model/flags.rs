@@ -37,6 +37,7 @@ impl Component {
                 "cloud-config",
                 "cloud-provider",
                 "enable-bootstrap-token-auth",
+                "encryption-provider-config",
                 "etcd-cafile",
                 "etcd-certfile",
                 "etcd-keyfile",

@@ -24,7 +24,9 @@ mod write;
 #[allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail by a panic, and says what it saw")]
 mod tests;
 
-pub use cluster::{Addon, Cluster, ComponentFlags, LinuxSettings, SoftwareSource, StackSettings, WindowsSettings};
+pub use cluster::{
+    Addon, Cluster, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource, StackSettings, WindowsSettings,
+};
 pub use control_plane::ControlPlane;
 pub use explain::{Explained, explain};
 pub use identity::{Certificates, Identity, ServicePrincipalSecret};

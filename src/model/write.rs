@@ -121,6 +121,8 @@ impl Cluster {
             etcd_storage_limit_gb: Some(self.control_plane.etcd_storage_limit_gib),
             etcd_encryption_key: self.etcd_encryption_key.as_ref().and_then(secret),
             enable_data_encryption_at_rest: Some(self.encrypt_secrets_at_rest),
+            enable_encryption_with_external_kms: Some(self.key_vault_encryption.is_some()),
+            key_vault_sku: self.key_vault_encryption.map(|sku| sku.word().into()),
             addons: Some(self.addons.iter().map(addon).collect()),
             kubelet_config: Some(flags.kubelet.clone()),
             api_server_config: Some(flags.api_server.clone()),

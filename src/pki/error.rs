@@ -19,7 +19,7 @@ pub enum PkiError {
     /// A certificate and a key that do not belong together.
     #[error("`{certificate}` and `{key}` do not belong together: the certificate holds another public key")]
     Mismatch {
-        /// The certificate's file or part.
+        /// The file.or part.
         certificate: String,
         /// The key's file or part.
         key: String,
@@ -32,24 +32,24 @@ pub enum PkiError {
         /// The half that is not.
         missing: String,
     },
-    /// A given authority differs from the one that the folder holds.
+    /// A given key differs from the one that the folder holds.
     #[error(
-        "the folder already holds another `{name}` than the one given: a cluster's authority does not change by generating again"
+        "the folder already holds another `{name}` than the one given: generating again does not change a cluster's keys"
     )]
     Conflict {
-        /// The certificate's file.
+        /// The file.
         name: String,
     },
     /// A certificate that cannot sign others.
     #[error("`{name}` is no certificate authority: it lacks the basic constraint `CA`")]
     NotAnAuthority {
-        /// The certificate's file or part.
+        /// The file.or part.
         name: String,
     },
     /// An authority whose time has passed or not come.
     #[error("`{name}` is valid from {not_before} to {not_after} only, which does not include now")]
     NotValidNow {
-        /// The certificate's file or part.
+        /// The file.or part.
         name: String,
         /// The first moment.
         not_before: String,

@@ -24,6 +24,8 @@ pub mod file_name {
     pub const BOOTSTRAP_TOKEN: &str = "bootstrap-token";
     /// kubeadm's certificate key.
     pub const CERTIFICATE_KEY: &str = "certificate-key";
+    /// The key that encrypts secrets in etcd.
+    pub const ENCRYPTION_KEY: &str = "encryption-key";
 }
 
 /// The group that Kubernetes' API server lets do everything without asking the authorizer. kubeadm's own `admin.conf`
@@ -37,6 +39,10 @@ const ADMINISTRATOR_NAME: &str = "engine-administrator";
 pub struct Given {
     /// The cluster's authority: P-256, P-384 or RSA; the key as PKCS#8, PKCS#1 or SEC 1 PEM.
     pub cluster_ca: Option<CertifiedKey>,
+    /// Whether secrets are encrypted in etcd, so that a key for it is needed.
+    pub encrypts_secrets: bool,
+    /// The key for that: base64 of 32 bytes.
+    pub encryption_key: Option<Secret>,
 }
 
 /// All keys of a cluster.
@@ -58,6 +64,9 @@ pub struct KeyMaterial {
     pub bootstrap_token: Secret,
     /// kubeadm's certificate key (64 hexadecimal digits), for uploading certificates to a cluster.
     pub certificate_key: Secret,
+    /// The key that encrypts secrets in etcd (base64 of 32 bytes), where there is one. What was written with it can be
+    /// read with it only, so it stays in the folder even while nothing is encrypted.
+    pub encryption_key: Option<Secret>,
 }
 
 impl KeyMaterial {
@@ -95,6 +104,9 @@ impl KeyMaterial {
         files.private(file_name::SERVICE_ACCOUNT_PUBLIC_KEY, self.service_account_public_key.as_str());
         files.private(file_name::BOOTSTRAP_TOKEN, format!("{}\n", self.bootstrap_token.expose()));
         files.private(file_name::CERTIFICATE_KEY, format!("{}\n", self.certificate_key.expose()));
+        if let Some(key) = &self.encryption_key {
+            files.private(file_name::ENCRYPTION_KEY, format!("{}\n", key.expose()));
+        }
         files
     }
 
@@ -120,6 +132,7 @@ struct Found {
     service_account_public_key: Option<String>,
     bootstrap_token: Option<Secret>,
     certificate_key: Option<Secret>,
+    encryption_key: Option<Secret>,
 }
 
 fn optional(folder: &Path, name: &str) -> Result<Option<String>, PkiError> {
@@ -149,6 +162,10 @@ impl Found {
         if let Some(found) = &bootstrap_token {
             token::require_bootstrap_token(file_name::BOOTSTRAP_TOKEN, found.expose())?;
         }
+        let encryption_key = line(file_name::ENCRYPTION_KEY)?;
+        if let Some(found) = &encryption_key {
+            token::require_encryption_key(file_name::ENCRYPTION_KEY, found)?;
+        }
         let service_account_key = optional(folder, file_name::SERVICE_ACCOUNT_KEY)?
             .map(|text| pem::private_key(file_name::SERVICE_ACCOUNT_KEY, &Secret::new(text)))
             .transpose()?;
@@ -168,6 +185,7 @@ impl Found {
             service_account_public_key,
             bootstrap_token,
             certificate_key: line(file_name::CERTIFICATE_KEY)?,
+            encryption_key,
         })
     }
 
@@ -183,6 +201,7 @@ impl Found {
                 None => self.cluster_ca = Some(brought),
             }
         }
+        let encryption_key = self.encryption_key(given, entropy)?;
         // Drawn before the second thread starts, so that a repeatable source stays repeatable.
         let bootstrap_token = self.bootstrap_token.take().unwrap_or_else(|| token::bootstrap_token(entropy));
         let certificate_key = self.certificate_key.take().unwrap_or_else(|| token::certificate_key(entropy));
@@ -222,7 +241,23 @@ impl Found {
             administrator,
             bootstrap_token,
             certificate_key,
+            encryption_key,
         })
+    }
+
+    /// The key that encrypts secrets: the one found, which has to be the one given; made only where it is needed.
+    fn encryption_key(&mut self, given: &Given, entropy: &dyn Entropy) -> Result<Option<Secret>, PkiError> {
+        if let Some(brought) = &given.encryption_key {
+            token::require_encryption_key("the given encryption key", brought)?;
+        }
+        match (self.encryption_key.take(), &given.encryption_key) {
+            (Some(found), Some(brought)) if found != *brought => {
+                Err(PkiError::Conflict { name: file_name::ENCRYPTION_KEY.to_owned() })
+            }
+            (Some(found), _) => Ok(Some(found)),
+            (None, Some(brought)) => Ok(Some(brought.clone())),
+            (None, None) => Ok(given.encrypts_secrets.then(|| token::encryption_key(entropy))),
+        }
     }
 
     /// The three authorities and the administrator's pair.

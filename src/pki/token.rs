@@ -1,5 +1,8 @@
 //! Random texts with which machines prove themselves.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{PkiError, pem};
 use crate::base::{Entropy, Secret};
 
@@ -27,4 +30,17 @@ pub(super) fn require_bootstrap_token(name: &str, text: &str) -> Result<(), PkiE
 /// kubeadm's certificate key: 32 random bytes in hexadecimal.
 pub(super) fn certificate_key(entropy: &dyn Entropy) -> Secret {
     Secret::new(entropy.text(b"0123456789abcdef", 64))
+}
+
+/// The key of secretbox (and of AES-256): 32 random bytes, in base64 as Kubernetes takes it.
+pub(super) fn encryption_key(entropy: &dyn Entropy) -> Secret {
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    entropy.fill(bytes.as_mut());
+    Secret::new(STANDARD.encode(bytes.as_ref()))
+}
+
+/// Makes sure that a text is base64 of 32 bytes.
+pub(super) fn require_encryption_key(name: &str, text: &Secret) -> Result<(), PkiError> {
+    let fits = STANDARD.decode(text.expose()).is_ok_and(|bytes| zeroize::Zeroizing::new(bytes).len() == 32);
+    if fits { Ok(()) } else { Err(pem::malformed(name, "an encryption key is base64 of 32 bytes")) }
 }

@@ -15,12 +15,20 @@ pub struct TypeFacts {
     pub honours_etag: bool,
     /// Whether the resource is a machine, or holds machines: no verb deletes one but those that say so.
     pub is_machine: bool,
+    /// Whether it cannot be deleted by itself, and goes with the resource that it is a part of.
+    pub goes_with_parent: bool,
     /// How long one takes to be made, in seconds: an estimate for weights until former runs tell better.
     pub expected_seconds: u32,
 }
 
-const DEFAULT: TypeFacts =
-    TypeFacts { resource_type: "", new_only: &[], honours_etag: false, is_machine: false, expected_seconds: 10 };
+const DEFAULT: TypeFacts = TypeFacts {
+    resource_type: "",
+    new_only: &[],
+    honours_etag: false,
+    is_machine: false,
+    goes_with_parent: false,
+    expected_seconds: 10,
+};
 
 const TABLE: &[TypeFacts] = &[
     TypeFacts { resource_type: "Microsoft.Resources/resourceGroups", expected_seconds: 1, ..DEFAULT },
@@ -73,6 +81,13 @@ const TABLE: &[TypeFacts] = &[
     },
     TypeFacts { resource_type: "Microsoft.Authorization/roleAssignments", expected_seconds: 5, ..DEFAULT },
     TypeFacts { resource_type: "Microsoft.ManagedIdentity/userAssignedIdentities", expected_seconds: 5, ..DEFAULT },
+    TypeFacts {
+        resource_type: "Microsoft.KeyVault/vaults/keys",
+        // An existing key is returned as it is, whatever is written.
+        new_only: &["/properties"],
+        goes_with_parent: true,
+        ..DEFAULT
+    },
 ];
 
 /// The peculiarities of a type; letter case does not count. An unknown type has none.

@@ -81,7 +81,7 @@ pub(super) fn removals(request: &Request<'_>) -> Removals {
     for key in &unwanted {
         let Some(own) = applied.get(*key) else { continue };
         let mut step = deletion(key, &own.address);
-        let waits = waiting.get(key).into_iter().flatten().filter(|other| unwanted.contains(**other));
+        let waits = awaited(key, applied, &waiting).into_iter().filter(|other| unwanted.contains(other));
         step.after.extend(waits.map(|other| StepId::of_change(ChangeKind::Delete, other)));
         step.after.extend(drains.remove(key).into_iter().flatten());
         steps.push(step);
@@ -101,7 +101,7 @@ pub fn plan_destroy(scope: &Scope, observed: &ObservedResources, applied: &Appli
         .iter()
         .filter(|(key, _)| is_there(observed, key))
         .map(|(key, own)| {
-            let waits = waiting.get(key).into_iter().flatten();
+            let waits = awaited(key, applied, &waiting).into_iter();
             let after = waits.map(|other| StepId::of_change(ChangeKind::Delete, other)).collect();
             Step { after, ..deletion(key, &own.address) }
         })
@@ -148,6 +148,27 @@ fn deletion(key: &ResourceKey, address: &Address) -> Step {
         after: Vec::new(),
         reason: Reason::Unwanted,
     }
+}
+
+/// Whose deletions a deletion waits for: of all that needs the resource. What can only go with its parent is seen to be
+/// gone after it.
+fn awaited<'a>(
+    key: &ResourceKey,
+    applied: &'a AppliedResources,
+    waiting: &HashMap<&ResourceKey, Vec<&'a ResourceKey>>,
+) -> Vec<&'a ResourceKey> {
+    let goes_with_parent = |key: &ResourceKey| facts(key.resource_type()).goes_with_parent;
+    let is_parent = |parent: &ResourceKey, part: &ResourceKey| {
+        part.resource_type().rsplit_once('/').is_some_and(|(kind, _)| parent.resource_type().eq_ignore_ascii_case(kind))
+    };
+    let needing = waiting.get(key).into_iter().flatten().copied();
+    let mut awaited: Vec<&ResourceKey> =
+        needing.filter(|other| !(goes_with_parent(other) && is_parent(key, other))).collect();
+    if goes_with_parent(key) {
+        let needed = applied.get(key).into_iter().flat_map(|own| &own.after);
+        awaited.extend(needed.filter(|needed| is_parent(needed, key)));
+    }
+    awaited
 }
 
 /// For each resource those that directly wait for it.

@@ -323,3 +323,28 @@ fn thousands_of_machines_are_planned_at_once() {
     let (observed, applied) = deployed(&whole);
     assert_eq!(plan_destroy(&scope(), &observed, &applied).steps.len(), 4 * MACHINES as usize + 1);
 }
+
+#[test]
+fn what_goes_with_its_parent_is_looked_for_after_it() {
+    const VAULT: &str = "Microsoft.KeyVault/vaults";
+    let name = Value::concat([Reference::attribute("vault", &["name"]).into(), "/k8s".into()]);
+    let mut user = Resource::new("user", "Contoso.Things/widgets", "1", "user");
+    user.after.push(Reference::id("key"));
+    let resources = vec![
+        Resource::new("group", GROUP_TYPE, "1", "rg"),
+        Resource::new("vault", VAULT, "1", "kv"),
+        Resource::new("key", "Microsoft.KeyVault/vaults/keys", "1", name),
+        user,
+    ];
+    let graph = ResourceGraph::build(scope(), resources).unwrap();
+    let (observed, applied) = deployed(&graph);
+    let plan = plan_destroy(&scope(), &observed, &applied);
+    let steps: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+    let place = |what: &str| steps.iter().position(|step| step.ends_with(what)).unwrap();
+    // The group holds all of them, so it goes last.
+    assert!(place("widgets user") < place("vaults/keys kv/k8s"), "{steps:?}");
+    assert!(place("vaults kv") < place("vaults/keys kv/k8s"), "{steps:?}");
+    assert_eq!(place("resourceGroups rg"), steps.len() - 1, "{steps:?}");
+    let key = &plan.steps[place("vaults/keys kv/k8s")];
+    assert!(key.after.iter().any(|step| step.as_str().ends_with("vaults kv")), "{key:?}");
+}

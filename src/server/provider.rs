@@ -51,6 +51,8 @@ pub(super) enum Deletion {
     AtOnceWithBody,
     /// 202 with `Azure-AsyncOperation` and `Location`.
     Later,
+    /// 405: it goes with its parent only.
+    Never,
 }
 
 /// How the URLs of a provider's operations look.

@@ -39,6 +39,22 @@ pub(super) const OTHER: &[Provider] = &[
         absence: Absence::Provider("RoleAssignmentNotFound", "The role assignment '{}' is not found."),
         ..PLAIN
     },
+    // Not recorded, but as the REST reference of 2026-02-01 tells (read 2026-11-25): both are done at once, and a key has no
+    // DELETE.
+    Provider {
+        resource_type: "Microsoft.KeyVault/vaults",
+        status: (200, 200),
+        defaults: &[("/properties/enableSoftDelete", "true"), ("/properties/softDeleteRetentionInDays", "90")],
+        ..PLAIN
+    },
+    Provider {
+        resource_type: "Microsoft.KeyVault/vaults/keys",
+        status: (200, 200),
+        states: None,
+        deletion: Deletion::Never,
+        listed: false,
+        ..PLAIN
+    },
 ];
 
 /// The regions of this cloud. Others are refused.

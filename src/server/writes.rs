@@ -229,6 +229,9 @@ pub(super) fn delete(
         return Err(refusal);
     }
     match provider.deletion {
+        Deletion::Never => {
+            Err(Refusal::new(405, "MethodNotAllowed", "The requested resource does not support http method 'DELETE'."))
+        }
         Deletion::AtOnce => {
             finish::delete(world, &entry);
             Ok(Response::empty(200))

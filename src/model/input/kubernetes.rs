@@ -129,12 +129,12 @@ pub(in crate::model) struct KubernetesConfig {
     pub etcd_storage_limit_gb: Option<u32>,
     /// The key that encrypts secrets in etcd, base64 of 32 bytes.
     pub etcd_encryption_key: Option<SecretText>,
-    /// Whether secrets are encrypted in etcd; true is refused, as there is no such encryption yet.
+    /// Whether secrets are encrypted in etcd, by a key on the control-plane nodes.
     pub enable_data_encryption_at_rest: Option<bool>,
-    /// Whether a key vault encrypts secrets in etcd; true is refused, as there is no such encryption yet.
+    /// Whether a key vault encrypts secrets in etcd, over the key on the nodes if there is one.
     pub enable_encryption_with_external_kms: Option<bool>,
     /// The kind of that key vault.
-    #[schemars(extend("enum" = ["standard", "premium"], "x-engine-always" = "standard", "x-engine-no-effect" = LATER))]
+    #[schemars(extend("enum" = ["standard", "premium"]))]
     pub key_vault_sku: Option<String>,
     /// How full a disk is when images are cleaned up, in percent.
     #[serde(rename = "gchighthreshold")]

@@ -99,6 +99,7 @@ impl Resolver<'_> {
                 false,
             ),
             etcd_encryption_key: kubernetes.etcd_encryption_key.clone().map(|key| key.0),
+            key_vault_encryption: self.key_vault_encryption(&kubernetes),
             addons: settings::addons(&kubernetes),
             certificates: identity::certificates(properties.certificate_profile.as_ref()),
             control_plane,

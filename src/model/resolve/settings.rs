@@ -2,11 +2,11 @@
 
 use crate::base::{Diagnostic, Secret};
 
-use super::super::cluster::{Addon, ComponentFlags, LinuxSettings, SoftwareSource, WindowsSettings};
+use super::super::cluster::{Addon, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource, WindowsSettings};
 use super::super::flags::{Component, taken};
 use super::super::input::KubernetesConfig;
 use super::super::pointers::{LINUX, SOFTWARE, WINDOWS};
-use super::{Context, Resolver};
+use super::{Context, Resolver, kubernetes_pointer};
 
 impl Resolver<'_> {
     pub(super) fn linux(&mut self, context: &Context<'_>) -> LinuxSettings {
@@ -53,6 +53,29 @@ impl Resolver<'_> {
                 false,
             ),
         })
+    }
+
+    pub(super) fn key_vault_encryption(&mut self, kubernetes: &KubernetesConfig) -> Option<KeyVaultSku> {
+        let wanted = self.or(
+            kubernetes.enable_encryption_with_external_kms,
+            &kubernetes_pointer("enableEncryptionWithExternalKms"),
+            "a vault costs, and has to answer whenever a control-plane node starts",
+            false,
+        );
+        let pointer = kubernetes_pointer("keyVaultSku");
+        if !wanted {
+            if kubernetes.key_vault_sku.as_deref().is_some_and(|sku| sku != KeyVaultSku::Standard.word()) {
+                let message = "keyVaultSku has no effect: there is no key vault";
+                let warning = Diagnostic::warning("no-effect", pointer, message);
+                self.findings.judge(&[], warning.help("leave it out, or set enableEncryptionWithExternalKms to true"));
+            }
+            return None;
+        }
+        let sku = kubernetes.key_vault_sku.as_deref().map(|word| match word {
+            "premium" => KeyVaultSku::Premium,
+            _ => KeyVaultSku::Standard,
+        });
+        Some(self.or(sku, &pointer, "a hardware security module costs more", KeyVaultSku::Standard))
     }
 
     pub(super) fn software(&mut self, context: &Context<'_>) -> SoftwareSource {

@@ -90,6 +90,8 @@ pub const RULES: &[Rule] = &[
     error("managed-image-size", "a scale set of a managed image has at most 600 machines"),
     error("protection-missing", "what the model asks for to protect data or machines is there"),
     error("not-supported-yet", "what the model asks for can be built by this version of the engine"),
+    error("encryption-key-form", "the key that encrypts secrets is base64 of 32 bytes"),
+    error("key-vault-access", "who encrypts by a key vault is known to it"),
     error("ipv6-unsupported", "the cluster is an IPv4 one"),
     error("custom-vnet-partial", "either all machines or none name a subnet"),
     error("custom-vnet-mixed", "all subnets are of one vnet"),

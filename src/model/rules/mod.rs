@@ -7,6 +7,7 @@ mod addresses;
 mod capacity;
 mod codes;
 mod control_plane_addresses;
+mod encryption;
 mod flags;
 mod machines;
 mod not_yet;
@@ -25,6 +26,7 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     addresses::judge(cluster, model, findings);
     capacity::judge(cluster, findings);
     people::judge(cluster, model, findings);
+    encryption::judge(cluster, findings);
     promises::judge(cluster, model, findings);
     flags::judge(cluster, model, findings);
     not_yet::judge(cluster, findings);

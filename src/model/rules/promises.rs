@@ -22,26 +22,12 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
 
 fn protection(model: &ApiModel, findings: &mut Findings) {
     let Some(properties) = &model.properties else { return };
-    let orchestrator = properties.orchestrator_profile.as_ref();
-    let kubernetes = orchestrator.and_then(|orchestrator| orchestrator.kubernetes_config.as_ref());
     let flags = properties.feature_flags.as_ref();
-    let disks = "set it to false: Azure encrypts etcd's disks; encryptionAtHost and, for pools, diskEncryptionSetID \
-                 encrypt with more";
     let image = "set it to false, and harden the nodes by an image of your own (imageReference)";
-    let of_kubernetes = |name: &str| format!("{KUBERNETES}/{name}");
     let of_flags = |name: &str| format!("{PROPERTIES}/featureFlags/{name}");
-    let at_rest = kubernetes.and_then(|kubernetes| kubernetes.enable_data_encryption_at_rest);
-    let by_vault = kubernetes.and_then(|kubernetes| kubernetes.enable_encryption_with_external_kms);
     let stig = flags.and_then(|flags| flags.enforce_ubuntu_disa_stig);
     let stig_audit = flags.and_then(|flags| flags.enforce_ubuntu_disa_stig_audit);
     for (asked, pointer, message, help) in [
-        (at_rest, of_kubernetes("enableDataEncryptionAtRest"), "secrets would not be encrypted in etcd", disks),
-        (
-            by_vault,
-            of_kubernetes("enableEncryptionWithExternalKms"),
-            "no key vault would encrypt the secrets in etcd",
-            disks,
-        ),
         (stig, of_flags("enforceUbuntuDisaStig"), "nodes would not be hardened by DISA's guide", image),
         (
             stig_audit,
@@ -54,12 +40,6 @@ fn protection(model: &ApiModel, findings: &mut Findings) {
             let message = format!("{message}: the engine cannot do it yet");
             findings.judge(&[], Diagnostic::error("protection-missing", pointer, message).help(help));
         }
-    }
-    let key = kubernetes.is_some_and(|kubernetes| kubernetes.etcd_encryption_key.is_some());
-    if key && at_rest != Some(true) {
-        let message = "etcdEncryptionKey has no effect: nothing is encrypted with it";
-        let warning = Diagnostic::warning("no-effect", of_kubernetes("etcdEncryptionKey"), message);
-        findings.judge(&[], warning.help("leave it out to be rid of this warning"));
     }
 }
 

@@ -279,8 +279,45 @@ fn capacity_cases() -> Vec<Case> {
                 ),
             ],
         ),
-        one("protection-missing", K, "enableEncryptionWithExternalKms", json!(true)),
-        one("protection-missing", K, "enableDataEncryptionAtRest", json!(true)),
+        case(
+            "protection-missing",
+            at(K, "enableEncryptionWithExternalKms"),
+            &[
+                (at(K, "enableEncryptionWithExternalKms"), json!(true)),
+                stack(),
+                (
+                    "/properties/servicePrincipalProfile".into(),
+                    json!({"clientId": "c", "secret": "s", "objectId": "00000000-0000-0000-0000-000000000001"}),
+                ),
+            ],
+        ),
+        case(
+            "encryption-key-form",
+            at(K, "etcdEncryptionKey"),
+            &[(at(K, "enableDataEncryptionAtRest"), json!(true)), (at(K, "etcdEncryptionKey"), json!("c2hvcnQ="))],
+        ),
+        case(
+            "key-vault-access",
+            "/properties/servicePrincipalProfile/objectId".into(),
+            &[
+                (at(K, "enableEncryptionWithExternalKms"), json!(true)),
+                (at(K, "useManagedIdentity"), json!(false)),
+                principal(),
+            ],
+        ),
+        case(
+            "key-vault-access",
+            at(K, "userAssignedID"),
+            &[
+                (at(K, "enableEncryptionWithExternalKms"), json!(true)),
+                (
+                    at(K, "userAssignedID"),
+                    json!(
+                        "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
+                    ),
+                ),
+            ],
+        ),
         case(
             "protection-missing",
             "/properties/featureFlags/enforceUbuntuDisaStig".into(),
@@ -452,7 +489,8 @@ fn each_warning_is_caused() {
         ),
         ("no-effect", vec![(at(K, "addons"), json!([{"name": "coredns", "enabled": false}]))]),
         ("no-effect", vec![(at(K, "addons"), json!([{"name": "coredns", "config": {"a": "b"}}]))]),
-        ("no-effect", vec![(at(K, "etcdEncryptionKey"), json!("a2V5"))]),
+        ("no-effect", vec![(at(K, "etcdEncryptionKey"), json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))]),
+        ("no-effect", vec![(at(K, "keyVaultSku"), json!("premium"))]),
         ("no-effect", vec![(at(K, "cloudControllerManagerConfig"), json!({"--v": "4"}))]),
         ("no-effect", vec![("/properties/linuxProfile/eth0MTU".into(), json!(3900))]),
         ("no-effect", vec![("/properties/linuxProfile/enableUnattendedUpgrades".into(), json!(false))]),

@@ -131,7 +131,8 @@ fn a_given_rsa_authority_issues_and_stays() {
     // As OpenSSL 1 and the engines before wrote it: PKCS#1.
     let pkcs1 = rsa::RsaPrivateKey::from_pkcs8_pem(given.key.expose()).unwrap();
     let pkcs1 = Secret::new(pkcs1.to_pkcs1_pem(rsa::pkcs8::LineEnding::LF).unwrap().as_str());
-    let given = Given { cluster_ca: Some(CertifiedKey { certificate: given.certificate, key: pkcs1 }) };
+    let given =
+        Given { cluster_ca: Some(CertifiedKey { certificate: given.certificate, key: pkcs1 }), ..Given::default() };
     let entropy = SeededEntropy::new(5);
     let material = KeyMaterial::generate(&given, &clock(0), &entropy).unwrap();
     let bytes = der(&material.administrator.certificate);
@@ -145,7 +146,7 @@ fn a_given_rsa_authority_issues_and_stays() {
     let read = |given: &Given| KeyMaterial::load_or_generate(folder.path(), given, &clock(0), &entropy);
     assert_eq!(read(&given).unwrap(), material);
     assert_eq!(read(&Given::default()).unwrap(), material);
-    let other = Given { cluster_ca: Some(rsa_authority(6)) };
+    let other = Given { cluster_ca: Some(rsa_authority(6)), ..Given::default() };
     assert!(matches!(read(&other), Err(PkiError::Conflict { .. })));
 }
 
@@ -176,4 +177,31 @@ fn the_hash_is_over_the_public_key() {
     let body: String = public.lines().filter(|line| !line.starts_with("---")).collect();
     let bytes = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
     assert_eq!(material.authority_hash().unwrap(), crate::base::digest(&bytes));
+}
+
+#[test]
+fn the_encryption_key_is_made_where_needed_and_kept() {
+    assert_eq!(material().encryption_key, None);
+    let wanting = Given { encrypts_secrets: true, ..Given::default() };
+    let made = KeyMaterial::generate(&wanting, &clock(0), &SeededEntropy::new(1)).unwrap();
+    let key = made.encryption_key.clone().unwrap();
+    token::require_encryption_key("test", &key).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    made.files().write(folder.path()).unwrap();
+    let read = |given: &Given| KeyMaterial::load_or_generate(folder.path(), given, &clock(0), &SeededEntropy::new(2));
+    // What was encrypted has to stay readable, also once nothing is encrypted any more.
+    assert_eq!(read(&wanting).unwrap(), made);
+    assert_eq!(read(&Given::default()).unwrap(), made);
+    let brought = |key: Secret| Given { encryption_key: Some(key), ..wanting.clone() };
+    assert_eq!(read(&brought(key)).unwrap(), made);
+    let other = Secret::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    assert!(matches!(read(&brought(other.clone())), Err(PkiError::Conflict { .. })));
+    let fresh = KeyMaterial::generate(&brought(other.clone()), &clock(0), &SeededEntropy::new(1)).unwrap();
+    assert_eq!(fresh.encryption_key, Some(other));
+    let short = brought(Secret::new("c2hvcnQ="));
+    assert!(matches!(
+        KeyMaterial::generate(&short, &clock(0), &SeededEntropy::new(1)),
+        Err(PkiError::Malformed { .. })
+    ));
 }

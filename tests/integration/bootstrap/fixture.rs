@@ -7,7 +7,8 @@ use base64::Engine as _;
 use engine::base::Secret;
 use engine::bootstrap::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomData, DiskDriverImages,
-    Images, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software, Start, WorkerMachine,
+    Encryption, Images, KeyVault, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software,
+    Start, WorkerMachine,
 };
 
 pub fn placeholder(name: &str) -> String {
@@ -107,11 +108,27 @@ pub fn control_plane(start: Start) -> ControlPlaneMachine {
             service_account_key: secret("sa.key"),
             service_account_public_key: placeholder("sa.pub"),
         },
+        encryption: Encryption::default(),
         token_hours: 48,
         etcd_quota_bytes: 2 << 30,
         api_server_arguments: BTreeMap::new(),
         controller_manager_arguments: BTreeMap::new(),
         scheduler_arguments: BTreeMap::new(),
+    }
+}
+
+/// A key of 32 zeros and a vault.
+pub fn encryption() -> Encryption {
+    Encryption {
+        key: Some(Secret::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")),
+        reads_aescbc: true,
+        key_vault: Some(KeyVault {
+            name: "kvabcdefghijklm".to_owned(),
+            key_name: "k8s".to_owned(),
+            suffix: "vault.azure.net".to_owned(),
+            login_authority: "https://login.microsoftonline.com".to_owned(),
+            image: "mcr.microsoft.com/oss/v2/azure/kms/keyvault:v0.11.0".to_owned(),
+        }),
     }
 }
 

@@ -450,3 +450,47 @@ fn packet_rules_are_set_once_for_the_role() {
     assert!(machine.command(machine.path("/opt/engine/network-rules.sh")).status().unwrap().success());
     assert!(!machine.calls().contains("REDIRECT"));
 }
+
+fn with_key_vault(start: Start, identity: bootstrap::CloudIdentity, index: u32) -> Machine {
+    let mut machine = fixture::control_plane(start);
+    machine.encryption = fixture::encryption();
+    machine.cluster.cloud.identity = identity;
+    let data = bootstrap::control_plane(&machine).unwrap();
+    Machine::new(&data, &format!("k8s-master-12345678-{index}"), &format!("10.255.255.{}", 5 + index))
+}
+
+const PLUGIN: &str = "/etc/kubernetes/manifests/azure-key-vault.yaml";
+
+#[test]
+fn a_machine_waits_for_its_key_vault_before_it_starts_the_cluster() {
+    let machine = with_key_vault(Start::Init, bootstrap::CloudIdentity::System, 0);
+    machine.succeed();
+    let calls = machine.calls();
+    let place = |call: &str| calls.find(call).unwrap_or_else(|| panic!("{call}: {calls}"));
+    let token = "metadata/identity/oauth2/token?api-version=2018-02-01&resource=https://vault.azure.net";
+    assert!(place(token) < place("kubeadm init"));
+    assert_eq!(calls.matches("https://kvabcdefghijklm.vault.azure.net/keys/k8s?api-version=7.4").count(), 2, "{calls}");
+    assert!(!calls.contains("a.token"), "{calls}");
+    assert_eq!(machine.read("/world/header"), "Authorization: Bearer a.token\n");
+    assert!(!machine.path("/var/lib/engine/key-vault-header").exists());
+    assert!(machine.read(PLUGIN).contains("--key-version=0123456789abcdef0123456789abcdef\n"));
+    assert!(machine.read("/etc/kubernetes/encryption/configuration.yaml").contains("secretbox"));
+    assert!(machine.read("/world/init.yaml").contains("encryption-provider-config"));
+}
+
+#[test]
+fn the_plugin_is_put_back_after_a_join_that_failed() {
+    let principal = bootstrap::CloudIdentity::ServicePrincipal {
+        client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
+        secret: engine::base::Secret::new("canary&secret"),
+    };
+    let machine = with_key_vault(Start::Join, principal, 1);
+    machine.write("/world/healthy", "10.255.255.5\n");
+    machine.write("/world/join-half", "");
+    machine.succeed();
+    assert_eq!((machine.count("kubeadm reset"), machine.count("kubeadm join")), (1, 2));
+    assert!(machine.read(PLUGIN).contains("--key-version=0123456789abcdef0123456789abcdef\n"));
+    let calls = machine.calls();
+    assert!(calls.contains("https://login.microsoftonline.com/22222222-0000-0000-0000-000000000000/oauth2/v2.0/token"));
+    assert!(!calls.contains("canary"), "{calls}");
+}

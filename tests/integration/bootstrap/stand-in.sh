@@ -39,6 +39,17 @@ case $name in
       *169.254.169.254*identity/info*) echo '{"tenantId":"22222222-0000-0000-0000-000000000000"}' ;;
       *169.254.169.254*subscriptionId*) echo 11111111-0000-0000-0000-000000000000 ;;
       *169.254.169.254*resourceGroupName*) echo 'demo_(group)' ;;
+      *oauth2/token*) echo '{"access_token":"a.token"}' ;;
+      *oauth2/v2.0/token*) echo '{"token_type":"Bearer","access_token":"a.token"}' ;;
+      *vault.azure.net/keys/*)
+        # A vault that comes into being while it is asked.
+        [ -e "$world/vault" ] || {
+          touch "$world/vault"
+          exit 22
+        }
+        cat "$(sed -E 's/.*--header @([^ ]+).*/\1/' <<<"$call")" >"$world/header"
+        echo '{"key":{"kid":"https://kvabcdefghijklm.vault.azure.net/keys/k8s/0123456789abcdef0123456789abcdef","kty":"RSA"}}'
+        ;;
       *--resolve*)
         address=$(sed -E 's/.*--resolve [^ :]+:[0-9]+:([^ ]+) .*/\1/' <<<"$call")
         grep -q -x -F "$address" "$world/healthy"
@@ -73,7 +84,7 @@ case $name in
           exit 1
         fi
         ;;
-      reset) rm -rf "$kubernetes/pki" "$kubernetes/kubelet.conf" ;;
+      reset) rm -rf "$kubernetes/pki" "$kubernetes/manifests" "$kubernetes/kubelet.conf" ;;
       kubeconfig) echo '{"kind":"Config"}' ;;
     esac
     ;;

@@ -21,7 +21,14 @@ fn machines() -> Vec<(&'static str, CustomData)> {
     azure.cluster.software = bootstrap::Software::PreparedImage;
     let mut azure_worker = fixture::worker();
     azure_worker.cluster = azure.cluster.clone();
+    let mut encrypting = fixture::control_plane(Start::Init);
+    encrypting.encryption = fixture::encryption();
+    encrypting.cluster.cloud.identity = bootstrap::CloudIdentity::ServicePrincipal {
+        client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
+        secret: engine::base::Secret::new("a'b\"c"),
+    };
     vec![
+        ("control plane with a key vault", bootstrap::control_plane(&encrypting).unwrap()),
         ("control plane", bootstrap::control_plane(&fixture::control_plane(Start::Init)).unwrap()),
         ("joining control plane", bootstrap::control_plane(&fixture::control_plane(Start::Join)).unwrap()),
         ("worker", bootstrap::worker(&fixture::worker()).unwrap()),
@@ -179,7 +186,7 @@ fn systemd_accepts_the_units() {
 fn kubernetes_accepts_the_add_ons() {
     let Some(validate) = tool("kubernetes-validate") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let manifests = lay_out(folder.path(), |path| path.contains("/addons/"));
+    let manifests = lay_out(folder.path(), |path| path.contains("/addons/") || path.ends_with("-plugin.yaml"));
     for release in engine::catalog::kubernetes_releases().iter().filter(|release| release.creatable) {
         let mut command = Command::new(&validate);
         command.args(["--kubernetes-version", release.release, "--strict"]).args(&manifests);
