@@ -110,11 +110,13 @@ impl Definition {
         let digests = (first.secrets.get(&handle).map(Secret::digest), secrets.get(&handle).map(Secret::digest));
         let (Some(first), Some(later)) = digests else { return Ok(applied) };
         for resource in applied.values_mut() {
-            if let Some(data) = resource.body.pointer_mut("/properties/osProfile/customData")
-                && data["$secret"] == handle.as_str()
-                && data["digest"] == first.as_str()
-            {
-                data["digest"] = later.as_str().into();
+            for profile in ["/properties/osProfile", "/properties/virtualMachineProfile/osProfile"] {
+                if let Some(data) = resource.body.pointer_mut(profile).and_then(|profile| profile.get_mut("customData"))
+                    && data["$secret"] == handle.as_str()
+                    && data["digest"] == first.as_str()
+                {
+                    data["digest"] = later.as_str().into();
+                }
             }
         }
         Ok(applied)

@@ -106,7 +106,11 @@ fn public_balancer(context: &Context<'_>) -> Result<Resource, ExpandError> {
         }
         properties.insert("loadBalancingRules", Value::array([named(RULE, rule)]));
         properties.insert("probes", Value::array([probe(API_SERVER_PORT)]));
-        properties.insert("inboundNatRules", Value::array(ssh_rules(context, &front_end)));
+        if context.cluster.control_plane.is_scale_set() {
+            properties.insert("inboundNatPools", Value::array([ssh_pool(context, &front_end)]));
+        } else {
+            properties.insert("inboundNatRules", Value::array(ssh_rules(context, &front_end)));
+        }
     }
     if context.has_standard_balancer() {
         properties.insert("outboundRules", outbound_rules(context, &backend, [front_end]));
@@ -134,6 +138,32 @@ fn ssh_rules(context: &Context<'_>, front_end: &Value) -> Vec<Value> {
             )
         })
         .collect()
+}
+
+/// The name of the ports that lead SSH to a control plane's scale set (aks-engine's).
+fn ssh_pool_name(context: &Context<'_>) -> String {
+    format!("SSH-{}natpools", context.names.control_plane_prefix())
+}
+
+/// A scale set's instances take their ports from here, the first of them 50001.
+fn ssh_pool(context: &Context<'_>, front_end: &Value) -> Value {
+    named(
+        ssh_pool_name(context),
+        Value::object([
+            ("frontendIPConfiguration", front_end.clone()),
+            ("protocol", "Tcp".into()),
+            ("frontendPortRangeStart", 50001_u32.into()),
+            ("frontendPortRangeEnd", 50119_u32.into()),
+            ("backendPort", 22_u32.into()),
+            ("enableFloatingIP", false.into()),
+        ]),
+    )
+}
+
+/// The ports for SSH that a control plane's scale set takes from, if it can be reached from outside.
+pub(super) fn control_plane_ssh_pools(context: &Context<'_>) -> Option<Value> {
+    let pool = Value::part_of(symbol::PUBLIC_BALANCER, "inboundNatPools", &ssh_pool_name(context));
+    has_public_endpoint(context).then(|| Value::array([Value::sub_resource(pool)]))
 }
 
 fn probe(port: u16) -> Value {
@@ -171,7 +201,7 @@ fn internal_balancer(context: &Context<'_>) -> Result<Resource, ExpandError> {
     let front_end = Value::object([
         ("privateIPAddress", plane.internal_balancer_address().to_string().into()),
         ("privateIPAllocationMethod", "Static".into()),
-        ("subnet", context.subnet(plane.subnet_id.as_deref())),
+        ("subnet", context.control_plane_subnet()),
     ]);
     let mut rule = Value::object([
         ("frontendIPConfiguration", part("frontendIPConfigurations", &names.internal_front_end())),

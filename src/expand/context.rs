@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{ExpandError, Names};
 use crate::catalog::ApiProfile;
 use crate::graph::{Function, Resource, Scope, Series, Value};
-use crate::model::{Availability, Cluster, LoadBalancerSku};
+use crate::model::{Cluster, LoadBalancerSku, Pool};
 
 /// The port of the API server, on the balancers' front ends and on the machines (aks-engine's). The kubeadm
 /// configuration has to say the same.
@@ -106,11 +106,21 @@ impl Context<'_> {
         self.cluster.control_plane.subnet_id.is_some()
     }
 
-    /// The subnet with this id, or the one that the engine makes.
-    pub fn subnet(&self, given: Option<&str>) -> Value {
+    /// The control plane's subnet.
+    pub fn control_plane_subnet(&self) -> Value {
+        self.subnet(self.cluster.control_plane.subnet_id.as_deref(), self.names.control_plane_subnet())
+    }
+
+    /// The subnet of a pool: its own, or the one that the model names for all workers, or the one that the engine makes.
+    pub fn worker_subnet(&self, pool: &Pool) -> Value {
+        let given = pool.subnet_id.as_deref().or(self.cluster.control_plane.agent_subnet_id.as_deref());
+        self.subnet(given, self.names.worker_subnet())
+    }
+
+    fn subnet(&self, given: Option<&str>, made: &str) -> Value {
         Value::sub_resource(match given {
             Some(id) => id.into(),
-            None => Value::part_of(symbol::VIRTUAL_NETWORK, "subnets", self.names.subnet()),
+            None => Value::part_of(symbol::VIRTUAL_NETWORK, "subnets", made),
         })
     }
 
@@ -124,8 +134,7 @@ impl Context<'_> {
 
     /// Whether the control plane's machines stand in an availability set.
     pub fn has_control_plane_set(&self) -> bool {
-        self.cluster.control_plane.availability == Availability::AvailabilitySet
-            && self.cluster.control_plane.zones.is_empty()
+        !self.cluster.control_plane.is_scale_set() && self.cluster.control_plane.zones.is_empty()
     }
 }
 

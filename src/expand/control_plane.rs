@@ -1,9 +1,10 @@
 //! The control plane: an availability set or zones, and for each node an interface with a lasting address, a machine with
-//! etcd's own disk, its role, and the script that waits for the bootstrap.
+//! etcd's own disk, its role, and the script that waits for the bootstrap. As a scale set: `control_plane_scale_set`.
 
 use super::ExpandError;
 use super::balancer::{control_plane_backends, has_public_endpoint, ssh_rule_prefix};
 use super::context::{CONTROL_PLANE_POOL, Context, in_turn, item, series, symbol};
+use super::control_plane_scale_set;
 use super::identity::{Role, awaited_by_machine, identity_field, roles_of_series};
 use super::key_vault;
 use super::machine::{DiskSettings, MachineKind, given_once, image, interface_settings, ip_configurations};
@@ -17,6 +18,9 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
         operating_system: OperatingSystem::Linux,
         tags: &context.cluster.control_plane.tags,
     };
+    if context.cluster.control_plane.is_scale_set() {
+        return control_plane_scale_set::build(context, &kind);
+    }
     let mut resources = Vec::new();
     if context.has_control_plane_set() {
         resources.push(availability_set(context)?);
@@ -47,7 +51,7 @@ fn availability_set(context: &Context<'_>) -> Result<Resource, ExpandError> {
 
 fn interface(context: &Context<'_>) -> Result<Resource, ExpandError> {
     let plane = &context.cluster.control_plane;
-    let subnet = context.subnet(plane.subnet_id.as_deref());
+    let subnet = context.control_plane_subnet();
     let addresses = plane.addresses().into_iter().map(|address| address.to_string().into());
     let mut first = Value::object([
         ("primary", true.into()),

@@ -39,7 +39,7 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
     let configuration = Value::object([
         ("primary", true.into()),
         ("privateIPAllocationMethod", "Dynamic".into()),
-        ("subnet", context.subnet(context.cluster.control_plane.subnet_id.as_deref())),
+        ("subnet", context.control_plane_subnet()),
         ("publicIPAddress", Value::sub_resource(Value::id_of(ADDRESS))),
     ]);
     let interface = context

@@ -113,7 +113,12 @@ fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSett
         api_server_port: API_SERVER_PORT,
         internal_balancer_port: INTERNAL_BALANCER_PORT,
         internal_address: cluster.control_plane.api_server_address(),
-        control_plane_addresses: cluster.control_plane.addresses(),
+        // The instances of a scale set have addresses that last as long as they do: peers are asked for.
+        control_plane_addresses: if cluster.control_plane.is_scale_set() {
+            Vec::new()
+        } else {
+            cluster.control_plane.addresses()
+        },
         subject_alternative_names: cluster.control_plane.subject_alternative_names.clone(),
         pod_subnet: cluster.network.cluster_subnet,
         node_pod_prefix_length: 24,
@@ -200,8 +205,10 @@ fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
 /// fits wherever it is deployed.
 fn azure_cloud(cluster: &Cluster) -> AzureCloud {
     let names = Names::of(cluster);
-    let scale_sets = cluster.pools.iter().any(|pool| pool.availability == Availability::ScaleSet);
-    let subnet = cluster.control_plane.subnet_id.as_deref().map(subnet_of);
+    let plane = &cluster.control_plane;
+    let scale_sets =
+        plane.is_scale_set() || cluster.pools.iter().any(|pool| pool.availability == Availability::ScaleSet);
+    let subnet = plane.agent_subnet_id.as_deref().or(plane.subnet_id.as_deref()).map(subnet_of);
     AzureCloud {
         cloud_name: cluster.cloud.facts().environment.to_owned(),
         tenant_id: String::new(),
@@ -211,7 +218,7 @@ fn azure_cloud(cluster: &Cluster) -> AzureCloud {
         machine_type: if scale_sets { MachineType::ScaleSet } else { MachineType::Standard },
         virtual_network: subnet.map_or_else(|| names.virtual_network(), |subnet| subnet.network.to_owned()),
         virtual_network_resource_group: subnet.map_or_else(String::new, |subnet| subnet.group.to_owned()),
-        subnet: subnet.map_or_else(|| names.subnet().to_owned(), |subnet| subnet.name.to_owned()),
+        subnet: subnet.map_or_else(|| names.worker_subnet().to_owned(), |subnet| subnet.name.to_owned()),
         security_group: names.security_group(),
         route_table: if cluster.network.needs_route_table() { names.route_table() } else { String::new() },
         primary_availability_set: names.primary_availability_set(cluster),

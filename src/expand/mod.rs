@@ -5,13 +5,13 @@
 //! `<pool>/customData` ([`custom_data_handle`]; the control plane's pool is [`CONTROL_PLANE_POOL`]) and
 //! [`WINDOWS_PASSWORD_HANDLE`].
 //!
-//! Deliberately absent: what runs inside the machines (`bootstrap`), templates (`arm`), what is already there (`plan`),
-//! and control planes in scale sets, whose machines have no addresses and names of their own to make an etcd of.
+//! Deliberately absent: what runs inside the machines (`bootstrap`), templates (`arm`), what is already there (`plan`).
 
 mod balancer;
 mod build;
 mod context;
 mod control_plane;
+mod control_plane_scale_set;
 mod error;
 mod group;
 mod identity;

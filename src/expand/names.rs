@@ -11,12 +11,17 @@ use crate::model::{Cluster, OperatingSystem, Pool};
 pub struct Names<'a> {
     suffix: &'a str,
     dns_prefix: &'a str,
+    control_plane_is_scale_set: bool,
 }
 
 impl<'a> Names<'a> {
     /// The names of a cluster.
     pub fn of(cluster: &'a Cluster) -> Self {
-        Self { suffix: &cluster.name_suffix, dns_prefix: &cluster.dns_prefix }
+        Self {
+            suffix: &cluster.name_suffix,
+            dns_prefix: &cluster.dns_prefix,
+            control_plane_is_scale_set: cluster.control_plane.is_scale_set(),
+        }
     }
 
     /// What control-plane machines' names begin with; the index follows.
@@ -34,9 +39,19 @@ impl<'a> Names<'a> {
         format!("k8s-vnet-{}", self.suffix)
     }
 
-    /// The subnet of all nodes.
-    pub fn subnet(self) -> &'static str {
-        "k8s-subnet"
+    /// The subnet of the control plane: that of all nodes, unless the control plane is a scale set.
+    pub fn control_plane_subnet(self) -> &'static str {
+        if self.control_plane_is_scale_set { "subnetmaster" } else { "k8s-subnet" }
+    }
+
+    /// The workers' subnet, which may be the control plane's.
+    pub fn worker_subnet(self) -> &'static str {
+        if self.control_plane_is_scale_set { "subnetagent" } else { "k8s-subnet" }
+    }
+
+    /// The control plane's scale set.
+    pub fn control_plane_scale_set(self) -> String {
+        format!("{}vmss", self.control_plane_prefix())
     }
 
     /// The network security group.

@@ -1,5 +1,7 @@
-//! The virtual network with its subnet, and the route table of pods' ranges. A network that the model gives is used
+//! The virtual network with its subnets, and the route table of pods' ranges. A network that the model gives is used
 //! and never written: interfaces then carry the security group themselves.
+
+use ipnet::IpNet;
 
 use super::ExpandError;
 use super::context::{Context, symbol};
@@ -18,24 +20,34 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
     if context.has_given_network() {
         return Ok(resources);
     }
-    let mut subnet = Value::object([
-        ("addressPrefix", network.node_subnet.to_string().into()),
-        ("networkSecurityGroup", Value::sub_resource(Value::id_of(symbol::SECURITY_GROUP))),
-    ]);
-    if network.needs_route_table() {
-        subnet.insert("routeTable", Value::sub_resource(Value::id_of(symbol::ROUTE_TABLE)));
-    }
-    if context.is_azure() {
-        // The way out is the load balancers'; Azure's own, for those without one, has been retired.
-        subnet.insert("defaultOutboundAccess", false.into());
+    let names = context.names;
+    let mut subnets = vec![named(names.control_plane_subnet(), subnet(context, network.node_subnet))];
+    if let Some(range) = network.agent_subnet {
+        subnets.push(named(names.worker_subnet(), subnet(context, range)));
     }
     let prefixes = Value::array([network.vnet_cidr.to_string().into()]);
     let virtual_network = context
         .resource(symbol::VIRTUAL_NETWORK, "Microsoft.Network/virtualNetworks", context.names.virtual_network())?
         .properties(Value::object([
             ("addressSpace", Value::object([("addressPrefixes", prefixes)])),
-            ("subnets", Value::array([named(context.names.subnet(), subnet)])),
+            ("subnets", Value::array(subnets)),
         ]));
     resources.push(virtual_network);
     Ok(resources)
+}
+
+/// A subnet of nodes.
+fn subnet(context: &Context<'_>, range: IpNet) -> Value {
+    let mut subnet = Value::object([
+        ("addressPrefix", range.to_string().into()),
+        ("networkSecurityGroup", Value::sub_resource(Value::id_of(symbol::SECURITY_GROUP))),
+    ]);
+    if context.cluster.network.needs_route_table() {
+        subnet.insert("routeTable", Value::sub_resource(Value::id_of(symbol::ROUTE_TABLE)));
+    }
+    if context.is_azure() {
+        // The way out is the load balancers'; Azure's own, for those without one, has been retired.
+        subnet.insert("defaultOutboundAccess", false.into());
+    }
+    subnet
 }

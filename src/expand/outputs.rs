@@ -11,7 +11,7 @@ pub fn outputs(cluster: &Cluster) -> Vec<(&'static str, Value)> {
     let names = Names::of(cluster);
     let group = Value::Call(Function::Property, vec![Value::Call(Function::ResourceGroup, Vec::new()), "name".into()]);
     let (network_group, network, subnet) = match &cluster.control_plane.subnet_id {
-        None => (group.clone(), names.virtual_network(), names.subnet().to_owned()),
+        None => (group.clone(), names.virtual_network(), names.control_plane_subnet().to_owned()),
         Some(id) => {
             let part = |kind: &str| part_of_id(id, kind).unwrap_or_default().to_owned();
             (part("resourceGroups").into(), part("virtualNetworks"), part("subnets"))

@@ -65,7 +65,7 @@ fn availability_set(context: &Context<'_>, pool: &Pool) -> Result<Resource, Expa
 }
 
 fn interface(context: &Context<'_>, pool: &Pool) -> Result<Resource, ExpandError> {
-    let subnet = context.subnet(pool.subnet_id.as_deref());
+    let subnet = context.worker_subnet(pool);
     let mut first = Value::object([
         ("primary", true.into()),
         ("privateIPAllocationMethod", "Dynamic".into()),

@@ -83,7 +83,7 @@ fn storage(context: &Context<'_>, pool: &Pool) -> Value {
 }
 
 fn network(context: &Context<'_>, pool: &Pool, name: &str) -> Value {
-    let subnet = context.subnet(pool.subnet_id.as_deref());
+    let subnet = context.worker_subnet(pool);
     let configurations = (1..=pool.addresses_per_node.max(1)).map(|number| {
         let mut properties = Value::object([("primary", (number == 1).into()), ("subnet", subnet.clone())]);
         if number == 1 {

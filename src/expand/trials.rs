@@ -270,6 +270,42 @@ fn a_private_cluster_goes_out_but_is_not_reached() {
 }
 
 #[test]
+fn a_control_plane_in_a_scale_set_is_one_resource_without_lasting_names() {
+    let scale_set = "VirtualMachineScaleSets";
+    let over = json!({
+        "masterProfile": { "count": 3, "availabilityProfile": scale_set },
+        "agentPoolProfiles": [{ "name": "a", "count": 1, "vmSize": "Standard_D2s_v5", "availabilityProfile": scale_set }],
+    });
+    let cluster = cluster(over);
+    let graph = graph_of(&cluster);
+    let set = &bodies(&graph, "master-scale-set")[0];
+    assert_eq!(set["sku"]["capacity"], 3);
+    assert_eq!(
+        (&set["properties"]["overprovision"], &set["properties"]["upgradePolicy"]["mode"]),
+        (&json!(false), &json!("Manual"))
+    );
+    let profile = &set["properties"]["virtualMachineProfile"];
+    let prefix = format!("k8s-master-{}-vmss", cluster.name_suffix);
+    assert_eq!(profile["osProfile"]["computerNamePrefix"], prefix);
+    let etcd = &profile["storageProfile"]["dataDisks"][0];
+    assert_eq!((&etcd["lun"], &etcd["createOption"], etcd.get("name")), (&json!(0), &json!("Empty"), None));
+    let first = &profile["networkProfile"]["networkInterfaceConfigurations"][0]["properties"]["ipConfigurations"][0];
+    let of = |place: &str| first["properties"][place].to_string();
+    assert!(of("subnet").ends_with("/subnets/subnetmaster\"}"), "{first}");
+    assert!(of("loadBalancerInboundNatPools").contains("-natpools"), "{first}");
+    assert_eq!(first["properties"]["loadBalancerBackendAddressPools"].as_array().unwrap().len(), 2);
+    let subnets = &bodies(&graph, "virtual-network")[0]["properties"]["subnets"];
+    let named = |place: usize| (subnets[place]["name"].clone(), subnets[place]["properties"]["addressPrefix"].clone());
+    assert_eq!(named(0), (json!("subnetmaster"), json!("10.240.0.0/16")));
+    assert_eq!(named(1), (json!("subnetagent"), json!("10.248.0.0/13")));
+    assert!(bodies(&graph, "a-scale-set")[0].to_string().contains("/subnets/subnetagent"));
+    // One identity that outlives the instances: what instances are given goes when they do.
+    assert_eq!(set["identity"]["type"], "UserAssigned");
+    let balancer = &bodies(&graph, "internal-balancer")[0];
+    assert!(balancer.to_string().contains("\"10.240.255.10\""), "{balancer}");
+}
+
+#[test]
 fn the_handles_of_a_graph_are_known() {
     let handles = secret_handles(&graph(json!({})));
     let handles: Vec<&str> = handles.iter().map(|handle| &**handle).collect();

@@ -70,9 +70,14 @@ impl ControlPlane {
         (0..self.count).map(|index| self.address(index)).collect()
     }
 
+    /// Whether the machines are instances of a scale set, without lasting names and addresses.
+    pub fn is_scale_set(&self) -> bool {
+        self.availability == Availability::ScaleSet
+    }
+
     /// Whether there is a load balancer inside the vnet in front of the API servers.
     pub fn has_internal_balancer(&self) -> bool {
-        self.count > 1 || self.availability == Availability::ScaleSet
+        self.count > 1 || self.is_scale_set()
     }
 
     /// The internal load balancer's address, whether there is one or not. In front of a scale set, whose members take

@@ -18,6 +18,7 @@ pub struct Difference {
 const BILLING: &str = "/computeAksLinuxBilling";
 const ROLE: &str = "Microsoft.Authorization/roleAssignments";
 const IDENTITY: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
+const SHARED_ROLE: &str = "Microsoft.Authorization/roleAssignments of the shared identity";
 const STORAGE: &str = "Microsoft.Storage/storageAccounts ";
 const ADDRESS: &str = "Microsoft.Network/publicIPAddresses ";
 const AVAILABILITY_SET: &str = "Microsoft.Compute/availabilitySets ";
@@ -69,6 +70,25 @@ pub const TABLE: &[Difference] = &[
             Finding::ExtraPath { from, to } => {
                 (from.starts_with(SCRIPT) && to.starts_with(ROLE)) || to.starts_with(IDENTITY)
             }
+            _ => false,
+        },
+    },
+    Difference {
+        name: "identity-of-scale-set-control-planes",
+        what: "A control plane in a scale set without service principal has a shared identity with its role.",
+        why: "aks-engine's template asked for a service principal that nobody had given.",
+        explains: |finding| match finding {
+            Finding::Extra { key } => key.starts_with(IDENTITY) || key == SHARED_ROLE,
+            _ => false,
+        },
+    },
+    Difference {
+        name: "internal-balancer-of-scale-set-control-planes",
+        what: "A control plane in a scale set has an internal load balancer also when it is a single node, and waits for it.",
+        why: "An instance made anew has another address; the balancer's lasts.",
+        explains: |finding| match finding {
+            Finding::Extra { key } => key.contains("k8s-master-internal-lb-"),
+            Finding::ExtraPath { from, to } => from.contains("k8s-master-") && to.contains("k8s-master-internal-lb-"),
             _ => false,
         },
     },

@@ -216,6 +216,9 @@ fn custom_vnet(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
     if subnets.iter().all(|(_, id)| id.is_none()) {
         return;
     }
+    if plane.agent_subnet_id.is_some() {
+        subnets.push((format!("{MASTER}/agentVnetSubnetID"), plane.agent_subnet_id.as_deref()));
+    }
     let scale_set = plane.availability == Availability::ScaleSet;
     let mut vnets: Vec<(&str, String)> = Vec::new();
     for (pointer, id) in &subnets {

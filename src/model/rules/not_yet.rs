@@ -9,12 +9,11 @@ use super::super::findings::Findings;
 use super::super::identity::{Identity, ServicePrincipalSecret};
 use super::super::network::{NetworkPlugin, NetworkPolicy};
 use super::super::pointers::{KUBERNETES, MASTER, SERVICE_PRINCIPAL, pool};
-use super::super::pool::{Availability, OperatingSystem, OsDisk, Storage};
+use super::super::pool::{OperatingSystem, OsDisk, Storage};
 
 const CODE: &str = "not-supported-yet";
 
 pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
-    control_plane_scale_set(cluster, findings);
     windows(cluster, findings);
     unmanaged_disks(cluster, findings);
     network_plugin(cluster, findings);
@@ -25,14 +24,6 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
 fn tell(pointer: String, message: &str, help: &str, findings: &mut Findings) {
     let message = format!("{message}: the engine cannot do it yet");
     findings.judge(&[], Diagnostic::error(CODE, pointer, message).help(help));
-}
-
-fn control_plane_scale_set(cluster: &Cluster, findings: &mut Findings) {
-    if cluster.control_plane.availability == Availability::ScaleSet {
-        let message = "control-plane nodes of a scale set need lasting names and addresses for etcd";
-        let help = "write \"AvailabilitySet\", or leave it out";
-        tell(format!("{MASTER}/availabilityProfile"), message, help, findings);
-    }
 }
 
 fn windows(cluster: &Cluster, findings: &mut Findings) {

@@ -131,7 +131,6 @@ fn machine_cases() -> Vec<Case> {
 
 /// What no machine of this version can do: a case for each.
 fn not_yet_cases() -> Vec<Case> {
-    let scale_set = |root: &str| (at(root, "availabilityProfile"), json!("VirtualMachineScaleSets"));
     let windows = json!({"adminUsername": "azureuser", "adminPassword": "Password-1234"});
     let unmanaged = |root: &str| {
         case(
@@ -142,7 +141,6 @@ fn not_yet_cases() -> Vec<Case> {
     };
     let vault = json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": "/v", "secretName": "s"}});
     vec![
-        case("not-supported-yet", at(M, "availabilityProfile"), &[scale_set(M), scale_set(P)]),
         case(
             "not-supported-yet",
             at(P, "osType"),
@@ -218,6 +216,15 @@ fn address_cases() -> Vec<Case> {
             "custom-vnet-static-ip",
             at(M, "firstConsecutiveStaticIP"),
             &[own_vnet(json!(SUBNET)), vec![(at(M, "firstConsecutiveStaticIP"), Value::Null)]].concat(),
+        ),
+        case(
+            "custom-vnet-mixed",
+            at(M, "agentVnetSubnetID"),
+            &[
+                own_scale_sets(json!(SUBNET.replace("/v/", "/w/")), Value::Null),
+                vec![(at(P, "vnetSubnetID"), json!(SUBNET))],
+            ]
+            .concat(),
         ),
         case("custom-vnet-agent-subnet", at(M, "agentVnetSubnetID"), &own_scale_sets(Value::Null, Value::Null)),
         case(

@@ -402,6 +402,32 @@ fn the_addresses_of_pods_are_taken_off_the_machine() {
     assert!(!fixture::written(&worker(0)).iter().any(|file| file.path.starts_with("/etc/cloud/")));
 }
 
+fn scale_set_member(start: Start, instance: &str, address: &str) -> Machine {
+    let mut machine = fixture::control_plane(start);
+    machine.cluster.deadline_minutes = 1;
+    machine.cluster.control_plane_addresses.clear();
+    let data = bootstrap::control_plane(&machine).unwrap();
+    Machine::new(&data, &format!("k8s-master-12345678-vmss{instance}"), address)
+}
+
+#[test]
+fn of_a_scale_set_the_first_instance_starts_and_the_others_find_a_peer_by_asking() {
+    let first = scale_set_member(Start::Init, "000000", "10.240.0.4");
+    first.succeed();
+    assert_eq!((first.count("kubeadm init"), first.count("kubeadm join")), (1, 0));
+
+    // Made anew, whatever was there before: another index, another address, nothing but joining.
+    let later = scale_set_member(Start::Init, "00000a", "10.240.0.9");
+    later.write("/world/healthy", "10.255.255.15\n10.240.0.5\n");
+    later.write("/world/listed", "10.240.0.9 10.240.0.4 10.240.0.5");
+    later.succeed();
+    assert_eq!((later.count("kubeadm init"), later.count("kubeadm join")), (0, 1));
+    // Neither itself, nor one that does not answer, nor the balancer.
+    let hosts = later.read("/world/hosts-while-joining");
+    assert!(hosts.contains("10.240.0.5 demo.westus2.cloudapp.azure.com"), "{hosts}");
+    assert!(later.read("/etc/hosts").contains("10.240.0.9 demo.westus2.cloudapp.azure.com"));
+}
+
 #[test]
 fn scale_set_instances_count_in_base_36() {
     let machine = Machine::new(&control_plane(Start::Init, 45), "k8s-master-12345678-vmss000000", "10.255.255.5");

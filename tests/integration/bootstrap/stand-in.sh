@@ -93,6 +93,7 @@ case $name in
       *'get node'*labels*) [ ! -e "$world/joined" ] || echo '{"node-role.kubernetes.io/control-plane":""}' ;;
       *'get node'*Ready*) [ -e "$world/joined" ] && echo -n True ;;
       *'get node'*) [ ! -e "$world/joined" ] || echo node/x ;;
+      *'get endpointslices'*) cat "$world/listed" ;;
       *'get lease'*) [ ! -e "$world/lease" ] || { [[ $call == *renewTime* ]] && cat "$world/lease" || cut -d '|' -f 1 "$world/lease"; } ;;
       *create* | *replace*)
         document=$(cat)
