@@ -44,6 +44,8 @@ mod tests {
         assert_eq!(verbs, unique);
         for verb in command.get_subcommands() {
             let example = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(about.len() <= 64, "the list of verbs fits a terminal of 80 columns: {about}");
             assert!(example.contains(&format!("engine {}", verb.get_name())), "{} has no example", verb.get_name());
         }
     }

@@ -23,14 +23,15 @@ use crate::pki::CertifiedKey;
     engine deploy -m cluster.json -l westus2 -g production --set agentPoolProfiles[0].count=5\n  \
     engine plan cluster.json --out cluster.plan && engine deploy cluster.plan")]
 pub struct Arguments {
-    #[command(flatten)]
-    options: DeployOptions,
     /// Puts the time behind the DNS prefix, so that each run makes a cluster of its own
     #[arg(long)]
     auto_suffix: bool,
     /// Kept for old scripts: an existing folder is always taken up
     #[arg(short = 'f', long, hide = true)]
     force_overwrite: bool,
+    // Last, because its options end under a heading of their own.
+    #[command(flatten)]
+    options: DeployOptions,
 }
 
 /// What `deploy` and `plan` are told alike.

@@ -29,11 +29,11 @@ use super::{Call, CliError, Exit};
 pub enum Verb {
     /// Writes a model to begin with, with a comment at each value
     Init(init::Arguments),
-    /// Writes the template, the parameters, the keys and the kubeconfig of a cluster
+    /// Writes a cluster's template, parameters, keys and kubeconfig
     Generate(generate::Arguments),
-    /// Makes the cluster that a model describes, or changes it to what the model says now
+    /// Makes a cluster as its model says, or changes it to that
     Deploy(deploy::Arguments),
-    /// Gives a pool another number of machines; those that go are drained first
+    /// Gives a pool another number of machines, draining those that go
     Scale(scale::Arguments),
     /// Deletes everything that the engine made for a cluster
     Destroy(destroy::Arguments),
@@ -44,7 +44,7 @@ pub enum Verb {
     Status(status::Arguments),
     /// Tells all faults of a model
     Validate(validate::Arguments),
-    /// Shows each value of a model and where it came from: file, command line, or default with its reason
+    /// Shows each value of a model, where it came from, and why
     Explain(explain::Arguments),
     /// Draws the resources of a model and what each waits for
     Graph(graph::Arguments),

@@ -16,8 +16,6 @@ use crate::view::{plan_as_json, render_plan};
 #[command(after_help = "Examples:\n  engine plan apimodels/quickstart.json --target simulator --exit-code\n  \
                         engine plan -m cluster.json --out cluster.plan && engine deploy cluster.plan")]
 pub struct Arguments {
-    #[command(flatten)]
-    options: DeployOptions,
     /// Ends with exit code 2 if there is something to do
     #[arg(long)]
     exit_code: bool,
@@ -25,6 +23,9 @@ pub struct Arguments {
     /// in the cluster's folder
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    // Last, because its options end under a heading of their own.
+    #[command(flatten)]
+    options: DeployOptions,
 }
 
 /// Runs the verb.
