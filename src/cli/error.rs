@@ -1,6 +1,6 @@
 //! An error as the command line tells it: what happened, what to do, and the exit code.
 
-use super::exit::Exit;
+use super::exit::{Exit, TROUBLE};
 use crate::base::{Diagnostics, FileError, Source};
 use crate::cluster::ClusterError;
 use crate::contract::{Fault, FaultClass};
@@ -46,14 +46,22 @@ impl From<FileError> for CliError {
     }
 }
 
+/// The exit code of a fault: its own if it has one, else that of its class.
+pub fn exit_of(fault: &Fault) -> Exit {
+    if let Some((.., exit)) = TROUBLE.iter().find(|(_, code, _)| *code == fault.code) {
+        return *exit;
+    }
+    match fault.class {
+        FaultClass::Authentication => Exit::Authentication,
+        FaultClass::Throttled | FaultClass::Transient | FaultClass::Unavailable => Exit::Unavailable,
+        FaultClass::Forbidden | FaultClass::Quota | FaultClass::Capacity => Exit::Environment,
+        _ => Exit::Failure,
+    }
+}
+
 impl From<Fault> for CliError {
     fn from(fault: Fault) -> Self {
-        let exit = match fault.class {
-            FaultClass::Authentication => Exit::Authentication,
-            FaultClass::Throttled | FaultClass::Transient | FaultClass::Unavailable => Exit::Unavailable,
-            FaultClass::Forbidden | FaultClass::Quota | FaultClass::Capacity => Exit::Environment,
-            _ => Exit::Failure,
-        };
+        let exit = exit_of(&fault);
         let mut this = Self::new(exit, fault.to_string());
         this.help = fault.help;
         this

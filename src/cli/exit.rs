@@ -14,6 +14,10 @@ pub enum Exit {
     Usage = 64,
     /// The API model is wrong.
     Definition = 65,
+    /// The tenant or the application does not exist.
+    NoSuchPrincipal = 67,
+    /// There is no way to the cloud: no name, no connection.
+    NoNetwork = 68,
     /// The cloud does not answer, or throttled for too long.
     Unavailable = 69,
     /// A fault of the program itself.
@@ -28,18 +32,26 @@ pub enum Exit {
     Authentication = 77,
     /// The machine or the cloud lacks something that is needed; told before anything was changed.
     Environment = 78,
+    /// The cloud's certificate is not trusted.
+    Untrusted = 79,
+    /// Something answers in the cloud's place.
+    Intercepted = 80,
+    /// The token has ended, and no other is to be had.
+    TokenEnded = 81,
     /// Interrupted; what ran was finished and recorded.
     Interrupted = 130,
 }
 
 impl Exit {
     /// All of them, with what they mean: the source of `docs/exit-codes.md`.
-    pub const ALL: [(Self, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str); 18] = [
         (Self::Success, "Done, or nothing to do"),
         (Self::Failure, "It failed, and no other code says it better"),
         (Self::Changes, "`plan --exit-code` only: there is something to do"),
         (Self::Usage, "The command line is wrong"),
         (Self::Definition, "The API model is wrong; every fault is listed with line and column"),
+        (Self::NoSuchPrincipal, "The tenant or the application to sign in as does not exist"),
+        (Self::NoNetwork, "There is no way to the cloud: its name is not resolved, or no connection comes about"),
         (Self::Unavailable, "The cloud does not answer, or throttled for too long"),
         (Self::Bug, "A fault of the program itself"),
         (Self::Locked, "Somebody else holds the state's lock; the message says who and since when"),
@@ -47,6 +59,9 @@ impl Exit {
         (Self::PlanStale, "The plan does not fit the world any more; make it anew"),
         (Self::Authentication, "The credentials are missing, wrong or expired"),
         (Self::Environment, "The machine or the cloud lacks something that is needed; nothing was changed"),
+        (Self::Untrusted, "The cloud's certificate is not trusted; its root certificate has to be given"),
+        (Self::Intercepted, "Something answers in the cloud's place, such as a proxy's page"),
+        (Self::TokenEnded, "The token has ended, and no other is to be had"),
         (Self::Interrupted, "Interrupted; what ran was finished and recorded, and `engine resume` goes on"),
     ];
 
@@ -55,3 +70,23 @@ impl Exit {
         self as u8
     }
 }
+
+/// What can stand between here and the cloud: the situation, the code of the fault, and the exit code. The source of the
+/// second table of `docs/exit-codes.md`; `exit_of` in `error.rs` follows it.
+pub const TROUBLE: [(&str, &str, Exit); 15] = [
+    ("The client secret is wrong", "AADSTS7000215", Exit::Authentication),
+    ("The client secret has expired", "AADSTS7000222", Exit::Authentication),
+    ("The client certificate is not the application's", "AADSTS700027", Exit::Authentication),
+    ("The tenant does not exist", "AADSTS90002", Exit::NoSuchPrincipal),
+    ("The tenant's id is malformed", "AADSTS900023", Exit::NoSuchPrincipal),
+    ("The application is not known in the tenant", "AADSTS700016", Exit::NoSuchPrincipal),
+    ("A token ended during a run, and no other is given", "ExpiredAuthenticationToken", Exit::TokenEnded),
+    ("An assertion has ended, or the clock is wrong", "AADSTS700024", Exit::TokenEnded),
+    ("The certificate comes from an authority that is not trusted", "TlsCertificate", Exit::Untrusted),
+    ("A proxy or a portal answers with a page", "NotJson", Exit::Intercepted),
+    ("The address tells nothing of a cloud", "NoMetadata", Exit::Intercepted),
+    ("The name is not resolved", "NameResolution", Exit::NoNetwork),
+    ("No connection comes about", "Connection", Exit::NoNetwork),
+    ("Nothing answers in time", "ConnectTimeout", Exit::NoNetwork),
+    ("The cloud throttles for too long", "TooManyRequests", Exit::Unavailable),
+];

@@ -3,6 +3,7 @@
 //!
 //! Deliberately absent: anything that decides what is done to a cluster.
 
+mod azure;
 mod error;
 mod exit;
 mod help;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 pub use error::CliError;
-pub use exit::Exit;
+pub use exit::{Exit, TROUBLE};
 
 use crate::base::Environment;
 use output::Output;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::base::Secret;
 use crate::catalog::Cloud;
 use crate::contract::TargetName;
+use crate::target::azure::{AuthMethod, IdentitySystem};
 
 /// Which API model, and what the command line says beside it.
 #[derive(Debug, Clone, Args)]
@@ -125,6 +126,38 @@ pub struct TargetOptions {
     /// Its secret; better given by the environment, where other processes do not see it [env: AZURE_CLIENT_SECRET]
     #[arg(long, value_name = "SECRET", value_parser = secret)]
     pub client_secret: Option<Secret>,
+    /// How to sign in; without it, by what is given [env: ENGINE_AUTH_METHOD]
+    #[arg(long, value_name = "METHOD", value_parser = auth_method)]
+    pub auth_method: Option<AuthMethod>,
+    /// The application's certificate, PEM or PFX [env: AZURE_CLIENT_CERTIFICATE_PATH]
+    #[arg(long, value_name = "FILE")]
+    pub certificate_path: Option<PathBuf>,
+    /// The certificate's key, where it is in a file of its own
+    #[arg(long, value_name = "FILE")]
+    pub private_key_path: Option<PathBuf>,
+    /// Who knows the application: azure_ad or adfs; without it, what the cloud tells
+    #[arg(long, value_name = "SYSTEM", value_parser = identity_system)]
+    pub identity_system: Option<IdentitySystem>,
+    /// The cloud's Azure Resource Manager, for clouds that are not known by name [env: AZURE_RESOURCE_MANAGER]
+    #[arg(long, value_name = "URL")]
+    pub resource_manager: Option<String>,
+    /// Root certificates of the cloud or of a proxy, besides the system's, in PEM [env: AZURE_CA_BUNDLE]
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
+    /// Writes each request to the cloud with its answer, without secrets, to a file
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+}
+
+/// The value of `--auth-method`.
+pub fn auth_method(word: &str) -> Result<AuthMethod, String> {
+    let words = || AuthMethod::ALL.map(AuthMethod::word).join(", ");
+    AuthMethod::from_word(word).ok_or_else(|| format!("the methods are {}", words()))
+}
+
+/// The value of `--identity-system`.
+pub fn identity_system(word: &str) -> Result<IdentitySystem, String> {
+    IdentitySystem::from_word(word).ok_or_else(|| "the systems are azure_ad, adfs".to_owned())
 }
 
 /// The value of `--target`.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::error::CliError;
 use super::options::TargetOptions;
-use super::{Call, Exit};
-use crate::base::{Secret, SystemClock, SystemEntropy};
+use super::{Call, Exit, azure};
+use crate::base::{SystemClock, SystemEntropy};
 use crate::catalog::Cloud;
 use crate::cluster::Session;
 use crate::contract::{Action, TargetName};
@@ -17,7 +17,8 @@ use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSetti
 use crate::pki::KeyMaterial;
 use crate::server::{RunningSimulator, Simulator, SimulatorSettings};
 use crate::target::azure::{
-    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
+    ArmClient, Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, Patience,
+    TokenSource as _,
 };
 use crate::target::http::HttpSettings;
 
@@ -41,6 +42,8 @@ pub struct Wanted<'a> {
 pub struct Connected {
     /// The connection.
     pub session: Session,
+    /// For what is not part of a plan: looking at the subscription, registering providers.
+    pub arm: Arc<ArmClient>,
     simulator: Option<RunningSimulator>,
 }
 
@@ -60,7 +63,7 @@ impl Connected {
 pub async fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
     match wanted.target {
         TargetName::Simulator => connect_simulator(call, options, wanted).await,
-        TargetName::Azure => connect_azure(call, options, wanted),
+        TargetName::Azure => connect_azure(call, options, wanted).await,
         TargetName::Stack | TargetName::Libvirt => Err(CliError::new(
             Exit::Environment,
             format!("the target `{}` is not part of this version", wanted.target.word()),
@@ -98,6 +101,7 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
     let token = tokens.token().await?;
     let mut azure = AzureSettings::new(&url, &url, &url, Credentials::Tokens(tokens));
     azure.simulated = true;
+    let arm = ArmClient::new(azure.clone(), Patience::default()).map_err(unusable)?;
     let target = AzureTarget::new(azure).map_err(unusable)?;
     let kubernetes = KubernetesClient::new(KubernetesSettings {
         server: format!("{url}/kubernetes/{}", scope.resource_group),
@@ -114,29 +118,13 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
     };
     let mut session = session(call, Arc::new(target), kubernetes, members, scope);
     session.settings.polling.share = options.time_scale;
-    Ok(Connected { session, simulator })
+    Ok(Connected { session, arm: Arc::new(arm), simulator })
 }
 
-fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
-    let given = |option: &Option<String>, name: &str, flag: &str| {
-        option.clone().or_else(|| call.environment.get(name).map(str::to_owned)).ok_or_else(|| {
-            CliError::new(Exit::Authentication, format!("signing in to Azure needs {flag}"))
-                .help(format!("give {flag} or set {name}"))
-        })
-    };
-    let tenant_id = given(&options.tenant_id, "AZURE_TENANT_ID", "--tenant-id")?;
-    let subscription_id = given(&options.subscription_id, "AZURE_SUBSCRIPTION_ID", "--subscription-id")?;
-    let client_id = given(&options.client_id, "AZURE_CLIENT_ID", "--client-id")?;
-    let client_secret = match &options.client_secret {
-        Some(secret) => secret.clone(),
-        None => Secret::new(given(&None, "AZURE_CLIENT_SECRET", "--client-secret")?),
-    };
-    let facts = wanted.cloud.facts();
-    let credentials = Credentials::ClientSecret { tenant_id: tenant_id.clone(), client_id, client_secret };
-    let mut settings = AzureSettings::new(facts.resource_manager, facts.login_authority, facts.audience, credentials);
-    settings.http.proxy = call.environment.get("HTTPS_PROXY").map(str::to_owned);
-    settings.http.no_proxy = call.environment.get("NO_PROXY").map(str::to_owned);
+async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
+    let (settings, tenant_id, subscription_id) = azure::settings(call, options, wanted.cloud).await?;
     let unusable = |error: crate::target::http::HttpError| CliError::new(Exit::Environment, error.to_string());
+    let arm = ArmClient::new(settings.clone(), Patience::default()).map_err(unusable)?;
     let http = settings.http.clone();
     let target = AzureTarget::new(settings).map_err(unusable)?;
     let (keys, server) = wanted.keys.ok_or_else(|| CliError::usage("the cluster's keys are not at hand"))?;
@@ -152,7 +140,11 @@ fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Re
     .map_err(unusable)?;
     let members = MemberSettings { bootstrap_token: Some(keys.bootstrap_token.clone()), ..MemberSettings::default() };
     let scope = Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
-    Ok(Connected { session: session(call, Arc::new(target), kubernetes, members, scope), simulator: None })
+    Ok(Connected {
+        session: session(call, Arc::new(target), kubernetes, members, scope),
+        arm: Arc::new(arm),
+        simulator: None,
+    })
 }
 
 fn session(

@@ -4,6 +4,7 @@
 mod definition;
 mod deploy;
 mod destroy;
+mod doctor;
 mod error;
 mod generate;
 mod leftovers;
@@ -20,6 +21,7 @@ mod status;
 pub use definition::{Definition, fact};
 pub use deploy::prepare_deploy;
 pub use destroy::prepare_destroy;
+pub use doctor::{Demand, Finding, PROVIDERS, Verdict, doctor};
 pub use error::ClusterError;
 pub use generate::{Artifacts, Form, generate};
 pub use observe::observe;

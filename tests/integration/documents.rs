@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use engine::base::Severity;
-use engine::cli::Exit;
 use engine::cli::settings::{FILE, SETTINGS};
+use engine::cli::{Exit, TROUBLE};
 use engine::model::RULES;
 
 /// Compares a file of the repository with what it should hold, or writes it if that is asked for.
@@ -27,6 +27,13 @@ fn the_exit_codes_are_documented() {
             .to_owned();
     for (exit, meaning) in Exit::ALL {
         let _ = writeln!(text, "| {} | {meaning} |", exit.code());
+    }
+    text.push_str(
+        "\n## Between here and the cloud\n\nEach of these has its own message, which names a remedy.\n\n\
+         | what is wrong | fault | exit code |\n| --- | --- | --- |\n",
+    );
+    for (situation, code, exit) in TROUBLE {
+        let _ = writeln!(text, "| {situation} | `{code}` | {} |", exit.code());
     }
     compare_or_update("docs/exit-codes.md", &text);
 }

@@ -4,6 +4,7 @@ mod completion;
 mod config;
 mod deploy;
 mod destroy;
+mod doctor;
 mod explain;
 mod generate;
 mod get_versions;
@@ -51,6 +52,8 @@ pub enum Verb {
     /// Lists the versions of Kubernetes
     #[command(alias = "orchestrators")]
     GetVersions(get_versions::Arguments),
+    /// Tells whether a cluster can be made here: permissions, quotas, sizes, names
+    Doctor(doctor::Arguments),
     /// Goes on with a run that was interrupted
     Resume(resume::Arguments),
     /// Serves a simulated Azure on this machine
@@ -82,6 +85,7 @@ impl Verb {
             Self::Explain(arguments) => explain::run(call, &arguments),
             Self::Graph(arguments) => graph::run(call, &arguments),
             Self::GetVersions(arguments) => get_versions::run(call, &arguments),
+            Self::Doctor(arguments) => block_on(doctor::run(call, &arguments)),
             Self::Resume(arguments) => block_on(resume::run(call, &arguments)),
             Self::Simulate(arguments) => block_on(simulate::run(call, &arguments)),
             Self::Schema(arguments) => schema::run(call, &arguments),

@@ -1,15 +1,16 @@
 //! What all verbs that change something have in common: show the plan, ask, run it while listening for Ctrl-C, tell
 //! what came of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, exit_of};
 use crate::cli::output::{ask, ask_for_word};
 use crate::cli::place::describe_target;
-use crate::cli::{Call, Exit};
+use crate::cli::{Call, Exit, TROUBLE};
 use crate::cluster::{ClusterError, Finished, Prepared, Session};
-use crate::contract::{ChangeKind, FaultClass, TargetName};
+use crate::contract::{ChangeKind, TargetName};
 use crate::execute::{Cancel, CancelLevel};
 use crate::view::{Progress, plan_as_json, render_plan, render_resources, render_summary, summary_as_json};
 
@@ -136,12 +137,11 @@ pub fn conclude(
     if cancel.level() != CancelLevel::None && summary.failed.is_empty() {
         return Ok(Exit::Interrupted);
     }
-    let every = |class: FaultClass| summary.failed.iter().all(|(_, fault)| fault.class == class);
-    Ok(if every(FaultClass::Authentication) {
-        Exit::Authentication
-    } else if every(FaultClass::Unavailable) || every(FaultClass::Throttled) {
-        Exit::Unavailable
-    } else {
-        Exit::Partial
+    // What keeps everything from the cloud is told as such; anything else leaves the run partly done.
+    let exits: BTreeSet<Exit> = summary.failed.iter().map(|(_, fault)| exit_of(fault)).collect();
+    let outward = |exit: &Exit| *exit == Exit::Unavailable || TROUBLE.iter().any(|(.., trouble)| trouble == exit);
+    Ok(match exits.first() {
+        Some(exit) if exits.len() == 1 && outward(exit) => *exit,
+        _ => Exit::Partial,
     })
 }

@@ -181,7 +181,11 @@ pub(super) const CODES: &[CodeFacts] = {
             Authentication,
             "Check the credentials, and that this machine's clock is right.",
         ),
-        code("ExpiredAuthenticationToken", Authentication, "Check that this machine's clock is right."),
+        code(
+            "ExpiredAuthenticationToken",
+            Authentication,
+            "No other token was to be had: sign in anew, and check that this machine's clock is right.",
+        ),
         code(
             "InvalidAuthenticationTokenTenant",
             Authentication,

@@ -6,11 +6,13 @@
 //! Deliberately absent: retries and pacing (the executor's), and Azure Stack Hub's peculiarities (`stack`).
 
 mod client;
+mod cloud;
 mod codes;
 mod error;
 mod limits;
 mod operations;
 mod pipeline;
+mod providers;
 mod spelling;
 mod target;
 mod token;
@@ -19,6 +21,8 @@ mod trace;
 mod trials;
 
 pub use client::{ArmClient, Call, FinalState, Outcome, Patience};
+pub use cloud::Endpoints;
+pub use providers::{register, registration};
 pub use reqwest::Method;
 pub use target::{AzureSettings, AzureTarget, Credentials};
 pub use token::{

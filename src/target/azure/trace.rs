@@ -15,7 +15,7 @@ use crate::base::Secret;
 use crate::contract::Fault;
 use crate::target::http::Answer;
 
-/// Where exchanges go. A test records them by it; `--debug` writes them to a file.
+/// Where exchanges go. A test records them by it; `--trace` writes them to a file.
 pub trait Trace: Send + Sync {
     /// Takes one request with its answer.
     fn exchange(&self, exchange: &Exchange);

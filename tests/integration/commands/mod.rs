@@ -8,6 +8,7 @@ mod refusals;
 mod repeatable;
 mod small;
 mod terminal;
+mod trouble;
 mod saved;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,138 @@
+//! `doctor`: whether a cluster can be made here, before anything is made.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::catalog::Cloud;
+use crate::cli::azure;
+use crate::cli::error::CliError;
+use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
+use crate::cli::place::{self, describe_target, folder_for_model, read_model};
+use crate::cli::session::{Wanted, connect};
+use crate::cli::{Call, Exit};
+use crate::cluster::{Demand, Finding, PROVIDERS, Verdict, doctor};
+use crate::contract::TargetName;
+use crate::graph::Scope;
+use crate::model::{Cluster, Identity};
+use crate::target::azure::{ArmClient, Patience, register};
+
+/// Arguments of `engine doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  engine doctor --target azure -l westus2\n  \
+                        engine doctor apimodels/quickstart.json --target azure --register")]
+pub struct Arguments {
+    #[command(flatten)]
+    model: ModelOptions,
+    #[command(flatten)]
+    place: PlaceOptions,
+    #[command(flatten)]
+    target: TargetOptions,
+    /// Registers the subscription with the resource providers that it needs, and waits until it is
+    #[arg(long)]
+    register: bool,
+}
+
+/// How long to wait between two looks at a registration.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Runs the verb.
+pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
+    let Arguments { model, place, target, register: registers } = arguments;
+    let path = model.path();
+    let cluster = match path {
+        Some(_) => Some(read_model(path, model, target.into(), &call.output)?.cluster),
+        None => None,
+    };
+    let name = place::target(call, target, None, cluster.as_ref())?;
+    let location = cluster.as_ref().map(|cluster| cluster.location.clone()).or_else(|| model.location.clone());
+    let prefix = cluster.as_ref().map(|cluster| cluster.dns_prefix.clone());
+    let resource_group = place.resource_group.clone().or(prefix).unwrap_or_default();
+    let (location, cloud) =
+        (location.unwrap_or_default(), cluster.as_ref().map_or(Cloud::Public, |cluster| cluster.cloud));
+    let place = Place { name, cloud, resource_group, location, folder: folder(path, place, cluster.as_ref()) };
+    let (arm, scope, connected) = place.connect(call, target).await?;
+    let demand = cluster
+        .as_ref()
+        .map(|cluster| Demand::of(cluster, !matches!(cluster.identity, Identity::ServicePrincipal { .. })));
+    let registered =
+        if *registers { register(&arm, &scope.subscription_id, &PROVIDERS, ASK_AGAIN).await } else { Ok(Vec::new()) };
+    let findings = match &registered {
+        Ok(_) => doctor(&arm, &scope, demand.as_ref()).await,
+        Err(fault) => Err(fault.clone()),
+    };
+    if let Some(connected) = connected {
+        connected.close().await;
+    }
+    let (registered, findings) = (registered?, findings?);
+    let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
+    call.output.data(&json!({
+        "formatVersion": 1, "target": name.word(), "simulated": name == TargetName::Simulator,
+        "registered": registered, "findings": findings, "ok": bad == 0,
+    }));
+    for namespace in &registered {
+        call.output.text(&format!("registered {namespace}\n"));
+    }
+    call.output.text(&render(call, &findings, name));
+    Ok(if bad == 0 { Exit::Success } else { Exit::Environment })
+}
+
+/// The folder of the simulator, which lies in the cluster's.
+fn folder(path: Option<&PathBuf>, place: &PlaceOptions, cluster: Option<&Cluster>) -> PathBuf {
+    match cluster {
+        Some(cluster) => folder_for_model(path.map(PathBuf::as_path).unwrap_or(Path::new("")), place, cluster),
+        None => place.output_directory.clone().unwrap_or_else(|| PathBuf::from("_output")),
+    }
+}
+
+/// What is looked at.
+struct Place {
+    name: TargetName,
+    cloud: Cloud,
+    resource_group: String,
+    location: String,
+    folder: PathBuf,
+}
+
+impl Place {
+    /// A client, the scope, and what has to be closed.
+    async fn connect(
+        self,
+        call: &Call,
+        options: &TargetOptions,
+    ) -> Result<(Arc<ArmClient>, Scope, Option<crate::cli::session::Connected>), CliError> {
+        let Self { name, cloud, resource_group, location, folder } = self;
+        if name == TargetName::Azure {
+            // No cluster is needed, hence none of its keys.
+            let (settings, tenant_id, subscription_id) = azure::settings(call, options, cloud).await?;
+            let client = ArmClient::new(settings, Patience::default())
+                .map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;
+            return Ok((Arc::new(client), Scope { subscription_id, tenant_id, resource_group, location }, None));
+        }
+        let wanted = Wanted { target: name, folder: &folder, cloud, resource_group, location, keys: None };
+        let connected = connect(call, options, wanted).await?;
+        Ok((Arc::clone(&connected.arm), connected.session.scope.clone(), Some(connected)))
+    }
+}
+
+fn render(call: &Call, findings: &[Finding], target: TargetName) -> String {
+    use std::fmt::Write as _;
+    let style = call.output.style;
+    let mut text = format!("{}\n", style.strong(&describe_target(target)));
+    for finding in findings {
+        let mark = match finding.verdict {
+            Verdict::Good => style.faint("ok"),
+            Verdict::Note => style.warn("note"),
+            Verdict::Untold => style.warn("untold"),
+            Verdict::Bad => style.warn("bad"),
+        };
+        let _ = writeln!(text, "  {mark}  {}: {}", finding.about, crate::view::harmless(&finding.message));
+        if let Some(help) = &finding.help {
+            let _ = writeln!(text, "      {}", style.faint(&crate::view::harmless(help)));
+        }
+    }
+    text
+}

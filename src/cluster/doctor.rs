@@ -1,0 +1,550 @@
+//! `doctor`: what a cluster needs of its subscription, held against what Azure tells, before anything is made.
+//!
+//! Every finding has the numbers and a way out. What Azure does not tell is said to be untold, never taken for good.
+//! Sources: the REST references of Resources, Authorization, Compute (usages, resource SKUs) and Network (usages,
+//! CheckDnsNameAvailability) on learn.microsoft.com, read 2026-11-25.
+//! Deliberately absent: what policies would refuse, which ARM tells only when something is made; their number is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use crate::contract::{Fault, FaultClass};
+use crate::graph::Scope;
+use crate::model::{Availability, Cluster};
+use crate::target::azure::{ArmClient, registration};
+
+/// How something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As it has to be.
+    Good,
+    /// It works, or is mended on the way; somebody should know.
+    Note,
+    /// Azure does not tell.
+    Untold,
+    /// The cluster cannot be made so.
+    Bad,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// What was looked at.
+    pub about: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// What was found, with numbers.
+    pub message: String,
+    /// A way out, where one is needed.
+    pub help: Option<String>,
+}
+
+/// What a cluster needs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Machines by their size.
+    pub machines: BTreeMap<String, u32>,
+    /// The zones that machines of a size are put into.
+    pub zones: BTreeMap<String, BTreeSet<String>>,
+    /// The most fault domains that an availability set asks for.
+    pub fault_domains: u32,
+    /// Public addresses.
+    pub public_addresses: u32,
+    /// The label of the API server's public name.
+    pub dns_label: Option<String>,
+    /// Whether roles are assigned.
+    pub assigns_roles: bool,
+}
+
+impl Demand {
+    /// What a cluster needs that does not exist yet.
+    pub fn of(cluster: &Cluster, assigns_roles: bool) -> Self {
+        let mut demand = Self { assigns_roles, ..Self::default() };
+        let control_plane = &cluster.control_plane;
+        *demand.machines.entry(control_plane.vm_size.clone()).or_default() += control_plane.count;
+        for pool in &cluster.pools {
+            *demand.machines.entry(pool.vm_size.clone()).or_default() += pool.count;
+            if !pool.zones.is_empty() {
+                demand.zones.entry(pool.vm_size.clone()).or_default().extend(pool.zones.iter().cloned());
+            }
+            if pool.availability == Availability::AvailabilitySet {
+                demand.fault_domains = demand.fault_domains.max(pool.fault_domain_count);
+            }
+            if pool.public_ip_per_node {
+                demand.public_addresses += pool.count;
+            }
+        }
+        if cluster.public_fqdn() == cluster.api_server_host() {
+            demand.public_addresses += 1;
+            demand.dns_label = Some(cluster.dns_prefix.clone());
+        }
+        demand
+    }
+}
+
+/// The providers that every cluster needs.
+pub const PROVIDERS: [&str; 4] =
+    ["Microsoft.Compute", "Microsoft.Network", "Microsoft.ManagedIdentity", "Microsoft.Authorization"];
+
+/// What the one who makes a cluster must be allowed to do.
+const ACTIONS: [&str; 6] = [
+    "Microsoft.Resources/subscriptions/resourceGroups/write",
+    "Microsoft.Compute/virtualMachines/write",
+    "Microsoft.Compute/virtualMachines/extensions/write",
+    "Microsoft.Network/virtualNetworks/write",
+    "Microsoft.Network/networkInterfaces/write",
+    "Microsoft.Network/loadBalancers/write",
+];
+const ASSIGN_ROLES: &str = "Microsoft.Authorization/roleAssignments/write";
+
+/// Looks at everything. Only what keeps one from looking at all is a fault.
+///
+/// # Errors
+/// Nobody can be signed in, or nothing answers.
+pub async fn doctor(client: &ArmClient, scope: &Scope, demand: Option<&Demand>) -> Result<Vec<Finding>, Fault> {
+    let doctor = Doctor { client, scope, findings: Vec::new() };
+    doctor.look(demand).await
+}
+
+struct Doctor<'a> {
+    client: &'a ArmClient,
+    scope: &'a Scope,
+    findings: Vec<Finding>,
+}
+
+impl Doctor<'_> {
+    async fn look(mut self, demand: Option<&Demand>) -> Result<Vec<Finding>, Fault> {
+        let subscription = format!("/subscriptions/{}", self.scope.subscription_id);
+        let found = self.client.get(&format!("{subscription}?api-version=2022-12-01")).await?;
+        let state = found.as_ref().and_then(|body| body.get("state")?.as_str()).unwrap_or("unknown");
+        let is_good = matches!(state, "Enabled" | "PastDue" | "Warned");
+        let name = found.as_ref().and_then(|body| body.get("displayName")?.as_str()).unwrap_or_default();
+        let message = format!("{} {name} is {state}", self.scope.subscription_id);
+        let help = "Check the id, and that the identity may see it (`az account list`).";
+        self.tell("subscription", if is_good { Verdict::Good } else { Verdict::Bad }, message, help);
+        if !is_good {
+            return Ok(self.findings);
+        }
+        self.location(&subscription).await?;
+        self.providers().await?;
+        let group = format!("{subscription}/resourceGroups/{}", self.scope.resource_group);
+        let is_there = !self.scope.resource_group.is_empty()
+            && self.client.get(&format!("{group}?api-version=2021-04-01")).await?.is_some();
+        let place = if is_there { group } else { subscription.clone() };
+        self.permissions(&place, demand.is_some_and(|demand| demand.assigns_roles)).await?;
+        self.locks(&place).await?;
+        self.policies(&place).await?;
+        if let Some(demand) = demand {
+            self.compute(&subscription, demand, is_there).await?;
+            self.network(&subscription, demand, is_there).await?;
+        }
+        Ok(self.findings)
+    }
+
+    fn tell(&mut self, about: &str, verdict: Verdict, message: String, help: &str) {
+        let help = Some(help.to_owned()).filter(|_| verdict != Verdict::Good);
+        self.findings.push(Finding { about: about.to_owned(), verdict, message, help });
+    }
+
+    /// A list, or a finding that it is untold. What keeps everything away is a fault.
+    async fn list(&mut self, about: &str, path: &str) -> Result<Option<Vec<Json>>, Fault> {
+        match self.client.list(path).await {
+            Ok(items) => Ok(Some(items)),
+            Err(fault) if matches!(fault.class, FaultClass::NotFound | FaultClass::Forbidden | FaultClass::Invalid) => {
+                let help = "Ask somebody who may read it, or see the portal.";
+                self.tell(about, Verdict::Untold, format!("Azure does not tell: {}", fault.message), help);
+                Ok(None)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn location(&mut self, subscription: &str) -> Result<(), Fault> {
+        let wanted = self.scope.location.clone();
+        let Some(found) = self.list("location", &format!("{subscription}/locations?api-version=2022-12-01")).await?
+        else {
+            return Ok(());
+        };
+        let names: Vec<&str> = found.iter().filter_map(|place| place.get("name")?.as_str()).collect();
+        if wanted.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(&wanted)) {
+            self.tell("location", Verdict::Good, format!("{wanted} is one of {} locations", names.len()), "");
+        } else {
+            let help = format!("Take one of: {}.", names.join(", "));
+            self.tell("location", Verdict::Bad, format!("the subscription has no location `{wanted}`"), &help);
+        }
+        Ok(())
+    }
+
+    async fn providers(&mut self) -> Result<(), Fault> {
+        let mut missing = Vec::new();
+        for namespace in PROVIDERS {
+            match registration(self.client, &self.scope.subscription_id, namespace).await?.as_deref() {
+                Some("Registered") => {}
+                Some(state) => missing.push(format!("{namespace} is {state}")),
+                None => missing.push(format!("this cloud has no {namespace}")),
+            }
+        }
+        if missing.is_empty() {
+            let message = format!("the subscription is registered with all {} that are needed", PROVIDERS.len());
+            self.tell("providers", Verdict::Good, message, "");
+        } else {
+            let help = "Run `engine doctor --register`, or `az provider register --namespace <name> --wait`.";
+            self.tell("providers", Verdict::Bad, missing.join("; "), help);
+        }
+        Ok(())
+    }
+
+    async fn permissions(&mut self, place: &str, assigns_roles: bool) -> Result<(), Fault> {
+        let path = format!("{place}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01");
+        let Some(granted) = self.list("permissions", &path).await? else { return Ok(()) };
+        let wanted = ACTIONS.into_iter().chain(Some(ASSIGN_ROLES).filter(|_| assigns_roles));
+        let missing: Vec<&str> = wanted.filter(|action| !is_granted(&granted, action)).collect();
+        if missing.is_empty() {
+            self.tell("permissions", Verdict::Good, format!("everything that is needed is allowed on {place}"), "");
+        } else {
+            let help = if missing == [ASSIGN_ROLES] {
+                "Give the identity the role User Access Administrator as well, or give the machines no identity of their own."
+            } else {
+                "Give the identity the role Contributor; for role assignments also User Access Administrator."
+            };
+            self.tell("permissions", Verdict::Bad, format!("not allowed on {place}: {}", missing.join(", ")), help);
+        }
+        Ok(())
+    }
+
+    async fn locks(&mut self, place: &str) -> Result<(), Fault> {
+        let path = format!("{place}/providers/Microsoft.Authorization/locks?api-version=2020-05-01");
+        let Some(locks) = self.list("locks", &path).await? else { return Ok(()) };
+        let level =
+            |lock: &Json| lock.pointer("/properties/level").and_then(Json::as_str).unwrap_or_default().to_owned();
+        let named = |lock: &Json| format!("{} ({})", lock["name"].as_str().unwrap_or_default(), level(lock));
+        let told: Vec<String> = locks.iter().map(named).collect();
+        if locks.iter().any(|lock| level(lock).eq_ignore_ascii_case("ReadOnly")) {
+            let help = "Remove the read-only lock (`az lock list`), or ask whoever set it.";
+            self.tell("locks", Verdict::Bad, format!("nothing can be changed: {}", told.join(", ")), help);
+        } else if !locks.is_empty() {
+            let help = "Creating works. `destroy` and scaling down need the lock removed first.";
+            self.tell("locks", Verdict::Note, format!("nothing can be deleted: {}", told.join(", ")), help);
+        } else {
+            self.tell("locks", Verdict::Good, format!("none on {place}"), "");
+        }
+        Ok(())
+    }
+
+    async fn policies(&mut self, place: &str) -> Result<(), Fault> {
+        let path = format!("{place}/providers/Microsoft.Authorization/policyAssignments?api-version=2022-06-01");
+        let Some(policies) = self.list("policies", &path).await? else { return Ok(()) };
+        let enforced = policies.iter().filter(|policy| {
+            policy.pointer("/properties/enforcementMode").and_then(Json::as_str) != Some("DoNotEnforce")
+        });
+        match enforced.count() {
+            0 => self.tell("policies", Verdict::Good, format!("none on {place}"), ""),
+            count => {
+                let help = "Whether one of them refuses something is known only when it is made; the refusal names it.";
+                self.tell("policies", Verdict::Note, format!("{count} apply to {place}"), help);
+            }
+        }
+        Ok(())
+    }
+
+    async fn compute(&mut self, subscription: &str, demand: &Demand, exists: bool) -> Result<(), Fault> {
+        let location = &self.scope.location.clone();
+        let compute = format!("{subscription}/providers/Microsoft.Compute");
+        let path = format!("{compute}/skus?api-version=2021-07-01&$filter=location%20eq%20'{location}'");
+        let Some(skus) = self.list("sizes", &path).await? else { return Ok(()) };
+        let sizes = judge_sizes(&skus, demand, location);
+        self.findings.extend(sizes);
+        // What a cluster that exists uses is in the usages already.
+        if exists {
+            return Ok(());
+        }
+        let path = format!("{compute}/locations/{location}/usages?api-version=2024-07-01");
+        if let Some(usages) = self.list("vCPU quota", &path).await? {
+            self.findings.extend(judge_processors(&skus, &usages, demand, location));
+        }
+        Ok(())
+    }
+
+    async fn network(&mut self, subscription: &str, demand: &Demand, exists: bool) -> Result<(), Fault> {
+        let location = &self.scope.location.clone();
+        let place = format!("{subscription}/providers/Microsoft.Network/locations/{location}");
+        // A cluster that exists has its addresses and its name already.
+        if exists {
+            return Ok(());
+        }
+        if let Some(usages) = self.list("public addresses", &format!("{place}/usages?api-version=2024-05-01")).await? {
+            self.findings.extend(judge_addresses(&usages, demand.public_addresses, location));
+        }
+        let Some(label) = demand.dns_label.as_ref() else { return Ok(()) };
+        let path = format!("{place}/CheckDnsNameAvailability?domainNameLabel={label}&api-version=2024-05-01");
+        match self.client.get(&path).await {
+            Ok(Some(body)) if body.get("available") == Some(&Json::Bool(true)) => {
+                self.tell("name", Verdict::Good, format!("{label}.{location} is free"), "");
+            }
+            Ok(Some(_)) => {
+                let help = "Take another DNS prefix (`dnsPrefix`).";
+                self.tell("name", Verdict::Bad, format!("{label}.{location} is somebody's already"), help);
+            }
+            Ok(None) => {
+                self.tell("name", Verdict::Untold, format!("Azure does not tell of {label}"), "See the portal.")
+            }
+            Err(fault) if matches!(fault.class, FaultClass::Forbidden | FaultClass::Invalid) => {
+                self.tell(
+                    "name",
+                    Verdict::Untold,
+                    format!("Azure does not tell: {}", fault.message),
+                    "See the portal.",
+                );
+            }
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
+    }
+}
+
+/// Whether an action is among those that one of the grants gives and does not take back. `*` stands for anything.
+fn is_granted(granted: &[Json], action: &str) -> bool {
+    granted.iter().any(|grant| {
+        let any = |field: &str| {
+            let patterns = grant.get(field).and_then(Json::as_array).into_iter().flatten();
+            patterns.filter_map(Json::as_str).any(|pattern| matches(pattern, action))
+        };
+        any("actions") && !any("notActions")
+    })
+}
+
+fn matches(pattern: &str, action: &str) -> bool {
+    let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
+    let parts: Vec<&str> = pattern.split('*').collect();
+    let [first, middle @ .., last] = parts.as_slice() else { return pattern == action };
+    let Some(mut rest) = action.strip_prefix(first) else { return false };
+    for part in middle {
+        let Some(place) = rest.find(part) else { return false };
+        rest = &rest[place + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+fn sku<'a>(skus: &'a [Json], kind: &str, name: &str) -> Option<&'a Json> {
+    let is =
+        |sku: &Json, field: &str, value: &str| sku[field].as_str().is_some_and(|text| text.eq_ignore_ascii_case(value));
+    skus.iter().find(|sku| is(sku, "resourceType", kind) && is(sku, "name", name))
+}
+
+fn capability(sku: &Json, name: &str) -> Option<u32> {
+    let found = sku.get("capabilities")?.as_array()?.iter().find(|capability| capability["name"] == name)?;
+    found.get("value")?.as_str()?.parse().ok()
+}
+
+/// Zones that a restriction closes, or all of the location.
+fn restricted(sku: &Json) -> (bool, BTreeSet<String>) {
+    let (mut everywhere, mut zones) = (false, BTreeSet::new());
+    for restriction in sku["restrictions"].as_array().into_iter().flatten() {
+        if restriction["type"] == "Zone" {
+            let closed = restriction.pointer("/restrictionInfo/zones").and_then(Json::as_array).into_iter().flatten();
+            zones.extend(closed.filter_map(Json::as_str).map(str::to_owned));
+        } else {
+            everywhere = true;
+        }
+    }
+    (everywhere, zones)
+}
+
+fn judge_sizes(skus: &[Json], demand: &Demand, location: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut tell = |about: &str, verdict, message: String, help: &str| {
+        let help = Some(help.to_owned()).filter(|_| verdict != Verdict::Good);
+        findings.push(Finding { about: about.to_owned(), verdict, message, help });
+    };
+    let help = "See `az vm list-skus --location <location> --all` for what is on offer; take another size or location.";
+    for size in demand.machines.keys() {
+        let about = format!("size {size}");
+        let Some(found) = sku(skus, "virtualMachines", size) else {
+            tell(&about, Verdict::Bad, format!("{location} does not have it"), help);
+            continue;
+        };
+        let (everywhere, closed) = restricted(found);
+        if everywhere {
+            tell(&about, Verdict::Bad, format!("the subscription may not use it in {location}"), help);
+            continue;
+        }
+        let offered: BTreeSet<String> = found["locationInfo"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|place| place["zones"].as_array().into_iter().flatten())
+            .filter_map(|zone| Some(zone.as_str()?.to_owned()))
+            .collect();
+        let wanted = demand.zones.get(size).cloned().unwrap_or_default();
+        let lacking: Vec<&str> = wanted
+            .iter()
+            .filter(|zone| !offered.contains(*zone) || closed.contains(*zone))
+            .map(String::as_str)
+            .collect();
+        if lacking.is_empty() {
+            tell(&about, Verdict::Good, format!("on offer in {location}"), "");
+        } else {
+            let free: Vec<&str> = offered.difference(&closed).map(String::as_str).collect();
+            let message = format!("not on offer in zone {} of {location}", lacking.join(", "));
+            let help = format!(
+                "Zones with it: {}. Take those, or another size.",
+                if free.is_empty() { "none".to_owned() } else { free.join(", ") }
+            );
+            tell(&about, Verdict::Bad, message, &help);
+        }
+    }
+    let most =
+        sku(skus, "availabilitySets", "Aligned").and_then(|set| capability(set, "MaximumPlatformFaultDomainCount"));
+    match most {
+        _ if demand.fault_domains == 0 => {}
+        Some(most) if most < demand.fault_domains => {
+            let message = format!("{} are asked for, {location} has {most}", demand.fault_domains);
+            let help = format!("Set `platformFaultDomainCount` to {most}.");
+            tell("fault domains", Verdict::Bad, message, &help);
+        }
+        Some(most) => tell("fault domains", Verdict::Good, format!("{} of {most}", demand.fault_domains), ""),
+        None => tell(
+            "fault domains",
+            Verdict::Untold,
+            format!("Azure does not tell of {location}"),
+            "Most locations have 2 or 3.",
+        ),
+    }
+    findings
+}
+
+/// A usage by its name: what is in use, and the limit.
+fn usage(usages: &[Json], name: &str) -> Option<(u64, u64)> {
+    let is_it = |usage: &&Json| {
+        usage.pointer("/name/value").and_then(Json::as_str).is_some_and(|value| value.eq_ignore_ascii_case(name))
+    };
+    let found = usages.iter().find(is_it)?;
+    let number = |field: &str| found.get(field)?.as_u64();
+    Some((number("currentValue")?, number("limit")?))
+}
+
+fn judge_quota(about: &str, needed: u64, usage: Option<(u64, u64)>, location: &str, help: &str) -> Finding {
+    let (verdict, message) = match usage {
+        Some((used, limit)) if used + needed > limit => {
+            let free = limit.saturating_sub(used);
+            (Verdict::Bad, format!("{needed} are needed in {location}, {free} are free ({used} of {limit} in use)"))
+        }
+        Some((used, limit)) => {
+            (Verdict::Good, format!("{needed} are needed, {} are free ({used} of {limit} in use)", limit - used))
+        }
+        None => (Verdict::Untold, format!("{needed} are needed in {location}; Azure does not tell how many are free")),
+    };
+    let help = Some(help.to_owned()).filter(|_| verdict != Verdict::Good);
+    Finding { about: about.to_owned(), verdict, message, help }
+}
+
+fn judge_processors(skus: &[Json], usages: &[Json], demand: &Demand, location: &str) -> Vec<Finding> {
+    let mut by_family: BTreeMap<String, u64> = BTreeMap::new();
+    let mut total = 0;
+    for (size, count) in &demand.machines {
+        let Some(found) = sku(skus, "virtualMachines", size) else { continue };
+        let processors = u64::from(capability(found, "vCPUs").unwrap_or_default()) * u64::from(*count);
+        total += processors;
+        if let Some(family) = found["family"].as_str() {
+            *by_family.entry(family.to_owned()).or_default() += processors;
+        }
+    }
+    let help = "Ask for more quota (Azure portal: Quotas), take fewer or smaller machines, or another location.";
+    let mut findings = vec![judge_quota("vCPUs", total, usage(usages, "cores"), location, help)];
+    for (family, needed) in by_family {
+        findings.push(judge_quota(&format!("vCPUs of {family}"), needed, usage(usages, &family), location, help));
+    }
+    findings
+}
+
+fn judge_addresses(usages: &[Json], needed: u32, location: &str) -> Vec<Finding> {
+    let help = "Ask for more quota, release addresses that nobody uses, or make the API server private.";
+    // The one that is nearer to its limit decides.
+    let names = ["PublicIPAddresses", "IPv4StandardSkuPublicIpAddresses"];
+    let tightest =
+        names.iter().filter_map(|name| usage(usages, name)).min_by_key(|(used, limit)| limit.saturating_sub(*used));
+    vec![judge_quota("public addresses", u64::from(needed), tightest, location, help)]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn demand() -> Demand {
+        Demand {
+            machines: [("Standard_D2s_v5".to_owned(), 6)].into(),
+            zones: [("Standard_D2s_v5".to_owned(), ["1".to_owned(), "3".to_owned()].into())].into(),
+            fault_domains: 3,
+            public_addresses: 2,
+            ..Demand::default()
+        }
+    }
+
+    fn skus(restrictions: &Json) -> Vec<Json> {
+        vec![
+            json!({ "resourceType": "availabilitySets", "name": "Aligned", "capabilities": [{ "name": "MaximumPlatformFaultDomainCount", "value": "2" }] }),
+            json!({
+                "resourceType": "virtualMachines", "name": "Standard_D2s_v5", "family": "standardDSv5Family",
+                "locationInfo": [{ "location": "westus2", "zones": ["1", "2", "3"] }],
+                "capabilities": [{ "name": "vCPUs", "value": "2" }], "restrictions": restrictions,
+            }),
+        ]
+    }
+
+    fn verdicts(findings: &[Finding]) -> Vec<(&str, Verdict)> {
+        findings.iter().map(|finding| (finding.about.as_str(), finding.verdict)).collect()
+    }
+
+    #[test]
+    fn sizes_zones_and_fault_domains_are_held_against_what_is_on_offer() {
+        let found = judge_sizes(&skus(&json!([])), &demand(), "westus2");
+        assert_eq!(verdicts(&found), [("size Standard_D2s_v5", Verdict::Good), ("fault domains", Verdict::Bad)]);
+        assert_eq!(found[1].message, "3 are asked for, westus2 has 2");
+        assert_eq!(found[1].help.as_deref(), Some("Set `platformFaultDomainCount` to 2."));
+        let closed = json!([{ "type": "Zone", "reasonCode": "NotAvailableForSubscription", "restrictionInfo": { "zones": ["3"] } }]);
+        let found = judge_sizes(&skus(&closed), &demand(), "westus2");
+        assert_eq!(found[0].message, "not on offer in zone 3 of westus2");
+        assert_eq!(found[0].help.as_deref(), Some("Zones with it: 1, 2. Take those, or another size."));
+        let everywhere = json!([{ "type": "Location", "reasonCode": "NotAvailableForSubscription" }]);
+        assert_eq!(judge_sizes(&skus(&everywhere), &demand(), "westus2")[0].verdict, Verdict::Bad);
+        assert_eq!(judge_sizes(&[], &demand(), "westus2")[0].message, "westus2 does not have it");
+    }
+
+    #[test]
+    fn quotas_are_told_with_their_numbers() {
+        let usages = [
+            json!({ "name": { "value": "cores" }, "currentValue": 10, "limit": 100 }),
+            json!({ "name": { "value": "standardDSv5Family" }, "currentValue": 2, "limit": 10 }),
+        ];
+        let found = judge_processors(&skus(&json!([])), &usages, &demand(), "westus2");
+        assert_eq!(verdicts(&found), [("vCPUs", Verdict::Good), ("vCPUs of standardDSv5Family", Verdict::Bad)]);
+        assert_eq!(found[1].message, "12 are needed in westus2, 8 are free (2 of 10 in use)");
+        assert!(found[1].help.as_ref().unwrap().contains("quota"));
+        let usages = [
+            json!({ "name": { "value": "PublicIPAddresses" }, "currentValue": 0, "limit": 1000 }),
+            json!({ "name": { "value": "IPv4StandardSkuPublicIpAddresses" }, "currentValue": 19, "limit": 20 }),
+        ];
+        assert_eq!(judge_addresses(&usages, 2, "westus2")[0].verdict, Verdict::Bad);
+        assert_eq!(judge_addresses(&[], 2, "westus2")[0].verdict, Verdict::Untold);
+    }
+
+    #[test]
+    fn what_is_allowed_is_read_with_its_wildcards() {
+        let contributor = json!({ "actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write", "Microsoft.Authorization/*/Delete"] });
+        let administrator = json!({ "actions": ["*/read", "Microsoft.Authorization/*"], "notActions": [] });
+        let both = [contributor.clone(), administrator];
+        assert!(ACTIONS.iter().all(|action| is_granted(&[contributor.clone()], action)));
+        assert!(!is_granted(&[contributor], ASSIGN_ROLES));
+        assert!(is_granted(&both, ASSIGN_ROLES));
+        let network = [json!({ "actions": ["Microsoft.Network/virtualNetworks/*"] })];
+        assert!(is_granted(&network, "microsoft.network/virtualnetworks/write"));
+        assert!(!is_granted(&network, "Microsoft.Network/networkInterfaces/write"));
+        assert!(!is_granted(&[], ACTIONS[0]));
+    }
+}
