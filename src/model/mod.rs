@@ -17,6 +17,7 @@ mod read;
 mod resolve;
 mod rules;
 mod schema;
+mod versions;
 mod starter;
 mod write;
 

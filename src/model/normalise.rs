@@ -25,6 +25,16 @@ pub(super) fn normalise(node: &Node) -> Normalised {
     Normalised { value, spans: normaliser.spans, diagnostics: normaliser.diagnostics, meant: normaliser.meant }
 }
 
+/// Keys of early acs-engine, and what they became.
+const RENAMED: [(&str, &str); 2] =
+    [("servicePrincipalClientID", "clientId"), ("servicePrincipalClientSecret", "secret")];
+
+/// The property that an early key became.
+fn renamed<'a>(properties: &'a Map<String, Value>, key: &str) -> Option<(&'a String, &'a Value)> {
+    let (_, name) = RENAMED.iter().find(|(old, _)| old.eq_ignore_ascii_case(key))?;
+    properties.get_key_value(*name)
+}
+
 struct Normaliser {
     spans: Spans,
     diagnostics: Diagnostics,
@@ -72,8 +82,16 @@ impl Normaliser {
                     .get_key_value(&member.key)
                     .or_else(|| properties.iter().find(|(name, _)| name.eq_ignore_ascii_case(&member.key)))
             });
-            let (name, schema) = match known {
-                Some((name, schema)) => (name.clone(), schema),
+            let renamed = || properties.and_then(|properties| renamed(properties, &member.key));
+            let (name, schema) = match known.or_else(renamed) {
+                Some((name, schema)) => {
+                    if !name.eq_ignore_ascii_case(&member.key) {
+                        let message = format!("\"{}\" is called \"{name}\" today", member.key);
+                        let warning = Diagnostic::warning("key-renamed", child(pointer, name), message);
+                        self.diagnostics.push(warning.at(member.key_span).help(format!("write \"{name}\"")));
+                    }
+                    (name.clone(), schema)
+                }
                 None if properties.is_none() || open => (member.key.clone(), &schema["additionalProperties"]),
                 None => {
                     self.unknown_key(member, properties, pointer);

@@ -1,6 +1,6 @@
 //! From a text to a [`Cluster`], with every fault on the way.
 //!
-//! Text → spanned JSON → the schema's spelling → `--set` → JSON Schema → types → defaults → rules. A fault ends no
+//! Text → spanned JSON → today's version → the schema's spelling → `--set` → JSON Schema → types → defaults → rules. A fault ends no
 //! step: the value that has it is taken out, nothing that follows from it is told again, and the rest is judged.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,7 @@ use super::pointers::{LOCATION, MASTER, SERVICE_PRINCIPAL};
 use super::resolve::{normal_location, resolve};
 use super::rules;
 use super::schema;
+use super::versions;
 
 /// What the command line says beside the model.
 #[derive(Debug, Clone, Default)]
@@ -75,7 +76,8 @@ pub fn read(source: &Source, options: &ReadOptions) -> Reading {
             return Reading { cluster: None, diagnostics, origins: Origins::new() };
         }
     };
-    let mut normalised = normalise(&node);
+    let converted = versions::convert(node);
+    let mut normalised = normalise(&converted.node);
     let mut document = normalised.value;
     let (set, set_diagnostics) = overrides::apply(&mut document, &options.set);
     for pointer in &set {
@@ -91,6 +93,7 @@ pub fn read(source: &Source, options: &ReadOptions) -> Reading {
     normalised
         .diagnostics
         .into_iter()
+        .chain(converted.diagnostics)
         .filter(|diagnostic| !set_over(diagnostic))
         .for_each(|diagnostic| findings.push(diagnostic));
     set_diagnostics.into_iter().for_each(|diagnostic| findings.push(diagnostic));
@@ -104,6 +107,11 @@ pub fn read(source: &Source, options: &ReadOptions) -> Reading {
 
     let mut origins = Origins::new();
     record(&document, "", &from_options, &mut origins);
+    for (pointer, origin) in converted.origins {
+        if origins.get(&pointer) == Some(&Origin::File) {
+            origins.insert(pointer, origin);
+        }
+    }
     origins.extend(defaults);
     let cluster = (!findings.has_errors()).then_some(cluster);
     Reading { cluster, diagnostics: findings.into_diagnostics(), origins }
@@ -115,12 +123,10 @@ fn foreign(document: &Value) -> Option<Diagnostic> {
         let fault = Diagnostic::error("wrong-type", "", "an API model is an object");
         return Some(fault.help("start with { \"apiVersion\": \"vlabs\", \"properties\": { … } }"));
     }
-    if let Some(version) = document["apiVersion"].as_str().filter(|version| *version != "vlabs") {
-        let fault = Diagnostic::error(
-            "api-version-unsupported",
-            "/apiVersion",
-            format!("API models of version \"{version}\" cannot be read"),
-        );
+    if let Some(version) = document["apiVersion"].as_str().filter(|version| *version != versions::CURRENT) {
+        let reason = versions::reason(version).map(|reason| format!(": {reason}")).unwrap_or_default();
+        let message = format!("API models of version \"{version}\" cannot be read{reason}");
+        let fault = Diagnostic::error("api-version-unsupported", "/apiVersion", message);
         return Some(fault.help("write \"vlabs\", and its properties"));
     }
     let pointer = "/properties/orchestratorProfile/orchestratorType";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LATER, LATER_FLAGS, NumberOrText, PINNED, SecretText};
+use super::{LATER, LATER_FLAGS, MapOrText, NumberOrText, PINNED, SecretText};
 
 const IMAGES: &str = "images come from their own registries, or through softwareProfile.mirror";
 const CLOUD_PROVIDER: &str = "the cloud controller keeps its own pace";
@@ -32,7 +32,7 @@ pub(in crate::model) struct OrchestratorProfile {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct KubernetesConfig {
     /// Who gives pods their addresses.
-    #[schemars(extend("enum" = ["azure", "kubenet", "cilium", "none"]))]
+    #[schemars(extend("enum" = ["azure", "kubenet", "cilium", "none", "flannel"]))]
     pub network_plugin: Option<String>,
     /// Who enforces network policies.
     #[schemars(extend("enum" = ["none", "azure", "calico", "cilium"]))]
@@ -57,7 +57,7 @@ pub(in crate::model) struct KubernetesConfig {
     #[schemars(range(min = 5, max = 1000))]
     pub max_pods: Option<u32>,
     /// What runs containers.
-    #[schemars(extend("enum" = ["containerd", "docker"]))]
+    #[schemars(extend("enum" = ["containerd", "docker", "clear-containers", "kata-containers"]))]
     pub container_runtime: Option<String>,
     /// Settings of what runs containers.
     #[schemars(extend("x-engine-no-effect" = LATER))]
@@ -91,7 +91,7 @@ pub(in crate::model) struct KubernetesConfig {
     pub enable_pod_security_policy: Option<bool>,
     /// Pod security policies.
     #[schemars(extend("x-engine-no-effect" = "Kubernetes 1.25 removed it; Pod Security Admission takes its place"))]
-    pub pod_security_policy_config: Option<BTreeMap<String, String>>,
+    pub pod_security_policy_config: Option<MapOrText>,
     /// An API server without a public address.
     pub private_cluster: Option<PrivateClusterInput>,
     /// The kind of load balancers.
@@ -351,7 +351,7 @@ pub(in crate::model) struct AddonInput {
     /// Its settings.
     pub config: Option<BTreeMap<String, String>>,
     /// How it is kept as it is.
-    #[schemars(extend("x-engine-no-effect" = "add-ons are applied by the engine, by server-side apply"))]
+    #[schemars(extend("enum" = ["EnsureExists", "Reconcile"], "x-engine-no-effect" = "add-ons are applied by the engine, by server-side apply"))]
     pub mode: Option<String>,
     /// Its containers' images and resources.
     #[schemars(extend("x-engine-no-effect" = LATER))]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{LATER, NodeKubernetesConfig, OUTPUT};
 
 /// Distributions that a model may name: today's, and those of aks-engine, which become today's.
-const DISTROS: [&str; 15] = [
+const DISTROS: [&str; 17] = [
     "ubuntu-24.04",
     "ubuntu",
     "ubuntu-18.04",
@@ -24,6 +24,8 @@ const DISTROS: [&str; 15] = [
     "coreos",
     "aks",
     "aks-1804",
+    "aks-docker-engine",
+    "acc-16.04",
 ];
 
 /// The control-plane nodes.

@@ -215,7 +215,7 @@ pub(super) struct CustomCloudProfile {
     #[schemars(extend("enum" = ["client_secret", "client_certificate"], "x-engine-always" = "client_secret", "x-engine-no-effect" = LATER))]
     pub authentication_method: Option<String>,
     /// Which cloud files are downloaded from.
-    #[schemars(extend("x-engine-no-effect" = "see softwareProfile"))]
+    #[schemars(extend("enum" = ["public", "china", "german", "usgovernment"], "x-engine-no-effect" = "see softwareProfile"))]
     pub dependencies_location: Option<String>,
     /// The stamp's endpoints.
     #[schemars(extend("x-engine-no-effect" = "the endpoints are asked for at the stamp"))]
@@ -290,6 +290,30 @@ impl JsonSchema for NumberOrText {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": ["integer", "string"], "minimum": 0, "maximum": 4_294_967_295_u32, "pattern": "^[0-9]{1,9}$" })
+    }
+}
+
+/// Settings by name, or a text of the user's own (acs-engine).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum MapOrText {
+    /// By name.
+    Map(BTreeMap<String, String>),
+    /// As a text.
+    Text(String),
+}
+
+impl JsonSchema for MapOrText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "MapOrText".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["object", "string"], "additionalProperties": { "type": "string" } })
     }
 }
 

@@ -25,11 +25,7 @@ impl Resolver<'_> {
     ) -> Image {
         let pointer = format!("{root}/distro");
         if let Some(distro) = distro.filter(|distro| *distro != DISTRO) {
-            if distro == "aks" || distro == "aks-1804" {
-                let fault =
-                    Diagnostic::error("distro-unsupported", &pointer, format!("the images of \"{distro}\" are gone"));
-                self.findings.judge(&[], fault.help(format!("write \"{DISTRO}\"")));
-            } else if reference.is_none() && operating_system == OperatingSystem::Linux {
+            if reference.is_none() && operating_system == OperatingSystem::Linux {
                 let message = format!("\"{distro}\" is no longer maintained; Ubuntu 24.04 takes its place");
                 let warning = Diagnostic::warning("distro-replaced", &pointer, message);
                 self.findings.judge(&[], warning.help(format!("write \"{DISTRO}\"")));

@@ -62,7 +62,7 @@ impl Resolver<'_> {
             self.findings
                 .judge(&[], missing.help("add \"location\" beside \"properties\", or give --location westus2"));
         }
-        let stack = self.stack(&properties);
+        let stack = self.stack(&properties, &location);
         let cloud = if stack.is_some() { Cloud::Stack } else { Cloud::of_location(&location) };
         let dns_prefix = master.dns_prefix.clone().unwrap_or_default();
         let name_suffix = name_suffix(&dns_prefix);
@@ -109,19 +109,27 @@ impl Resolver<'_> {
         }
     }
 
-    fn stack(&mut self, properties: &Properties) -> Option<StackSettings> {
+    fn stack(&mut self, properties: &Properties, location: &str) -> Option<StackSettings> {
         let profile = properties.custom_cloud_profile.as_ref()?;
         let portal_url = profile.portal_url.clone().unwrap_or_default();
         let domain = portal_url
             .trim_end_matches('/')
             .strip_prefix("https://portal.")
             .and_then(|rest| rest.split_once('.'))
+            .filter(|(own, domain)| !domain.is_empty() && (location.is_empty() || own.eq_ignore_ascii_case(location)))
             .map(|(_, domain)| domain.to_owned());
         if domain.is_none() {
             self.findings.judge(
                 &[],
-                Diagnostic::error("portal-url", format!("{STACK}/portalURL"), "Azure Stack Hub's portal is not named")
-                    .help("write https://portal.<location>.<domain>/"),
+                Diagnostic::error(
+                    "portal-url",
+                    format!("{STACK}/portalURL"),
+                    "this is not the portal of this location",
+                )
+                .help(format!(
+                    "write https://portal.{}.<domain>/",
+                    if location.is_empty() { "<location>" } else { location }
+                )),
             );
         }
         let identity_system = self.or(

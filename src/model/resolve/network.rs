@@ -124,6 +124,13 @@ impl Resolver<'_> {
         let plugin = match context.kubernetes.network_plugin.as_deref() {
             Some("azure") => NetworkPlugin::Azure,
             Some("kubenet") => NetworkPlugin::Kubenet,
+            Some("flannel") => {
+                let message =
+                    "the engine has no flannel; kubenet, whose pods have a range of their own too, takes its place";
+                let warning = Diagnostic::warning("network-plugin-replaced", &pointer, message);
+                self.findings.push(warning.help("write \"kubenet\""));
+                NetworkPlugin::Kubenet
+            }
             Some("cilium") => NetworkPlugin::Cilium,
             Some("none") => NetworkPlugin::None,
             _ if policy == NetworkPolicy::Cilium => {

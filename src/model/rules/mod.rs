@@ -3,15 +3,19 @@
 //! Each rule looks at the resolved cluster and points to the property that is to be changed. Deliberately absent: the
 //! form of single values, which the schema and `resolve` look at.
 
+mod addons;
 mod addresses;
 mod capacity;
 mod codes;
 mod control_plane_addresses;
 mod encryption;
+mod flag_values;
 mod flags;
+mod forms;
 mod machines;
 mod not_yet;
 mod people;
+mod places;
 mod promises;
 
 pub use codes::{RULES, Rule};
@@ -29,5 +33,9 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     encryption::judge(cluster, findings);
     promises::judge(cluster, model, findings);
     flags::judge(cluster, model, findings);
+    forms::judge(cluster, model, findings);
+    flag_values::judge(cluster, findings);
+    addons::judge(cluster, model, findings);
+    places::judge(cluster, model, findings);
     not_yet::judge(cluster, findings);
 }

@@ -68,7 +68,7 @@ fn linux(cluster: &Cluster, findings: &mut Findings) {
 }
 
 /// `kind base64 [comment]` on one line, where the base64 starts with the kind again.
-fn is_public_key(key: &str) -> bool {
+pub(super) fn is_public_key(key: &str) -> bool {
     use base64::Engine as _;
     let mut parts = key.split_ascii_whitespace();
     let (Some(kind), Some(data)) = (parts.next(), parts.next()) else { return false };

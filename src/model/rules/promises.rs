@@ -22,6 +22,14 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
 
 fn protection(model: &ApiModel, findings: &mut Findings) {
     let Some(properties) = &model.properties else { return };
+    let orchestrator = properties.orchestrator_profile.as_ref();
+    let kubernetes = orchestrator.and_then(|orchestrator| orchestrator.kubernetes_config.as_ref());
+    let runtime = kubernetes.and_then(|kubernetes| kubernetes.container_runtime.as_deref());
+    if let Some(runtime @ ("clear-containers" | "kata-containers")) = runtime {
+        let message = format!("{runtime}: pods that ask for a machine of their own would share the node's kernel");
+        let fault = Diagnostic::error("protection-missing", format!("{KUBERNETES}/containerRuntime"), message);
+        findings.judge(&[], fault.help("write \"containerd\", and install Kata Containers by its own kata-deploy"));
+    }
     let flags = properties.feature_flags.as_ref();
     let image = "set it to false, and harden the nodes by an image of your own (imageReference)";
     let of_flags = |name: &str| format!("{PROPERTIES}/featureFlags/{name}");

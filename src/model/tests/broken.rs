@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 
-const K: &str = "/properties/orchestratorProfile/kubernetesConfig";
-const M: &str = "/properties/masterProfile";
-const P: &str = "/properties/agentPoolProfiles/0";
+pub(super) const K: &str = "/properties/orchestratorProfile/kubernetesConfig";
+pub(super) const M: &str = "/properties/masterProfile";
+pub(super) const P: &str = "/properties/agentPoolProfiles/0";
 const SUBNET: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/one";
 
 /// A model with changes: each a pointer and its new value, null to take it out.
@@ -42,19 +42,19 @@ fn changed(changes: &[(&str, Value)]) -> Value {
     model
 }
 
-fn at(root: &str, name: &str) -> String {
+pub(super) fn at(root: &str, name: &str) -> String {
     format!("{root}/{name}")
 }
 
 /// Code, pointer, changes.
-type Case = (&'static str, String, Vec<(String, Value)>);
+pub(super) type Case = (&'static str, String, Vec<(String, Value)>);
 
-fn case(code: &'static str, pointer: String, changes: &[(String, Value)]) -> Case {
+pub(super) fn case(code: &'static str, pointer: String, changes: &[(String, Value)]) -> Case {
     (code, pointer, changes.to_vec())
 }
 
 /// A case of one change, at the pointer that is told.
-fn one(code: &'static str, root: &str, name: &str, value: Value) -> Case {
+pub(super) fn one(code: &'static str, root: &str, name: &str, value: Value) -> Case {
     case(code, at(root, name), &[(at(root, name), value)])
 }
 
@@ -95,7 +95,6 @@ fn machine_cases() -> Vec<Case> {
             at(P, "availabilityProfile"),
             &[(at(P, "availabilityProfile"), scale_set()), stack(), principal()],
         ),
-        one("distro-unsupported", P, "distro", json!("aks")),
         one("image-reference", P, "imageReference", json!({"name": "x"})),
         case("label-form", at(P, "customNodeLabels/a b"), &[(at(P, "customNodeLabels"), json!({"a b": "c"}))]),
         case(
@@ -158,11 +157,11 @@ fn not_yet_cases() -> Vec<Case> {
     ]
 }
 
-fn stack() -> (String, Value) {
-    ("/properties/customCloudProfile".into(), json!({"portalURL": "https://portal.local.azurestack.external/"}))
+pub(super) fn stack() -> (String, Value) {
+    ("/properties/customCloudProfile".into(), json!({"portalURL": "https://portal.westus2.azurestack.external/"}))
 }
 
-fn principal() -> (String, Value) {
+pub(super) fn principal() -> (String, Value) {
     ("/properties/servicePrincipalProfile".into(), json!({"clientId": "c", "secret": "s"}))
 }
 
@@ -427,7 +426,7 @@ fn people_cases() -> Vec<Case> {
             &[("/properties/orchestratorProfile/orchestratorRelease".into(), json!("latest"))],
         ),
         one("unknown-key", M, "vmSzie", json!("x")),
-        case("api-version-unsupported", "/apiVersion".into(), &[("/apiVersion".into(), json!("2017-07-01"))]),
+        case("api-version-unsupported", "/apiVersion".into(), &[("/apiVersion".into(), json!("2016-03-30"))]),
         case(
             "orchestrator-unsupported",
             "/properties/orchestratorProfile/orchestratorType".into(),
@@ -442,7 +441,7 @@ const ELSEWHERE: [&str; 6] =
 
 #[test]
 fn each_rule_is_broken_alone() {
-    let cases = [machine_cases(), address_cases(), capacity_cases(), people_cases(), not_yet_cases()].concat();
+    let cases = [machine_cases(), address_cases(), capacity_cases(), people_cases(), not_yet_cases(), broken_values::cases()].concat();
     let mut covered: BTreeSet<&str> = ELSEWHERE.into();
     for (code, pointer, changes) in &cases {
         let changes: Vec<(&str, Value)> =
@@ -513,7 +512,10 @@ fn each_warning_is_caused() {
             ],
         ),
         ("pods-over-node-range", vec![(at(K, "networkPlugin"), json!("kubenet")), (at(K, "maxPods"), json!(254))]),
-        ("zones-without-machines", vec![(at(P, "availabilityZones"), json!(["1", "2", "3"]))]),
+        ("zones-without-machines", vec![
+            (at(M, "availabilityZones"), json!(["1", "2", "3"])),
+            (at(P, "availabilityZones"), json!(["1", "2", "3"])),
+        ]),
         ("nowhere-to-schedule", vec![(at(P, "nodeTaints"), json!(["a=b:NoSchedule"]))]),
         (
             "cluster-size",
@@ -533,7 +535,7 @@ fn each_warning_is_caused() {
         ("api-server-open", vec![(at(M, "HTTPSourceAddressPrefix"), json!("*"))]),
     ];
     let mut covered = BTreeSet::new();
-    for (code, changes) in &cases {
+    for (code, changes) in cases.iter().chain(&broken_values::warnings()) {
         let mut changes: Vec<(&str, Value)> =
             changes.iter().map(|(pointer, value)| (pointer.as_str(), value.clone())).collect();
         let closed = ranges("192.0.2.0/24");

@@ -10,6 +10,8 @@ use super::*;
 use crate::base::{Diagnostics, Severity, Source};
 
 mod broken;
+mod broken_values;
+mod versions;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -71,6 +73,7 @@ fn there_and_back(cluster: &Cluster, name: &str) {
     let harmless = [
         "kubernetes-version-unknown",
         "ipvs-deprecated",
+        "accelerated-networking-unknown",
         "addon-replaced",
         "addon-not-installed",
         "service-range-in-vnet",
@@ -78,6 +81,8 @@ fn there_and_back(cluster: &Cluster, name: &str) {
         "zones-without-machines",
         "nowhere-to-schedule",
         "cluster-size",
+        "etcd-storage-limit-large",
+        "zones-partial",
     ];
     // What the model says stays in it, even if nothing follows from it; defaults are not told.
     let kept = [

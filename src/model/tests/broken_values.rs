@@ -1,0 +1,128 @@
+//! Cases of the rules about forms of values, add-ons, zones and flags' values.
+
+use serde_json::{Value, json};
+
+use super::broken::{Case, K, M, P, at, case, one, principal, stack};
+
+const GUID: &str = "11111111-2222-3333-4444-555555555555";
+
+pub(super) fn cases() -> Vec<Case> {
+    let scale_set = || (at(P, "availabilityProfile"), json!("VirtualMachineScaleSets"));
+    let on_stack = |name: &str, value: Value| vec![(at(P, name), value), stack(), principal()];
+    let addon = |addon: Value| (at(K, "addons"), json!([addon]));
+    let autoscaler = |name: &str, least: &str| {
+        let pools = json!([{"name": name, "config": {"min-nodes": least, "max-nodes": "3"}}]);
+        addon(json!({"name": "cluster-autoscaler", "enabled": true, "pools": pools}))
+    };
+    let many: serde_json::Map<String, Value> = (0..46).map(|number| (format!("tag{number}"), json!("x"))).collect();
+    let jumpbox = |name: &str, value: &str| {
+        let told = at(K, &format!("privateCluster/jumpboxProfile/{name}"));
+        case("jumpbox-form", told.clone(), &[(at(K, "privateCluster/enabled"), json!(true)), (told, json!(value))])
+    };
+    vec![
+        one("resource-id-form", P, "diskEncryptionSetID", json!("one")),
+        one("resource-id-form", M, "proximityPlacementGroupID", json!("/subscriptions/s")),
+        case(
+            "resource-id-form",
+            at(P, "loadBalancerBackendAddressPoolIDs/0"),
+            &[(at(P, "loadBalancerBackendAddressPoolIDs"), json!([""]))],
+        ),
+        one("resource-id-form", K, "userAssignedID", json!("/subscriptions/s/resourceGroups/g")),
+        case(
+            "guid-form",
+            "/properties/aadProfile/adminGroupID".into(),
+            &[("/properties/aadProfile".into(), json!({"adminGroupID": "me", "tenantID": GUID}))],
+        ),
+        case("tag-form", "/tags/a<b".into(), &[("/tags".into(), json!({"a<b": "x"}))]),
+        case("tag-form", at(P, "customVMTags/a"), &[(at(P, "customVMTags"), json!({"a": "x".repeat(257)}))]),
+        case("tag-count", at(M, "customVMTags"), &[(at(M, "customVMTags"), Value::Object(many))]),
+        jumpbox("name", "no such-"),
+        jumpbox("username", "a b"),
+        jumpbox("publicKey", "none"),
+        case(
+            "data-directory",
+            at(K, "containerRuntimeConfig/dataDir"),
+            &[(at(K, "containerRuntimeConfig"), json!({"dataDir": "mnt"}))],
+        ),
+        one("etcd-storage-limit", K, "etcdStorageLimitGB", json!(1)),
+        case(
+            "flag-duration",
+            at(K, "controllerManagerConfig/--node-monitor-grace-period"),
+            &[(at(K, "controllerManagerConfig"), json!({"--node-monitor-grace-period": "5 minutes"}))],
+        ),
+        case(
+            "node-grace-period",
+            at(K, "kubeletConfig/--node-status-update-frequency"),
+            &[(at(K, "kubeletConfig"), json!({"--node-status-update-frequency": "1m"}))],
+        ),
+        case(
+            "node-grace-period",
+            at(P, "kubernetesConfig/kubeletConfig/--node-status-update-frequency"),
+            &[(at(P, "kubernetesConfig/kubeletConfig"), json!({"--node-status-update-frequency": "13s"}))],
+        ),
+        case(
+            "node-grace-period",
+            at(K, "controllerManagerConfig/--node-monitor-grace-period"),
+            &[(at(K, "controllerManagerConfig"), json!({"--node-monitor-grace-period": "39s"}))],
+        ),
+        case("addon-data", at(K, "addons/0/data"), &[addon(json!({"name": "mine", "data": "%"}))]),
+        case(
+            "addon-data",
+            at(K, "addons/0/data"),
+            &[addon(json!({"name": "mine", "data": "YQ==", "config": {"a": "b"}}))],
+        ),
+        case("autoscaler-pool", at(K, "addons/0/pools/0/name"), &[scale_set(), autoscaler("nowhere", "1")]),
+        case("autoscaler-pool", at(K, "addons/0/pools/0/name"), &[autoscaler("agentpool1", "1")]),
+        case(
+            "autoscaler-range",
+            at(K, "addons/0/pools/0/config/min-nodes"),
+            &[scale_set(), autoscaler("agentpool1", "4")],
+        ),
+        case(
+            "autoscaler-range",
+            at(K, "addons/0/pools/0/config/min-nodes"),
+            &[scale_set(), autoscaler("agentpool1", "few")],
+        ),
+        case("extension-unknown", at(P, "extensions/0/name"), &[(at(P, "extensions"), json!([{"name": "x"}]))]),
+        case(
+            "extension-unknown",
+            at(M, "preProvisionExtension/name"),
+            &[(at(M, "preProvisionExtension"), json!({"name": "x"}))],
+        ),
+        case("zone-form", at(P, "availabilityZones/0"), &[(at(P, "availabilityZones"), json!(["4"]))]),
+        case("zone-form", at(P, "availabilityZones/1"), &[(at(P, "availabilityZones"), json!(["1", "1"]))]),
+        case("stack-zones", at(P, "availabilityZones"), &on_stack("availabilityZones", json!(["1"]))),
+        case(
+            "stack-accelerated-networking",
+            at(P, "acceleratedNetworkingEnabled"),
+            &on_stack("acceleratedNetworkingEnabled", json!(true)),
+        ),
+        case(
+            "stack-etcd-disk",
+            at(K, "etcdDiskSizeGB"),
+            &[(at(K, "etcdDiskSizeGB"), json!("2048")), stack(), principal()],
+        ),
+        one("protection-missing", K, "containerRuntime", json!("kata-containers")),
+    ]
+}
+
+/// Warnings: code and changes.
+pub(super) fn warnings() -> Vec<(&'static str, Vec<(String, Value)>)> {
+    let old_key = json!({"servicePrincipalClientID": "c", "secret": "s"});
+    vec![
+        ("api-version-converted", vec![("/apiVersion".into(), json!("2017-07-01"))]),
+        (
+            "key-renamed",
+            vec![(at(K, "useManagedIdentity"), json!(false)), ("/properties/servicePrincipalProfile".into(), old_key)],
+        ),
+        ("network-plugin-replaced", vec![(at(K, "networkPlugin"), json!("flannel"))]),
+        ("distro-replaced", vec![(at(P, "distro"), json!("aks"))]),
+        ("no-effect", vec![(at(K, "podSecurityPolicyConfig"), json!("YQ=="))]),
+        ("zones-partial", vec![(at(P, "availabilityZones"), json!(["1"]))]),
+        ("etcd-storage-limit-large", vec![(at(K, "etcdStorageLimitGB"), json!(16))]),
+        (
+            "accelerated-networking-unknown",
+            vec![(at(P, "vmSize"), json!("Standard_X9")), (at(P, "acceleratedNetworkingEnabled"), json!(true))],
+        ),
+    ]
+}
