@@ -2,7 +2,8 @@
 //!
 //! aks-engine's rules: a path is relative to `properties`, `a.b=v` and `list[0].c=v`; several stand behind one another
 //! with commas between; a comma inside quotes belongs to the value, and the quotes are dropped. A dot that belongs to a
-//! key is written `\.`. Keys are matched without regard to case. What a value is follows from the schema.
+//! key is written `\.`, a quote or comma that belongs to a value `\"` or `\,`; `[a,b]` is a list. What stands beside
+//! `properties`, such as `location`, is named alone. Keys are matched without regard to case. What a value is follows from the schema.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +29,14 @@ pub(super) fn apply(document: &mut Value, arguments: &[String]) -> (BTreeSet<Str
     if arguments.is_empty() {
         return (set, diagnostics);
     }
-    for assignment in arguments.iter().flat_map(|argument| assignments(argument)) {
+    let mut all = Vec::new();
+    for argument in arguments {
+        match assignments(argument) {
+            Ok(parts) => all.extend(parts),
+            Err(fault) => diagnostics.push(fault),
+        }
+    }
+    for assignment in all {
         match parse(&assignment).and_then(|(path, text)| assign(document, &path, &text)) {
             Ok((pointer, warning)) => {
                 set.insert(pointer);
@@ -56,24 +64,42 @@ fn drop_nulls(value: &mut Value) {
     }
 }
 
-/// Splits an argument at the commas outside quotes, and drops the quotes.
-fn assignments(argument: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
+/// Splits an argument at the commas outside quotes and lists, and drops the quotes. A quote or comma behind a backslash
+/// is itself.
+fn assignments(argument: &str) -> Result<Vec<String>, Diagnostic> {
+    let mut parts = Vec::new();
+    let mut part = String::new();
     let mut quote = None;
-    for letter in argument.chars() {
+    // Whether a value that began with `[` is not closed yet.
+    let mut in_list = false;
+    let mut letters = argument.chars().peekable();
+    while let Some(letter) = letters.next() {
         match (letter, quote) {
+            ('\\', _) if letters.peek().is_some_and(|next| matches!(next, '"' | '\'' | ',')) => {
+                part.extend(letters.next())
+            }
             ('"' | '\'', None) => quote = Some(letter),
             (letter, Some(open)) if letter == open => quote = None,
-            (',', None) => parts.push(String::new()),
-            (letter, _) => {
-                if let Some(part) = parts.last_mut() {
-                    part.push(letter);
+            (',', None) if !in_list => parts.push(std::mem::take(&mut part)),
+            (letter, quoted) => {
+                if quoted.is_none() {
+                    in_list = match letter {
+                        '[' => in_list || part.trim_end().ends_with('='),
+                        ']' => false,
+                        _ => in_list,
+                    };
                 }
+                part.push(letter);
             }
         }
     }
-    parts.retain(|part| !part.is_empty());
-    parts
+    if let Some(open) = quote {
+        let fault = Diagnostic::error("set-form", "", format!("--set {argument}: the quote {open} is not closed"));
+        return Err(fault.help(format!("close it, or write \\{open} for one that belongs to the value")));
+    }
+    parts.push(part);
+    parts.retain(|part| !part.trim().is_empty());
+    Ok(parts)
 }
 
 /// Path and value of `path=value`.
@@ -112,7 +138,23 @@ fn assign(document: &mut Value, path: &[Step], text: &str) -> Result<(String, Op
     if !document.is_object() {
         return Err(nowhere("", "the document is not an object".into()));
     }
-    let mut place = &mut document["properties"];
+    // What is beside `properties`, such as the location, is named without more ado, unless `properties` has the same.
+    let has = |schema: &Value, key: &str| {
+        schema["properties"].as_object().into_iter().flatten().any(|(name, _)| name.eq_ignore_ascii_case(key))
+    };
+    let beside = match path.first() {
+        Some(Step::Key(key)) => {
+            !has(resolve(outer), key) && has(schema(), key) && !key.eq_ignore_ascii_case("properties")
+        }
+        _ => false,
+    };
+    let mut place = if beside {
+        pointer = String::new();
+        outer = schema();
+        document
+    } else {
+        &mut document["properties"]
+    };
     for step in path {
         let kind = resolve(outer);
         match step {
@@ -130,7 +172,6 @@ fn assign(document: &mut Value, path: &[Step], text: &str) -> Result<(String, Op
                         let diagnostic = nowhere(&child(&pointer, key), format!("there is no property \"{key}\""));
                         return Err(match closest(key, names) {
                             Some(near) => diagnostic.help(format!("did you mean \"{near}\"?")),
-                            None if key.eq_ignore_ascii_case("location") => diagnostic.help("use --location"),
                             None => diagnostic.help("paths start below \"properties\""),
                         });
                     }
@@ -155,12 +196,25 @@ fn assign(document: &mut Value, path: &[Step], text: &str) -> Result<(String, Op
             }
         }
     }
-    let value = coerced(text, if outer["type"].is_null() { resolve(outer) } else { outer });
+    let value = listed(text, outer);
     let warning = without_effect(outer, &name, &pointer, &value);
     // An empty text unsets, as it means "not given" in a file.
     let unsets = value == "" && outer["description"].is_string();
     *place = if unsets { Value::Null } else { value };
     Ok((pointer, warning))
+}
+
+/// The value that a text is for a schema; `[a,b]` is a list where the schema has one of texts or numbers.
+fn listed(text: &str, outer: &'static Value) -> Value {
+    let schema = if outer["type"].is_null() { resolve(outer) } else { outer };
+    let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match inside {
+        Some(inside) if allows(schema, "array") && !resolve(&schema["items"])["properties"].is_object() => {
+            let items = inside.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Value::Array(items.map(|item| coerced(item, resolve(&schema["items"]))).collect())
+        }
+        _ => coerced(text, schema),
+    }
 }
 
 #[cfg(test)]
@@ -205,13 +259,63 @@ mod tests {
     }
 
     #[test]
+    fn lists_quotes_and_escapes_are_understood() {
+        let (document, faults) = applied(&[
+            "location=eastus,tags.team=\"a, b\"",
+            "agentPoolProfiles[0].availabilityZones=[1, '2'],agentPoolProfiles[1].diskSizesGB=[10,20]",
+            r#"windowsProfile.adminPassword=a\,b\"c\d='e,=f'"#,
+            "agentPoolProfiles[1].availabilityZones=[]",
+            "agentPoolProfiles[0].nodeTaints=['a=b:NoSchedule']",
+            " agentPoolProfiles[1].vmSize = Standard_D2s_v5 , ,",
+            r"agentPoolProfiles[0].customNodeLabels.a\.b/c=[x]",
+        ]);
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!((&document["location"], &document["tags"]["team"]), (&json!("eastus"), &json!("a, b")));
+        let pools = &document["properties"]["agentPoolProfiles"];
+        assert_eq!(pools[0]["availabilityZones"], json!(["1", "2"]));
+        assert_eq!((&pools[1]["diskSizesGB"], &pools[1]["availabilityZones"]), (&json!([10, 20]), &json!([])));
+        assert_eq!(pools[0]["nodeTaints"], json!(["a=b:NoSchedule"]));
+        assert_eq!(pools[0]["customNodeLabels"]["a.b/c"], "[x]");
+        assert_eq!(pools[1]["vmSize"], "Standard_D2s_v5");
+        assert_eq!(document["properties"]["windowsProfile"]["adminPassword"], r#"a,b"c\d=e,=f"#);
+    }
+
+    #[test]
+    fn forms_that_mean_nothing_are_told_by_what_is_wrong_with_them() {
+        for (argument, message) in [
+            ("masterProfile.count='3", "not closed"),
+            ("masterProfile.vmSize=a\"b", "not closed"),
+            ("=3", "a name is missing"),
+            ("masterProfile..count=3", "a name is missing"),
+            (".=3", "a name is missing"),
+            ("agentPoolProfiles[0=3", "no \"]\""),
+            ("agentPoolProfiles[-1].count=3", "a number from 0"),
+            ("agentPoolProfiles[0]x.count=3", "behind \"]\""),
+            ("agentPoolProfiles[99999999999999999999].count=3", "a number from 0"),
+            ("[0].count=3", "a name is missing"),
+            ("masterProfile.count", "no \"=\""),
+            ("properties.masterProfile.count=3", "there is no property"),
+        ] {
+            let mut document = json!({"properties": {"agentPoolProfiles": [{"name": "one"}]}});
+            let (set, faults) = apply(&mut document, &[argument.to_owned()]);
+            assert!(set.is_empty(), "{argument}");
+            assert_eq!(faults.len(), 1, "{argument}: {faults:?}");
+            assert!(faults[0].message.contains(message), "{argument}: {}", faults[0].message);
+            assert!(faults[0].help.is_some(), "{argument}");
+            assert_eq!(document, json!({"properties": {"agentPoolProfiles": [{"name": "one"}]}}), "{argument}");
+        }
+        let mut document = json!({});
+        let (_, faults) = apply(&mut document, &["masterProfile.vmSzie=x".to_owned()]);
+        assert_eq!(faults[0].help.as_deref(), Some("did you mean \"vmSize\"?"));
+    }
+
+    #[test]
     fn tells_what_does_not_exist() {
         let (_, faults) = applied(&[
             "masterProfile.vmSzie=x",
             "agentPoolProfiles[2].count=1",
             "agentPoolProfiles[x].count=1",
             "masterProfile",
-            "location=westus2",
             "masterProfile.count.x=1",
             "agentPoolProfiles.count=1",
         ]);
@@ -222,7 +326,6 @@ mod tests {
                 "set-path /properties/agentPoolProfiles/2",
                 "set-form ",
                 "set-form ",
-                "set-path /properties/location",
                 "set-path /properties/masterProfile/count/x",
                 "set-path /properties/agentPoolProfiles/count",
             ]

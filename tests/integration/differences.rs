@@ -231,6 +231,7 @@ pub fn document() -> String {
     for difference in TABLE {
         text.push_str(&format!("| {} | {} | {} |\n", difference.name, difference.what, difference.why));
     }
+    text.push_str(&super::corpus::document());
     text
 }
 

@@ -8,11 +8,13 @@
 )]
 
 mod azure_foreign_servers;
+mod any_model;
 mod azure_on_simulator;
 mod azure_schemas;
 mod bootstrap;
 mod clusters;
 mod commands;
+mod corpus;
 mod differences;
 mod documents;
 mod evaluation;

@@ -180,6 +180,11 @@ fn disk(disk: &OsDisk, root: &str, findings: &mut Findings) {
 }
 
 fn names(cluster: &Cluster, findings: &mut Findings) {
+    for pool in cluster.pools.iter().filter(|pool| pool.name == "master") {
+        let message = "the control plane's machines are called \"master\" already";
+        let fault = Diagnostic::error("pool-name", self::pool(pool.index, "name"), message);
+        findings.judge(&[], fault.help("give the pool another name"));
+    }
     let mut first: BTreeMap<&str, usize> = BTreeMap::new();
     for pool in cluster.pools.iter().filter(|pool| !pool.name.is_empty()) {
         if let Some(other) = first.insert(&pool.name, pool.index) {

@@ -70,6 +70,7 @@ fn machine_cases() -> Vec<Case> {
         one("dns-prefix-form", M, "dnsPrefix", json!("a-")),
         one("pool-count", P, "count", json!(1001)),
         one("pool-name", P, "name", json!("Agent-1")),
+        one("pool-name", P, "name", json!("master")),
         case(
             "pool-name-duplicate",
             "/properties/agentPoolProfiles/1/name".into(),
@@ -441,7 +442,9 @@ const ELSEWHERE: [&str; 6] =
 
 #[test]
 fn each_rule_is_broken_alone() {
-    let cases = [machine_cases(), address_cases(), capacity_cases(), people_cases(), not_yet_cases(), broken_values::cases()].concat();
+    let cases =
+        [machine_cases(), address_cases(), capacity_cases(), people_cases(), not_yet_cases(), broken_values::cases()]
+            .concat();
     let mut covered: BTreeSet<&str> = ELSEWHERE.into();
     for (code, pointer, changes) in &cases {
         let changes: Vec<(&str, Value)> =
@@ -512,10 +515,13 @@ fn each_warning_is_caused() {
             ],
         ),
         ("pods-over-node-range", vec![(at(K, "networkPlugin"), json!("kubenet")), (at(K, "maxPods"), json!(254))]),
-        ("zones-without-machines", vec![
-            (at(M, "availabilityZones"), json!(["1", "2", "3"])),
-            (at(P, "availabilityZones"), json!(["1", "2", "3"])),
-        ]),
+        (
+            "zones-without-machines",
+            vec![
+                (at(M, "availabilityZones"), json!(["1", "2", "3"])),
+                (at(P, "availabilityZones"), json!(["1", "2", "3"])),
+            ],
+        ),
         ("nowhere-to-schedule", vec![(at(P, "nodeTaints"), json!(["a=b:NoSchedule"]))]),
         (
             "cluster-size",
