@@ -12,7 +12,7 @@ use super::super::document::child;
 use super::super::findings::Findings;
 use super::super::identity::Identity;
 use super::super::input::ApiModel;
-use super::super::pointers::{KUBERNETES, MASTER, PROPERTIES, SERVICE_PRINCIPAL, pool};
+use super::super::pointers::{KUBERNETES, MASTER, PROPERTIES, pool};
 use super::people::is_public_key;
 
 /// Tags of one resource; the engine's own are some of them.
@@ -86,16 +86,14 @@ fn is_id_of(id: &str, kind: &str) -> bool {
 fn guids(model: &ApiModel, findings: &mut Findings) {
     let Some(properties) = &model.properties else { return };
     let aad = properties.aad_profile.as_ref();
-    let principal = properties.service_principal_profile.as_ref();
-    for (root, name, value) in [
-        ("aadProfile", "clientAppID", aad.and_then(|aad| aad.client_app_id.as_ref())),
-        ("aadProfile", "serverAppID", aad.and_then(|aad| aad.server_app_id.as_ref())),
-        ("aadProfile", "tenantID", aad.and_then(|aad| aad.tenant_id.as_ref())),
-        ("aadProfile", "adminGroupID", aad.and_then(|aad| aad.admin_group_id.as_ref())),
-        ("", "objectId", principal.and_then(|principal| principal.object_id.as_ref())),
+    for (name, value) in [
+        ("clientAppID", aad.and_then(|aad| aad.client_app_id.as_ref())),
+        ("serverAppID", aad.and_then(|aad| aad.server_app_id.as_ref())),
+        ("tenantID", aad.and_then(|aad| aad.tenant_id.as_ref())),
+        ("adminGroupID", aad.and_then(|aad| aad.admin_group_id.as_ref())),
     ] {
         let Some(value) = value.filter(|value| uuid::Uuid::try_parse(value).is_err()) else { continue };
-        let root = if root.is_empty() { SERVICE_PRINCIPAL.to_owned() } else { format!("{PROPERTIES}/{root}") };
+        let root = format!("{PROPERTIES}/aadProfile");
         let fault = Diagnostic::error("guid-form", format!("{root}/{name}"), format!("{name} \"{value}\" is no GUID"));
         findings
             .judge(&[], fault.help("write eight, four, four, four and twelve hexadecimal digits, as Azure shows it"));
