@@ -60,18 +60,7 @@ pub const REFUSALS: &[Refusal] = &[
         pointer: "/kubeletConfig/--node-ip",
         why: "The engine gives each node the address that it has.",
     },
-    Refusal {
-        code: "protection-missing",
-        pointer: "/kubernetesConfig/enableDataEncryptionAtRest",
-        why: "Not built yet.",
-    },
-    Refusal {
-        code: "protection-missing",
-        pointer: "/kubernetesConfig/enableEncryptionWithExternalKms",
-        why: "Not built yet.",
-    },
     Refusal { code: "not-supported-yet", pointer: "/osType", why: "Not built yet." },
-    Refusal { code: "not-supported-yet", pointer: "/masterProfile/availabilityProfile", why: "Not built yet." },
     Refusal { code: "not-supported-yet", pointer: "/kubernetesConfig/networkPolicy", why: "Not built yet." },
     Refusal { code: "not-supported-yet", pointer: "/kubernetesConfig/networkPlugin", why: "Not built yet." },
     Refusal {
