@@ -21,7 +21,7 @@ const PACKED_FROM: usize = 1024;
 /// What a machine is given when it is made. It holds keys, so nothing of it prints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomData {
-    /// The cloud-init document (`#cloud-config`).
+    /// The document: cloud-init's (`#cloud-config`), or a script of PowerShell.
     pub cloud_config: Secret,
     /// The same as the cloud wants it: base64.
     pub base64: Secret,
@@ -63,16 +63,26 @@ struct Document<'a> {
 /// Packs files into a document, and the document into customData. The same files give the same bytes.
 pub(super) fn pack(files: &[MachineFile]) -> Result<CustomData, BootstrapError> {
     let entries: Vec<Entry> = files.iter().map(entry).collect();
-    let mut parts: Vec<(String, usize)> =
-        entries.iter().map(|entry| (entry.path.to_owned(), entry.content.len().div_ceil(3) * 4)).collect();
-    parts.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
-    let cloud_config = templates::assemble("cloud-init/machine.yaml", &Document { files: entries })?;
-    let base64 = STANDARD.encode(&cloud_config);
+    let parts = shares(entries.iter().map(|entry| (entry.path, entry.content.as_str())));
+    measure(templates::assemble("cloud-init/machine.yaml", &Document { files: entries })?, parts)
+}
+
+/// A document as customData, unless it is too long. `parts` are its parts with their share, biggest first.
+pub(super) fn measure(document: String, parts: Vec<(String, usize)>) -> Result<CustomData, BootstrapError> {
+    let base64 = STANDARD.encode(&document);
     let base64_length = base64.len();
     if base64_length > LIMIT {
         return Err(BootstrapError::TooLarge { length: base64_length, parts });
     }
-    Ok(CustomData { cloud_config: Secret::new(cloud_config), base64: Secret::new(base64), base64_length, parts })
+    Ok(CustomData { cloud_config: Secret::new(document), base64: Secret::new(base64), base64_length, parts })
+}
+
+/// The share of each text in the base64 characters, biggest first.
+pub(super) fn shares<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, usize)> {
+    let mut parts: Vec<(String, usize)> =
+        texts.map(|(name, text)| (name.to_owned(), text.len().div_ceil(3) * 4)).collect();
+    parts.sort_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+    parts
 }
 
 fn entry(file: &MachineFile) -> Entry<'_> {

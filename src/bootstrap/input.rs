@@ -58,6 +58,8 @@ pub struct ClusterSettings {
     pub dns_domain: String,
     /// How pods get addresses.
     pub network: Network,
+    /// Whether some of the cluster's nodes run Windows, and need add-ons of their own.
+    pub windows_nodes: bool,
     /// How kube-proxy programs services.
     pub proxy_mode: ProxyMode,
     /// The certificate of the cluster's CA (PEM).

@@ -38,7 +38,7 @@ pub fn wait_command(deadline_minutes: u32) -> Result<String, BootstrapError> {
     Ok(format!("/bin/bash -c {}", templates::shell_word(lines.join("\n").trim())))
 }
 
-fn check(cluster: &ClusterSettings) -> Result<(), BootstrapError> {
+pub(super) fn check(cluster: &ClusterSettings) -> Result<(), BootstrapError> {
     if cluster.endpoint_name.parse::<IpAddr>().is_ok() {
         return Err(BootstrapError::Input {
             field: "endpoint_name",
@@ -67,6 +67,9 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
         add("/etc/kubernetes/addons/30-coredns.yaml", "0600", "addons/coredns.yaml")?;
         if machine.cluster.images.disk_driver.is_some() {
             add("/etc/kubernetes/addons/40-disk-driver.yaml", "0600", "addons/disk-driver.yaml")?;
+        }
+        if machine.cluster.windows_nodes {
+            add("/etc/kubernetes/addons/50-windows.yaml", "0600", "addons/windows.yaml")?;
         }
     }
     files.extend(encryption::files(machine)?);

@@ -9,6 +9,7 @@ mod input;
 mod machine;
 mod templates;
 mod view;
+mod windows;
 
 pub use custom_data::{CustomData, LIMIT};
 pub use encryption::{Encryption, KeyVault};
@@ -18,3 +19,4 @@ pub use input::{
     Images, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software, Start, WorkerMachine,
 };
 pub use machine::{control_plane, wait_command, worker};
+pub use windows::{WindowsFiles, WindowsMachine, WindowsSoftware, windows_wait_command, windows_worker};

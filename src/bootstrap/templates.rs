@@ -2,7 +2,7 @@
 //! rendered.
 //!
 //! Templates are named by their path below `templates/` without `.hbs`. Every value that can hold more than letters,
-//! digits, dots and dashes goes through the helper of its format: `json`, `yaml` or `shell`.
+//! digits, dots and dashes goes through the helper of its format: `json`, `yaml`, `shell` or `powershell`.
 
 use std::sync::LazyLock;
 
@@ -49,6 +49,17 @@ const TEMPLATES: &[(&str, &str)] = sources![
     "addons/cloud-controller-manager.yaml",
     "addons/cloud-node-manager.yaml",
     "addons/disk-driver.yaml",
+    "addons/windows.yaml",
+    "windows/bootstrap.ps1",
+    "windows/settings.ps1",
+    "windows/library.ps1",
+    "windows/steps-host.ps1",
+    "windows/steps-node.ps1",
+    "windows/wait.ps1",
+    "windows/containerd.toml",
+    "windows/join.yaml",
+    "windows/azure.conflist",
+    "windows/kubenet.conf",
 ];
 
 /// The template by which containerd writes the network configuration once it knows the node's pod range. It is a
@@ -68,6 +79,7 @@ fn registry() -> Result<Handlebars<'static>, BootstrapError> {
     registry.register_helper("json", Box::new(json));
     registry.register_helper("yaml", Box::new(yaml));
     registry.register_helper("shell", Box::new(shell));
+    registry.register_helper("powershell", Box::new(powershell));
     handlebars_helper!(equal: |left: Value, right: Value| left == right);
     registry.register_helper("equal", Box::new(equal));
     for (name, text) in TEMPLATES {
@@ -153,6 +165,32 @@ pub(super) fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// A scalar as a literal of PowerShell, which may span lines.
+fn powershell(
+    helper: &Helper,
+    _: &Handlebars,
+    _: &Context,
+    _: &mut RenderContext,
+    out: &mut dyn Output,
+) -> HelperResult {
+    out.write(&powershell_literal(&text_of(parameter(helper)?)?))?;
+    Ok(())
+}
+
+/// PowerShell takes typographic quotes for its own, so they are doubled, too.
+fn powershell_literal(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len() + 2);
+    literal.push('\'');
+    for character in text.chars() {
+        if matches!(character, '\'' | '\u{2018}'..='\u{201b}') {
+            literal.push(character);
+        }
+        literal.push(character);
+    }
+    literal.push('\'');
+    literal
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 mod tests {
@@ -173,9 +211,11 @@ mod tests {
 
     #[test]
     fn quoting_fits_the_format() {
-        let data = json!({ "value": "a'b\"c\\d\n$(e) é", "list": ["x", 1] });
+        let data = json!({ "value": "a'b\"c\\d\n$(e) é", "list": ["x", 1], "quote": "\u{2019}; exit" });
         assert_eq!(try_render("{{shell value}}", &data).unwrap(), "'a'\\''b\"c\\d\n$(e) é'");
         assert_eq!(try_render("{{yaml value}}", &data).unwrap(), r#""a'b\"c\\d\n$(e) \U000000e9""#);
+        assert_eq!(try_render("{{powershell value}}", &data).unwrap(), "'a''b\"c\\d\n$(e) é'");
+        assert_eq!(try_render("{{powershell quote}}", &data).unwrap(), "'\u{2019}\u{2019}; exit'");
         assert_eq!(try_render("{{json list}}", &data).unwrap(), r#"["x",1]"#);
     }
 

@@ -8,12 +8,17 @@ mod images;
 mod kubernetes;
 mod machine_sizes;
 mod name_suffix;
+mod windows;
 
 pub use api_versions::ApiProfile;
 pub use clouds::{Cloud, CloudFacts};
-pub use images::{MarketplaceImage, ubuntu_image, windows_image};
+pub use images::{MarketplaceImage, ubuntu_image};
 pub use kubernetes::{
     DEFAULT_KUBERNETES_RELEASE, KubernetesRelease, kubernetes_release, kubernetes_release_of, kubernetes_releases,
 };
 pub use machine_sizes::{MachineSize, machine_size, supports_accelerated_networking, supports_premium_storage};
 pub use name_suffix::name_suffix;
+pub use windows::{
+    WINDOWS_DISK_GIB, WINDOWS_SERVERS, is_maintained_windows, windows_azure_cni_url, windows_containerd,
+    windows_containerd_url, windows_image, windows_kubernetes_url, windows_sdn_plugins_url,
+};

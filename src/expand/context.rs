@@ -31,7 +31,7 @@ pub fn custom_data_handle(pool: &str) -> String {
 pub struct Payloads {
     /// The command of each Linux machine's CustomScript: it waits for the bootstrap's result and fails with its cause.
     pub wait_command: String,
-    /// The same for Windows machines; empty where none can be made.
+    /// The same for Windows machines.
     pub windows_wait_command: String,
 }
 

@@ -100,7 +100,7 @@ fn machine(context: &Context<'_>, kind: &MachineKind<'_>) -> Result<Resource, Ex
     properties.insert(
         "storageProfile",
         Value::object([
-            ("imageReference", image(&plane.image)),
+            ("imageReference", image(&plane.image, CONTROL_PLANE_POOL)),
             ("osDisk", disks.system_disk(context, &plane.os_disk)),
             ("dataDisks", Value::array([etcd_disk])),
         ]),

@@ -72,7 +72,7 @@ fn storage(context: &Context<'_>) -> Value {
     let disks = DiskSettings { vm_size: &plane.vm_size, encryption_set: None, in_scale_set: true };
     let etcd_disk = disks.data_disk(context, 0, plane.etcd_disk_size_gib, plane.etcd_disk_caching, None);
     Value::object([
-        ("imageReference", image(&plane.image)),
+        ("imageReference", image(&plane.image, CONTROL_PLANE_POOL)),
         ("osDisk", disks.system_disk(context, &plane.os_disk)),
         ("dataDisks", Value::array([etcd_disk])),
     ])

@@ -9,9 +9,10 @@ use crate::catalog::supports_premium_storage;
 use crate::graph::{Function, Member, Reference, Resource, Series, Value};
 use crate::model::{Caching, Image, NetworkPlugin, OperatingSystem, OsDisk, Priority, Storage};
 
-/// The body's `imageReference`.
-pub(super) fn image(image: &Image) -> Value {
+/// The body's `imageReference`, on a pool's machines.
+pub(super) fn image(image: &Image, pool: &str) -> Value {
     match image {
+        Image::Disk { .. } => Value::sub_resource(Value::id_of(&symbol::of(pool, "image"))),
         Image::Marketplace { publisher, offer, sku, version } => Value::object([
             ("publisher", publisher.as_str().into()),
             ("offer", offer.as_str().into()),
@@ -181,7 +182,7 @@ impl MachineKind<'_> {
                 ("Microsoft.Azure.Extensions", "CustomScript", "2.0", &context.payloads.wait_command)
             }
             OperatingSystem::Windows => {
-                ("Microsoft.Compute", "CustomScriptExtension", "1.8", &context.payloads.windows_wait_command)
+                ("Microsoft.Compute", "CustomScriptExtension", "1.10", &context.payloads.windows_wait_command)
             }
         };
         Value::object([

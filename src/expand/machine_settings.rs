@@ -17,6 +17,7 @@ use crate::model::{
 use crate::pki::KeyMaterial;
 
 use super::context::{API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, WINDOWS_PASSWORD_HANDLE};
+use super::windows_settings::windows_machine;
 use super::{ExpandError, Names, Payloads, custom_data_handle};
 
 /// How long a machine may take to become part of the cluster.
@@ -29,7 +30,7 @@ const TOKEN_HOURS: u32 = 4;
 ///
 /// Source: the form of the address as in Azure/AgentBaker's download lists, read 2026-11-22; the version is the 1.6 line's
 /// newest of 2026-08.
-const AZURE_CNI_VERSION: &str = "1.6.43";
+pub(super) const AZURE_CNI_VERSION: &str = "1.6.43";
 
 /// Images of the disk driver's sidecars, kubernetes-csi's own releases.
 ///
@@ -72,25 +73,38 @@ pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> 
     };
     let control_plane = control_plane_machine(cluster, keys, settings.clone(), start);
     keep(CONTROL_PLANE_POOL, bootstrap::control_plane(&control_plane).map_err(failed(CONTROL_PLANE_POOL))?);
-    for pool in cluster.pools.iter().filter(|pool| pool.operating_system == OperatingSystem::Linux) {
+    for pool in &cluster.pools {
         let mut settings = settings.clone();
-        settings.kubelet_arguments = kubelet_arguments(cluster, pool);
-        let machine = WorkerMachine { cluster: settings, node: node_settings(cluster, pool) };
-        keep(&pool.name, bootstrap::worker(&machine).map_err(failed(&pool.name))?);
+        let data = match pool.operating_system {
+            OperatingSystem::Linux => {
+                settings.kubelet_arguments = kubelet_arguments(cluster, pool);
+                bootstrap::worker(&WorkerMachine { cluster: settings, node: node_settings(cluster, pool) })
+            }
+            OperatingSystem::Windows => {
+                bootstrap::windows_worker(&windows_machine(cluster, pool, release_of(cluster)?, settings))
+            }
+        };
+        keep(&pool.name, data.map_err(failed(&pool.name))?);
     }
     if let Some(windows) = &cluster.windows {
         secrets.insert(WINDOWS_PASSWORD_HANDLE.to_owned(), windows.admin_password.clone());
     }
     let wait_command = bootstrap::wait_command(DEADLINE_MINUTES).map_err(failed(CONTROL_PLANE_POOL))?;
-    Ok(MachinePayloads { secrets, payloads: Payloads { wait_command, windows_wait_command: String::new() }, lengths })
+    let windows_wait_command = bootstrap::windows_wait_command(DEADLINE_MINUTES).map_err(failed(CONTROL_PLANE_POOL))?;
+    Ok(MachinePayloads { secrets, payloads: Payloads { wait_command, windows_wait_command }, lengths })
+}
+
+/// What the catalog knows of the cluster's Kubernetes.
+fn release_of(cluster: &Cluster) -> Result<&'static KubernetesRelease, ExpandError> {
+    kubernetes_release_of(&cluster.kubernetes_version).ok_or_else(|| ExpandError::Unsupported {
+        what: format!("Kubernetes {} is not in the catalog", cluster.kubernetes_version),
+        instead: "set orchestratorProfile.orchestratorRelease to one that `engine get-versions` lists",
+    })
 }
 
 fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSettings, ExpandError> {
     let unsupported = |what: String, instead| ExpandError::Unsupported { what, instead };
-    let release = kubernetes_release_of(&cluster.kubernetes_version).ok_or_else(|| {
-        let instead = "set orchestratorProfile.orchestratorRelease to one that `engine get-versions` lists";
-        unsupported(format!("Kubernetes {} is not in the catalog", cluster.kubernetes_version), instead)
-    })?;
+    let release = release_of(cluster)?;
     let network = match cluster.network.plugin {
         NetworkPlugin::Kubenet => bootstrap::Network::Kubenet,
         NetworkPlugin::Azure => bootstrap::Network::Azure {
@@ -126,6 +140,7 @@ fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSett
         dns_service_address: cluster.network.dns_service_ip,
         dns_domain: "cluster.local".to_owned(),
         network,
+        windows_nodes: cluster.pools.iter().any(|pool| pool.operating_system == OperatingSystem::Windows),
         proxy_mode: match cluster.network.proxy_mode {
             ProxyMode::Iptables => bootstrap::ProxyMode::Iptables,
             ProxyMode::Nftables => bootstrap::ProxyMode::Nftables,
@@ -289,7 +304,7 @@ fn control_plane_machine(
     }
 }
 
-fn node_settings(cluster: &Cluster, pool: &Pool) -> NodeSettings {
+pub(super) fn node_settings(cluster: &Cluster, pool: &Pool) -> NodeSettings {
     // aks-engine's own labels first; the user's win.
     let mut labels = BTreeMap::from([("agentpool".to_owned(), pool.name.clone())]);
     labels.insert("kubernetes.azure.com/cluster".to_owned(), cluster.dns_prefix.clone());

@@ -28,6 +28,8 @@ mod scale_set;
 mod security;
 #[cfg(test)]
 mod trials;
+mod windows_image;
+mod windows_settings;
 
 pub use build::{expand, secret_handles};
 pub use context::{

@@ -5,13 +5,14 @@ use super::balancer::worker_backends;
 use super::context::{Context, in_turn, series, symbol};
 use super::identity::{Role, awaited_by_machine, identity_field, roles_of_series};
 use super::machine::{DiskSettings, MachineKind, given_once, image, interface_settings, ip_configurations, priority};
-use super::scale_set;
+use super::{scale_set, windows_image};
 use crate::graph::{Resource, Value};
-use crate::model::{Availability, Pool};
+use crate::model::{Availability, OperatingSystem, Pool};
 
 pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError> {
     let mut resources = Vec::new();
     for pool in &context.cluster.pools {
+        resources.extend(windows_image::build(context, pool)?);
         match pool.availability {
             Availability::AvailabilitySet => resources.extend(machines(context, pool)?),
             Availability::ScaleSet => resources.extend(scale_set::build(context, pool)?),
@@ -32,9 +33,13 @@ pub(super) fn data_disks(context: &Context<'_>, pool: &Pool, disks: &DiskSetting
 }
 
 /// Settings that machines and scale sets have in the same place of their properties.
-pub(super) fn common_settings(pool: &Pool, properties: &mut Value) {
+pub(super) fn common_settings(context: &Context<'_>, pool: &Pool, properties: &mut Value) {
     if pool.encryption_at_host {
         properties.insert("securityProfile", Value::object([("encryptionAtHost", true.into())]));
+    }
+    let windows = context.cluster.windows.as_ref().filter(|_| pool.operating_system == OperatingSystem::Windows);
+    if windows.is_some_and(|windows| windows.azure_hybrid_benefit) {
+        properties.insert("licenseType", "Windows_Server".into());
     }
     priority(&pool.priority, properties);
 }
@@ -103,8 +108,10 @@ fn machine(context: &Context<'_>, pool: &Pool) -> Result<Resource, ExpandError> 
     properties.insert("hardwareProfile", Value::object([("vmSize", pool.vm_size.as_str().into())]));
     properties.insert("networkProfile", Value::object([("networkInterfaces", Value::array([interface]))]));
     properties.insert("osProfile", kind.system_profile(context, "computerName", name.clone()));
-    let mut storage =
-        Value::object([("imageReference", image(&pool.image)), ("osDisk", disks.system_disk(context, &pool.os_disk))]);
+    let mut storage = Value::object([
+        ("imageReference", image(&pool.image, &pool.name)),
+        ("osDisk", disks.system_disk(context, &pool.os_disk)),
+    ]);
     if !pool.data_disk_sizes_gib.is_empty() {
         storage.insert("dataDisks", data_disks(context, pool, &disks));
     }
@@ -112,7 +119,7 @@ fn machine(context: &Context<'_>, pool: &Pool) -> Result<Resource, ExpandError> 
     if pool.ultra_ssd {
         properties.insert("additionalCapabilities", Value::object([("ultraSSDEnabled", true.into())]));
     }
-    common_settings(pool, &mut properties);
+    common_settings(context, pool, &mut properties);
     let mut machine = context
         .resource(&symbol::of(&pool.name, "machine"), "Microsoft.Compute/virtualMachines", name.clone())?
         .field("tags", kind.tags(context, name));

@@ -29,7 +29,7 @@ fn scale_set(context: &Context<'_>, pool: &Pool) -> Result<Resource, ExpandError
         ("networkProfile", network(context, pool, &name)),
         ("extensionProfile", Value::object([("extensions", Value::array([named(SCRIPT, kind.script(context))]))])),
     ]);
-    common_settings(pool, &mut profile);
+    common_settings(context, pool, &mut profile);
     let mut properties = Value::object([]);
     if context.is_azure() {
         properties.insert("orchestrationMode", "Uniform".into());
@@ -74,8 +74,10 @@ fn storage(context: &Context<'_>, pool: &Pool) -> Value {
         encryption_set: pool.disk_encryption_set_id.as_deref(),
         in_scale_set: true,
     };
-    let mut storage =
-        Value::object([("imageReference", image(&pool.image)), ("osDisk", disks.system_disk(context, &pool.os_disk))]);
+    let mut storage = Value::object([
+        ("imageReference", image(&pool.image, &pool.name)),
+        ("osDisk", disks.system_disk(context, &pool.os_disk)),
+    ]);
     if !pool.data_disk_sizes_gib.is_empty() {
         storage.insert("dataDisks", data_disks(context, pool, &disks));
     }

@@ -317,7 +317,7 @@ fn the_handles_of_a_graph_are_known() {
 fn two_resources_of_one_name_are_no_graph() {
     let mut cluster = cluster(json!({}));
     cluster.pools[0].name = "master".to_owned();
-    let payloads = Payloads { wait_command: "wait".into(), windows_wait_command: String::new() };
+    let payloads = Payloads { wait_command: "wait".into(), windows_wait_command: "wait".into() };
     assert!(matches!(expand(&cluster, &scope(), &payloads), Err(ExpandError::Graph(_))));
 }
 

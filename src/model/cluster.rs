@@ -12,7 +12,7 @@ use crate::contract::TargetName;
 use super::control_plane::ControlPlane;
 use super::identity::{Certificates, Identity};
 use super::network::Network;
-use super::pool::Pool;
+use super::pool::{Image, Pool};
 
 /// A cluster, resolved: no value is missing that has a default.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,13 +136,15 @@ pub struct LinuxSettings {
     pub dns_server: Option<std::net::IpAddr>,
 }
 
-/// Windows machines: who logs in.
+/// Windows machines: who logs in, and what they start from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowsSettings {
     /// The administrator's account name.
     pub admin_username: String,
     /// The administrator's password.
     pub admin_password: Secret,
+    /// What Windows machines start from, unless a pool has an image of its own.
+    pub image: Image,
     /// Whether SSH is switched on.
     pub ssh_enabled: bool,
     /// Whether updates install themselves.

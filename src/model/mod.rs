@@ -20,6 +20,7 @@ mod schema;
 mod versions;
 mod starter;
 mod write;
+mod write_windows;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail by a panic, and says what it saw")]

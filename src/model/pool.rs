@@ -126,6 +126,11 @@ pub enum Image {
         /// Its name.
         name: String,
     },
+    /// A disk of Windows in a blob, of which an image is made.
+    Disk {
+        /// The blob's address.
+        url: String,
+    },
     /// A version in a shared image gallery.
     Gallery {
         /// The subscription the gallery lies in.

@@ -11,11 +11,12 @@ use super::input::{
     AccessProfile, AddonInput, AgentPoolProfile, ApiModel, CertificateProfile, CustomCloudProfile, CustomNodesDns,
     FeatureFlags, ImageReference, JumpboxInput, KeyVaultSecretReference, KubernetesConfig, LinuxProfile, MasterProfile,
     NodeKubernetesConfig, NumberOrText, OrchestratorProfile, PrivateClusterInput, Properties, PublicKey, SecretText,
-    ServicePrincipalProfile, SoftwareProfile, Ssh, WindowsProfile,
+    ServicePrincipalProfile, SoftwareProfile, Ssh,
 };
 use super::network::LoadBalancerSku;
 use super::pool::{Availability, Image, OperatingSystem, OsDisk, Pool, Priority, Storage};
 use super::resolve::DISTRO;
+use super::write_windows::windows_profile;
 
 impl Cluster {
     /// The API model of this cluster, complete: defaults, certificates, keys and passwords stand in it, so it belongs
@@ -47,14 +48,10 @@ impl Cluster {
             master_profile: Some(self.master_profile()),
             agent_pool_profiles: Some(self.pools.iter().map(agent_pool_profile).collect()),
             linux_profile: Some(self.linux_profile()),
-            windows_profile: self.windows.as_ref().map(|windows| WindowsProfile {
-                admin_username: Some(windows.admin_username.clone()),
-                admin_password: secret(&windows.admin_password),
-                ssh_enabled: Some(windows.ssh_enabled),
-                enable_automatic_updates: Some(windows.automatic_updates),
-                enable_ahub: Some(windows.azure_hybrid_benefit),
-                ..WindowsProfile::default()
-            }),
+            windows_profile: self
+                .windows
+                .as_ref()
+                .map(|windows| windows_profile(windows, secret(&windows.admin_password))),
             service_principal_profile: service_principal_profile(&self.identity),
             certificate_profile: Some(certificate_profile(&self.certificates)),
             access_profile: Some(AccessProfile {
@@ -254,10 +251,12 @@ const fn storage_word(disk: &OsDisk) -> &'static str {
     }
 }
 
-/// A marketplace image is a distribution's; any other is named in full.
-fn image(image: &Image, operating_system: OperatingSystem) -> (Option<String>, Option<ImageReference>) {
+/// A marketplace image is a distribution's or the profile's of Windows, as is a disk; any other is named in full.
+pub(super) fn image(image: &Image, operating_system: OperatingSystem) -> (Option<String>, Option<ImageReference>) {
     match image.clone() {
-        Image::Marketplace { .. } => ((operating_system == OperatingSystem::Linux).then(|| DISTRO.to_owned()), None),
+        Image::Marketplace { .. } | Image::Disk { .. } => {
+            ((operating_system == OperatingSystem::Linux).then(|| DISTRO.to_owned()), None)
+        }
         Image::Managed { resource_group, name } => (
             None,
             Some(ImageReference {

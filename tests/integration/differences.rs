@@ -213,10 +213,11 @@ pub const TABLE: &[Difference] = &[
         },
     },
     Difference {
-        name: "windows-image-from-a-disk",
-        what: "No image made of a Windows disk at an address (`WindowsImageSourceUrl`).",
-        why: "The engine takes images from the marketplace, from galleries, or by name; it makes none yet.",
-        explains: |finding| finding.mentions("Microsoft.Compute/images "),
+        name: "windows-images",
+        what: "New pools of Windows start from Windows Server 2022 (or 2025) without desktop, with a disk of 128 GiB; plans of \
+               2019 and before are replaced with a warning.",
+        why: "aks-engine's own images and the older plans are gone, and today's containers are made for 2022 on.",
+        explains: |_| false,
     },
 ];
 

@@ -5,8 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{ImageReference, LATER, SecretText};
 
-const WINDOWS_IMAGE: &str = "Windows machines start from Windows Server 2022";
-
 /// Linux machines: who logs in.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -127,22 +125,16 @@ pub(in crate::model) struct WindowsProfile {
     #[schemars(extend("x-engine-no-effect" = LATER))]
     pub secrets: Option<Vec<VaultSecrets>>,
     /// An image of one's own.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
     pub image_reference: Option<ImageReference>,
     /// The image's version.
-    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
     pub image_version: Option<String>,
-    /// An image file.
-    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
+    /// The address of a disk of Windows in a blob, of which an image is made.
     pub windows_image_source_url: Option<String>,
     /// The image's publisher.
-    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
     pub windows_publisher: Option<String>,
     /// The image's offer.
-    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
     pub windows_offer: Option<String>,
     /// The image's plan.
-    #[schemars(extend("x-engine-no-effect" = WINDOWS_IMAGE))]
     pub windows_sku: Option<String>,
     /// The version of Docker.
     #[schemars(extend("x-engine-no-effect" = "there is no Docker on the nodes"))]
@@ -174,7 +166,6 @@ pub(in crate::model) struct WindowsProfile {
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "old TLS versions are always off"))]
     pub windows_secure_tls_enabled: Option<bool>,
     /// How containers are kept apart.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
     pub windows_runtimes: Option<WindowsRuntimes>,
 }
 
@@ -182,9 +173,11 @@ pub(in crate::model) struct WindowsProfile {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct WindowsRuntimes {
-    /// `process` or `hyperv`.
+    /// As processes. Kubernetes runs none under Hyper-V.
+    #[schemars(extend("enum" = ["process", "hyperv"]))]
     pub default: Option<String>,
     /// Builds that run under Hyper-V.
+    #[schemars(extend("x-engine-no-effect" = "containers run as processes, of the node's own build"))]
     pub hyperv_runtimes: Option<Vec<HypervRuntime>>,
 }
 

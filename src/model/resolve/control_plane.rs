@@ -51,6 +51,7 @@ impl Resolver<'_> {
                 MASTER,
                 master.image_reference.as_ref(),
                 master.distro.as_deref(),
+                None,
                 OperatingSystem::Linux,
             ),
             os_disk: self.os_disk(

@@ -21,6 +21,7 @@ impl Resolver<'_> {
         root: &str,
         reference: Option<&ImageReference>,
         distro: Option<&str>,
+        windows: Option<&Image>,
         operating_system: OperatingSystem,
     ) -> Image {
         let pointer = format!("{root}/distro");
@@ -35,7 +36,7 @@ impl Resolver<'_> {
             return image;
         }
         match operating_system {
-            OperatingSystem::Windows => marketplace(windows_image(context.cloud)),
+            OperatingSystem::Windows => windows.cloned().unwrap_or_else(|| marketplace(windows_image(context.cloud))),
             OperatingSystem::Linux => {
                 if distro.is_none() {
                     self.or(None, &pointer, "the newest long-term release", ());
@@ -46,7 +47,7 @@ impl Resolver<'_> {
     }
 
     /// An image of the user's own; told if it is named by halves.
-    fn own_image(&mut self, root: &str, reference: &ImageReference) -> Option<Image> {
+    pub(super) fn own_image(&mut self, root: &str, reference: &ImageReference) -> Option<Image> {
         let pointer = format!("{root}/imageReference");
         let fault = |message: &str| {
             Diagnostic::error("image-reference", &pointer, message)

@@ -10,6 +10,7 @@ mod network;
 mod pools;
 mod settings;
 mod version;
+mod windows;
 
 pub(super) use machines::DISTRO;
 pub(super) use settings::is_secret as is_secret_setting;
@@ -77,7 +78,8 @@ impl Resolver<'_> {
         let kubernetes_version = self.kubernetes_version(&orchestrator);
         let network = self.network(&context);
         let control_plane = self.control_plane(&context, &network);
-        let pools = self.pools(&context, &network);
+        let windows = self.windows(&context);
+        let pools = self.pools(&context, &network, windows.as_ref().map(|windows| &windows.image));
         let identity = self.identity(&context);
         Cluster {
             location,
@@ -87,7 +89,7 @@ impl Resolver<'_> {
             kubernetes_version,
             dns_prefix,
             linux: self.linux(&context),
-            windows: self.windows(&context),
+            windows,
             identity,
             tags: model.tags.clone().unwrap_or_default(),
             software: self.software(&context),

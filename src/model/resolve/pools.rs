@@ -1,22 +1,29 @@
 //! The pools of workers.
 
 use crate::base::Diagnostic;
-use crate::catalog::{Cloud, supports_accelerated_networking};
+use crate::catalog::{Cloud, WINDOWS_DISK_GIB, supports_accelerated_networking};
 
 use super::super::input::AgentPoolProfile;
 use super::super::network::{LoadBalancerSku, Network};
 use super::super::pointers::pool;
-use super::super::pool::{Availability, Caching, OperatingSystem, Pool, Priority, Taint};
+use super::super::pool::{Availability, Caching, Image, OperatingSystem, Pool, Priority, Taint};
 use super::machines::{caching, kubelet_flags};
 use super::{Context, Resolver};
 
 impl Resolver<'_> {
-    pub(super) fn pools(&mut self, context: &Context<'_>, network: &Network) -> Vec<Pool> {
+    pub(super) fn pools(&mut self, context: &Context<'_>, network: &Network, windows: Option<&Image>) -> Vec<Pool> {
         let profiles = context.properties.agent_pool_profiles.iter().flatten().enumerate();
-        profiles.map(|(index, profile)| self.pool(context, network, index, profile)).collect()
+        profiles.map(|(index, profile)| self.pool(context, network, windows, index, profile)).collect()
     }
 
-    fn pool(&mut self, context: &Context<'_>, network: &Network, index: usize, profile: &AgentPoolProfile) -> Pool {
+    fn pool(
+        &mut self,
+        context: &Context<'_>,
+        network: &Network,
+        windows: Option<&Image>,
+        index: usize,
+        profile: &AgentPoolProfile,
+    ) -> Pool {
         let root = pool(index, "").trim_end_matches('/').to_owned();
         let at = |name: &str| pool(index, name);
         let stack = context.cloud == Cloud::Stack;
@@ -46,24 +53,21 @@ impl Resolver<'_> {
         let flag = self.max_pods_flag(Some(&kubelet_flags), &at("kubernetesConfig/kubeletConfig/--max-pods"));
         let max_pods = flag.unwrap_or(network.max_pods);
         let scale_set = availability == Availability::ScaleSet;
+        let own = profile.image_reference.as_ref();
+        let image = self.image(context, &root, own, profile.distro.as_deref(), windows, operating_system);
+        let disk_size = self.disk_size(index, profile, &image);
         Pool {
             index,
             name: profile.name.clone().unwrap_or_default(),
             count: profile.count.and_then(|count| u32::try_from(count).ok()).unwrap_or(1).clamp(1, 1000),
-            image: self.image(
-                context,
-                &root,
-                profile.image_reference.as_ref(),
-                profile.distro.as_deref(),
-                operating_system,
-            ),
             os_disk: self.os_disk(
                 context,
                 &root,
-                profile.os_disk_size_gb,
+                disk_size,
                 profile.os_disk_caching_type.as_deref(),
                 profile.storage_profile.as_deref(),
             ),
+            image,
             data_disk_sizes_gib: profile.disk_sizes_gb.clone().unwrap_or_default(),
             data_disk_caching: match caching(profile.data_disk_caching_type.as_deref()) {
                 Some(caching) => caching,
@@ -151,6 +155,17 @@ impl Resolver<'_> {
             operating_system,
             availability,
         }
+    }
+
+    /// The system disk's size: the image's own, unless that is Windows' smallest.
+    fn disk_size(&mut self, index: usize, profile: &AgentPoolProfile, image: &Image) -> Option<u32> {
+        let given = profile.os_disk_size_gb.filter(|size| *size != 0);
+        let small = matches!(image, Image::Marketplace { sku, .. } if sku.contains("smalldisk"));
+        if !small || profile.storage_profile.as_deref() == Some("Ephemeral") {
+            return given;
+        }
+        let reason = "images of Windows containers are big";
+        Some(self.or(given, &pool(index, "osDiskSizeGB"), reason, WINDOWS_DISK_GIB))
     }
 
     fn priority(&mut self, index: usize, profile: &AgentPoolProfile) -> Priority {

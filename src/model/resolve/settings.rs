@@ -2,10 +2,10 @@
 
 use crate::base::{Diagnostic, Secret};
 
-use super::super::cluster::{Addon, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource, WindowsSettings};
+use super::super::cluster::{Addon, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource};
 use super::super::flags::{Component, taken};
 use super::super::input::KubernetesConfig;
-use super::super::pointers::{LINUX, SOFTWARE, WINDOWS};
+use super::super::pointers::{LINUX, SOFTWARE};
 use super::{Context, Resolver, kubernetes_pointer};
 
 impl Resolver<'_> {
@@ -31,28 +31,6 @@ impl Resolver<'_> {
             mtu: profile.eth0_mtu.filter(|mtu| *mtu != 0),
             dns_server: profile.custom_nodes_dns.and_then(|dns| self.address(dns.dns_server.as_deref(), &dns_pointer)),
         }
-    }
-
-    pub(super) fn windows(&mut self, context: &Context<'_>) -> Option<WindowsSettings> {
-        let profile = context.properties.windows_profile.as_ref()?;
-        let at = |name: &str| format!("{WINDOWS}/{name}");
-        Some(WindowsSettings {
-            admin_username: profile.admin_username.clone().unwrap_or_default(),
-            admin_password: profile.admin_password.clone().map_or_else(|| Secret::new(""), |password| password.0),
-            ssh_enabled: self.or(profile.ssh_enabled, &at("sshEnabled"), "logs are fetched by SSH", true),
-            automatic_updates: self.or(
-                profile.enable_automatic_updates,
-                &at("enableAutomaticUpdates"),
-                "updates restart a node without draining it",
-                false,
-            ),
-            azure_hybrid_benefit: self.or(
-                profile.enable_ahub,
-                &at("enableAHUB"),
-                "it needs licences of one's own",
-                false,
-            ),
-        })
     }
 
     pub(super) fn key_vault_encryption(&mut self, kubernetes: &KubernetesConfig) -> Option<KeyVaultSku> {

@@ -17,6 +17,7 @@ mod not_yet;
 mod people;
 mod places;
 mod promises;
+mod windows;
 
 pub use codes::{RULES, Rule};
 
@@ -29,7 +30,8 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     machines::judge(cluster, model, findings);
     addresses::judge(cluster, model, findings);
     capacity::judge(cluster, findings);
-    people::judge(cluster, model, findings);
+    people::judge(cluster, findings);
+    windows::judge(cluster, model, findings);
     encryption::judge(cluster, findings);
     promises::judge(cluster, model, findings);
     flags::judge(cluster, model, findings);

@@ -9,12 +9,11 @@ use super::super::findings::Findings;
 use super::super::identity::{Identity, ServicePrincipalSecret};
 use super::super::network::{NetworkPlugin, NetworkPolicy};
 use super::super::pointers::{KUBERNETES, MASTER, SERVICE_PRINCIPAL, pool};
-use super::super::pool::{OperatingSystem, OsDisk, Storage};
+use super::super::pool::{OsDisk, Storage};
 
 const CODE: &str = "not-supported-yet";
 
 pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
-    windows(cluster, findings);
     unmanaged_disks(cluster, findings);
     network_plugin(cluster, findings);
     network_policy(cluster, findings);
@@ -24,13 +23,6 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
 fn tell(pointer: String, message: &str, help: &str, findings: &mut Findings) {
     let message = format!("{message}: the engine cannot do it yet");
     findings.judge(&[], Diagnostic::error(CODE, pointer, message).help(help));
-}
-
-fn windows(cluster: &Cluster, findings: &mut Findings) {
-    for pool in cluster.pools.iter().filter(|pool| pool.operating_system == OperatingSystem::Windows) {
-        let message = format!("the machines of \"{}\" would run Windows", pool.name);
-        tell(self::pool(pool.index, "osType"), &message, "write \"Linux\"", findings);
-    }
 }
 
 fn unmanaged_disks(cluster: &Cluster, findings: &mut Findings) {

@@ -4,10 +4,8 @@ use crate::base::Diagnostic;
 
 use super::super::cluster::Cluster;
 use super::super::findings::Findings;
-use super::super::input::ApiModel;
 use super::super::network::NetworkPlugin;
-use super::super::pointers::{LINUX, LOCATION, WINDOWS};
-use super::super::pool::OperatingSystem;
+use super::super::pointers::{LINUX, LOCATION};
 
 /// The kinds of public keys that OpenSSH on the nodes takes.
 const KEY_KINDS: [&str; 7] = [
@@ -23,7 +21,7 @@ const KEY_KINDS: [&str; 7] = [
 /// Account names that Azure refuses or the image has already.
 const TAKEN_NAMES: [&str; 4] = ["root", "admin", "administrator", "ubuntu"];
 
-pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
+pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     let location = &cluster.location;
     if !location.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         let fault =
@@ -31,7 +29,6 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
         findings.judge(&[], fault.help("write a name such as westus2"));
     }
     linux(cluster, findings);
-    windows(cluster, model, findings);
 }
 
 fn linux(cluster: &Cluster, findings: &mut Findings) {
@@ -77,45 +74,4 @@ pub(super) fn is_public_key(key: &str) -> bool {
     !key.contains('\n')
         && KEY_KINDS.contains(&kind)
         && decoded.strip_prefix(&length).is_some_and(|rest| rest.starts_with(kind.as_bytes()))
-}
-
-fn windows(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
-    let profile = model.properties.as_ref().and_then(|properties| properties.windows_profile.as_ref());
-    if cluster.pools.iter().all(|pool| pool.operating_system != OperatingSystem::Windows) {
-        return;
-    }
-    let Some(profile) = profile else {
-        let fault =
-            Diagnostic::error("windows-profile-required", WINDOWS, "a pool runs Windows, but nobody can log in there");
-        findings.judge(&[], fault.help("add windowsProfile with adminUsername and adminPassword"));
-        return;
-    };
-    for (given, name) in
-        [(profile.admin_username.is_some(), "adminUsername"), (profile.admin_password.is_some(), "adminPassword")]
-    {
-        if !given {
-            let fault =
-                Diagnostic::error("windows-credentials", format!("{WINDOWS}/{name}"), format!("{name} is missing"));
-            findings.judge(&[], fault.help(format!("add \"{name}\"")));
-        }
-    }
-    if let Some(password) = &profile.admin_password {
-        let text = password.0.expose();
-        let kinds = [
-            text.chars().any(char::is_lowercase),
-            text.chars().any(char::is_uppercase),
-            text.chars().any(char::is_numeric),
-            text.chars().any(|letter| !letter.is_alphanumeric()),
-        ];
-        let strong = kinds.into_iter().filter(|kind| *kind).count() >= 3;
-        if !strong || !(12..=123).contains(&text.chars().count()) {
-            let fault = Diagnostic::error(
-                "windows-password",
-                format!("{WINDOWS}/adminPassword"),
-                "Azure refuses this password",
-            );
-            findings
-                .judge(&[], fault.help("12 to 123 characters, with three of: small letters, capitals, digits, others"));
-        }
-    }
 }

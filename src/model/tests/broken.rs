@@ -131,7 +131,6 @@ fn machine_cases() -> Vec<Case> {
 
 /// What no machine of this version can do: a case for each.
 fn not_yet_cases() -> Vec<Case> {
-    let windows = json!({"adminUsername": "azureuser", "adminPassword": "Password-1234"});
     let unmanaged = |root: &str| {
         case(
             "not-supported-yet",
@@ -141,11 +140,6 @@ fn not_yet_cases() -> Vec<Case> {
     };
     let vault = json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": "/v", "secretName": "s"}});
     vec![
-        case(
-            "not-supported-yet",
-            at(P, "osType"),
-            &[(at(P, "osType"), json!("Windows")), ("/properties/windowsProfile".into(), windows)],
-        ),
         unmanaged(M),
         unmanaged(P),
         one("not-supported-yet", K, "networkPlugin", json!("none")),
@@ -387,6 +381,11 @@ fn people_cases() -> Vec<Case> {
     const W: &str = "/properties/windowsProfile";
     const S: &str = "/properties/servicePrincipalProfile";
     let windows = |profile: Value| vec![(at(P, "osType"), json!("Windows")), (W.to_owned(), profile)];
+    let account = |mut profile: Value| {
+        profile["adminUsername"] = json!("azureuser");
+        profile["adminPassword"] = json!("Passw0rd-canary");
+        profile
+    };
     let unmanaged = |profile: Value| vec![(at(K, "useManagedIdentity"), json!(false)), (S.to_owned(), profile)];
     vec![
         case("location-required", "/location".into(), &[("/location".into(), Value::Null)]),
@@ -404,6 +403,32 @@ fn people_cases() -> Vec<Case> {
             "windows-password",
             at(W, "adminPassword"),
             &windows(json!({"adminUsername": "azureuser", "adminPassword": "password"})),
+        ),
+        case(
+            "windows-username",
+            at(W, "adminUsername"),
+            &windows(json!({"adminUsername": "Administrator", "adminPassword": "Passw0rd-canary"})),
+        ),
+        case(
+            "windows-network",
+            at(K, "networkPolicy"),
+            &[windows(account(json!({}))), vec![(at(K, "networkPolicy"), json!("calico"))]].concat(),
+        ),
+        case(
+            "windows-network",
+            at(K, "networkPlugin"),
+            &[windows(account(json!({}))), vec![(at(K, "networkPlugin"), json!("cilium"))]].concat(),
+        ),
+        case(
+            "windows-image-url",
+            at(W, "windowsImageSourceUrl"),
+            &windows(account(json!({"windowsImageSourceUrl": "https://a.blob.core.windows.net/b/c.vhd?sig=canary"}))),
+        ),
+        case("image-reference", at(W, "imageReference"), &windows(account(json!({"imageReference": {"name": "x"}})))),
+        case(
+            "windows-isolation",
+            at(W, "windowsRuntimes/default"),
+            &windows(account(json!({"windowsRuntimes": {"default": "hyperv"}}))),
         ),
         case("service-principal-required", at(S, "clientId"), &unmanaged(Value::Null)),
         case("service-principal-secret", at(S, "secret"), &unmanaged(json!({"clientId": "c"}))),
@@ -471,6 +496,14 @@ fn each_rule_is_broken_alone() {
 #[test]
 fn each_warning_is_caused() {
     let ranges = |ssh: &str| json!({"apiServerSourceRanges": ["192.0.2.0/24"], "sshSourceRanges": [ssh]});
+    // A second pool, since pods without tolerations need one of Linux.
+    let windows = |name: &str, value: Value| {
+        let pool = json!({"name": "win", "count": 1, "vmSize": "Standard_D2s_v5", "osType": "Windows",
+            "availabilityProfile": "AvailabilitySet"});
+        let mut profile = json!({"adminUsername": "azureuser", "adminPassword": "Passw0rd-canary"});
+        profile[name] = value;
+        vec![("/properties/agentPoolProfiles/1".to_owned(), pool), ("/properties/windowsProfile".to_owned(), profile)]
+    };
     let cases: Vec<(&str, Vec<(String, Value)>)> = vec![
         ("no-effect", vec![(at(K, "customHyperkubeImage"), json!("x"))]),
         (
@@ -483,6 +516,15 @@ fn each_warning_is_caused() {
             vec![(at(P, "kubernetesConfig/kubeletConfig"), json!({"--cloud-config": "/etc/kubernetes/azure.json"}))],
         ),
         ("distro-replaced", vec![(at(P, "distro"), json!("ubuntu-18.04"))]),
+        ("windows-image-replaced", windows("windowsSku", json!("2019-Datacenter-Core-with-Containers-smalldisk"))),
+        ("windows-image-replaced", windows("windowsPublisher", json!("microsoft-aks"))),
+        ("windows-image-replaced", windows("imageVersion", json!("17763.1282.2006061953"))),
+        ("no-effect", windows("windowsDockerVersion", json!("18.09.2"))),
+        ("no-effect", windows("enableCSIProxy", json!(true))),
+        (
+            "no-effect",
+            windows("windowsRuntimes", json!({"default": "process", "hypervRuntimes": [{"buildNumber": "17763"}]})),
+        ),
         ("runtime-replaced", vec![(at(K, "containerRuntime"), json!("docker"))]),
         ("basic-load-balancer", vec![(at(K, "loadBalancerSku"), json!("basic"))]),
         ("unmanaged-disks-replaced", vec![(at(P, "storageProfile"), json!("StorageAccount"))]),

@@ -33,6 +33,7 @@ pub fn cluster() -> ClusterSettings {
         dns_service_address: "10.0.0.10".parse().unwrap(),
         dns_domain: "cluster.local".to_owned(),
         network: Network::Kubenet,
+        windows_nodes: false,
         proxy_mode: ProxyMode::Iptables,
         certificate_authority: placeholder("ca.crt"),
         bootstrap_token: Secret::new("abcdef.0123456789abcdef"),

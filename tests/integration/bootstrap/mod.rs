@@ -5,3 +5,4 @@ mod fixture;
 mod golden;
 mod scripts;
 mod tools;
+mod windows;

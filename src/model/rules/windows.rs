@@ -1,0 +1,126 @@
+//! Pools of Windows: who logs in, what they start from, and which network they can have.
+
+use crate::base::Diagnostic;
+
+use super::super::cluster::Cluster;
+use super::super::findings::Findings;
+use super::super::input::{ApiModel, WindowsProfile};
+use super::super::network::{NetworkPlugin, NetworkPolicy};
+use super::super::pointers::{KUBERNETES, WINDOWS};
+use super::super::pool::OperatingSystem;
+
+/// Account names that Azure refuses on Windows.
+///
+/// Source: learn.microsoft.com, "Frequently asked questions about Windows virtual machines", read 2026-11-25.
+const TAKEN_NAMES: [&str; 14] = [
+    "admin",
+    "administrator",
+    "aspnet",
+    "backup",
+    "console",
+    "david",
+    "guest",
+    "john",
+    "owner",
+    "root",
+    "server",
+    "sys",
+    "test",
+    "user",
+];
+
+pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
+    if cluster.pools.iter().all(|pool| pool.operating_system != OperatingSystem::Windows) {
+        return;
+    }
+    network(cluster, findings);
+    let profile = model.properties.as_ref().and_then(|properties| properties.windows_profile.as_ref());
+    let Some(profile) = profile else {
+        let fault =
+            Diagnostic::error("windows-profile-required", WINDOWS, "a pool runs Windows, but nobody can log in there");
+        findings.judge(&[], fault.help("add windowsProfile with adminUsername and adminPassword"));
+        return;
+    };
+    account(profile, findings);
+    image(profile, findings);
+    isolation(profile, findings);
+}
+
+fn network(cluster: &Cluster, findings: &mut Findings) {
+    let at = |name: &str| format!("{KUBERNETES}/{name}");
+    let plugin = cluster.network.plugin;
+    if !matches!(plugin, NetworkPlugin::Azure | NetworkPlugin::Kubenet) {
+        let message = format!("the plugin {} does not run on Windows", plugin.word());
+        let fault = Diagnostic::error("windows-network", at("networkPlugin"), message);
+        findings.judge(&[], fault.help("write azure or kubenet, or leave the pools of Windows out"));
+    } else if cluster.network.policy != NetworkPolicy::None {
+        let message = match cluster.network.policy {
+            // Source: learn.microsoft.com, "Secure traffic between pods by using network policies in AKS", read 2026-11-25.
+            NetworkPolicy::Azure => "Azure ended its network policies on Windows on 30 September 2026".to_owned(),
+            policy => format!("nobody would enforce the policy {} on Windows", policy.word()),
+        };
+        let fault = Diagnostic::error("windows-network", at("networkPolicy"), message);
+        findings.judge(&[], fault.help("leave networkPolicy out, or the pools of Windows"));
+    }
+}
+
+fn account(profile: &WindowsProfile, findings: &mut Findings) {
+    let at = |name: &str| format!("{WINDOWS}/{name}");
+    for (given, name) in
+        [(profile.admin_username.is_some(), "adminUsername"), (profile.admin_password.is_some(), "adminPassword")]
+    {
+        if !given {
+            let fault = Diagnostic::error("windows-credentials", at(name), format!("{name} is missing"));
+            findings.judge(&[], fault.help(format!("add \"{name}\"")));
+        }
+    }
+    if let Some(name) = &profile.admin_username {
+        let fits = (1..=20).contains(&name.chars().count())
+            && !name.ends_with('.')
+            && name.chars().all(|letter| letter.is_ascii_graphic() && !r#"\/"[]:|<>+=;,?*@&"#.contains(letter));
+        if !fits || TAKEN_NAMES.contains(&name.to_ascii_lowercase().as_str()) {
+            let message = format!("\"{name}\" cannot be the administrator's account on Windows");
+            let fault = Diagnostic::error("windows-username", at("adminUsername"), message);
+            findings.judge(&[], fault.help("write up to 20 letters and digits, such as azureuser"));
+        }
+    }
+    if let Some(password) = &profile.admin_password {
+        let text = password.0.expose();
+        let kinds = [
+            text.chars().any(char::is_lowercase),
+            text.chars().any(char::is_uppercase),
+            text.chars().any(char::is_numeric),
+            text.chars().any(|letter| !letter.is_alphanumeric()),
+        ];
+        let strong = kinds.into_iter().filter(|kind| *kind).count() >= 3;
+        if !strong || !(12..=123).contains(&text.chars().count()) {
+            let fault = Diagnostic::error("windows-password", at("adminPassword"), "Azure refuses this password");
+            findings
+                .judge(&[], fault.help("12 to 123 characters, with three of: small letters, capitals, digits, others"));
+        }
+    }
+}
+
+/// Everybody who sees the resources sees the disk's address, so a signature must not stand in it.
+fn image(profile: &WindowsProfile, findings: &mut Findings) {
+    let Some(url) = profile.windows_image_source_url.as_ref().filter(|url| !url.is_empty()) else { return };
+    if !url.starts_with("https://") || url.contains('?') || url.contains(char::is_whitespace) {
+        let message = "an image is made of a disk by its plain https address, without a signature";
+        let fault = Diagnostic::error("windows-image-url", format!("{WINDOWS}/windowsImageSourceUrl"), message);
+        findings.judge(
+            &[],
+            fault
+                .help("write https://<account>.blob.core.windows.net/<container>/<disk>.vhd, of the same subscription"),
+        );
+    }
+}
+
+/// What keeps containers apart is protection, so it is not left out without a word.
+fn isolation(profile: &WindowsProfile, findings: &mut Findings) {
+    let Some(runtimes) = &profile.windows_runtimes else { return };
+    if runtimes.default.as_deref() == Some("hyperv") {
+        let message = "Kubernetes does not run Windows containers under Hyper-V; they would share the node's kernel";
+        let fault = Diagnostic::error("windows-isolation", format!("{WINDOWS}/windowsRuntimes/default"), message);
+        findings.judge(&[], fault.help("write \"process\", and give what must be kept apart pools of their own"));
+    }
+}
