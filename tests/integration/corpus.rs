@@ -60,7 +60,11 @@ pub const REFUSALS: &[Refusal] = &[
         pointer: "/kubeletConfig/--node-ip",
         why: "The engine gives each node the address that it has.",
     },
-    Refusal { code: "not-supported-yet", pointer: "/osType", why: "Not built yet." },
+    Refusal {
+        code: "windows-network",
+        pointer: "/kubernetesConfig/networkPolicy",
+        why: "Azure ended its network policies on Windows on 30 September 2026.",
+    },
     Refusal { code: "not-supported-yet", pointer: "/kubernetesConfig/networkPolicy", why: "Not built yet." },
     Refusal { code: "not-supported-yet", pointer: "/kubernetesConfig/networkPlugin", why: "Not built yet." },
     Refusal {
