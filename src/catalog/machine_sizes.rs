@@ -108,6 +108,15 @@ pub fn machine_size(name: &str) -> Option<MachineSize> {
     single.or_else(|| SERIES.iter().find_map(|series| series.member(&name)))
 }
 
+/// All sizes that the table knows, names in lower case.
+pub fn machine_sizes() -> impl Iterator<Item = (String, MachineSize)> {
+    let single = SINGLE.iter().map(|single| single.0.to_owned());
+    let in_series = SERIES
+        .iter()
+        .flat_map(|series| series.members.iter().map(|(cpus, ..)| format!("{}{cpus}{}", series.name.0, series.name.1)));
+    single.chain(in_series).filter_map(|name| machine_size(&name).map(|size| (name, size)))
+}
+
 impl Series {
     fn member(&self, name: &str) -> Option<MachineSize> {
         let cpus: u32 = name.strip_prefix(self.name.0)?.strip_suffix(self.name.1)?.parse().ok()?;
@@ -154,6 +163,14 @@ mod tests {
         assert_eq!(machine_size("standard_ds2_V2").unwrap().memory_gib, 7.0);
         assert_eq!(machine_size("Standard_D7s_v5"), None);
         assert_eq!(machine_size(""), None);
+    }
+
+    #[test]
+    fn every_size_is_listed_once() {
+        let names: Vec<String> = machine_sizes().map(|(name, _)| name).collect();
+        let unique: std::collections::BTreeSet<&String> = names.iter().collect();
+        assert_eq!(names.len(), unique.len());
+        assert!(names.len() > 100 && names.contains(&"standard_d2s_v5".to_owned()));
     }
 
     #[test]

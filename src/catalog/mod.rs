@@ -16,7 +16,9 @@ pub use images::{MarketplaceImage, ubuntu_image};
 pub use kubernetes::{
     DEFAULT_KUBERNETES_RELEASE, KubernetesRelease, kubernetes_release, kubernetes_release_of, kubernetes_releases,
 };
-pub use machine_sizes::{MachineSize, machine_size, supports_accelerated_networking, supports_premium_storage};
+pub use machine_sizes::{
+    MachineSize, machine_size, machine_sizes, supports_accelerated_networking, supports_premium_storage,
+};
 pub use name_suffix::name_suffix;
 pub use windows::{
     WINDOWS_DISK_GIB, WINDOWS_SERVERS, is_maintained_windows, windows_azure_cni_url, windows_containerd,

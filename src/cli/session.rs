@@ -10,7 +10,7 @@ use super::{Call, Exit, azure};
 use crate::base::{SystemClock, SystemEntropy};
 use crate::catalog::Cloud;
 use crate::cluster::Session;
-use crate::contract::{Action, TargetName};
+use crate::contract::{Action, FaultClass, TargetName};
 use crate::execute::Settings;
 use crate::graph::Scope;
 use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
@@ -18,7 +18,7 @@ use crate::pki::KeyMaterial;
 use crate::server::{RunningSimulator, Simulator, SimulatorSettings};
 use crate::target::azure::{
     ArmClient, Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, Patience,
-    TokenSource as _,
+    TokenSource as _, register,
 };
 use crate::target::http::HttpSettings;
 
@@ -48,6 +48,27 @@ pub struct Connected {
 }
 
 impl Connected {
+    /// Registers the subscription with these providers where it is not. Somebody who may not look or register may deploy
+    /// all the same, if it is registered already: then Azure has the last word.
+    ///
+    /// # Errors
+    /// Nothing answers; a registration that does not end.
+    pub async fn register(&self, call: &Call, namespaces: &[&str]) -> Result<(), CliError> {
+        let subscription = &self.session.scope.subscription_id;
+        match register(&self.arm, subscription, namespaces, Duration::from_secs(5)).await {
+            Ok(registered) => {
+                for namespace in registered {
+                    call.output.note(&format!("registered the subscription with {namespace}\n"));
+                }
+                Ok(())
+            }
+            Err(fault) if matches!(fault.class, FaultClass::Forbidden | FaultClass::NotFound | FaultClass::Invalid) => {
+                Ok(())
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
     /// Closes what has to be closed.
     pub async fn close(self) {
         if let Some(simulator) = self.simulator {

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use crate::contract::{Fault, FaultClass};
 use crate::graph::Scope;
-use crate::model::{Availability, Cluster};
+use crate::model::{Availability, Cluster, Image};
 use crate::target::azure::{ArmClient, registration};
 
 /// How something stands.
@@ -57,6 +57,10 @@ pub struct Demand {
     pub dns_label: Option<String>,
     /// Whether roles are assigned.
     pub assigns_roles: bool,
+    /// Addresses that are taken from subnets which exist, by the subnet's id.
+    pub subnet_addresses: BTreeMap<String, u32>,
+    /// Marketplace images: publisher, offer, SKU, version.
+    pub images: BTreeSet<[String; 4]>,
 }
 
 impl Demand {
@@ -65,6 +69,7 @@ impl Demand {
         let mut demand = Self { assigns_roles, ..Self::default() };
         let control_plane = &cluster.control_plane;
         *demand.machines.entry(control_plane.vm_size.clone()).or_default() += control_plane.count;
+        demand.images.extend(marketplace(&control_plane.image));
         for pool in &cluster.pools {
             *demand.machines.entry(pool.vm_size.clone()).or_default() += pool.count;
             if !pool.zones.is_empty() {
@@ -73,6 +78,10 @@ impl Demand {
             if pool.availability == Availability::AvailabilitySet {
                 demand.fault_domains = demand.fault_domains.max(pool.fault_domain_count);
             }
+            if let Some(subnet) = &pool.subnet_id {
+                *demand.subnet_addresses.entry(subnet.clone()).or_default() += pool.count * pool.addresses_per_node;
+            }
+            demand.images.extend(marketplace(&pool.image));
             if pool.public_ip_per_node {
                 demand.public_addresses += pool.count;
             }
@@ -82,6 +91,16 @@ impl Demand {
             demand.dns_label = Some(cluster.dns_prefix.clone());
         }
         demand
+    }
+}
+
+/// A marketplace image as Azure's addresses have it.
+fn marketplace(image: &Image) -> Option<[String; 4]> {
+    match image {
+        Image::Marketplace { publisher, offer, sku, version, .. } => {
+            Some([publisher, offer, sku, version].map(|part| part.to_string()))
+        }
+        _ => None,
     }
 }
 
@@ -132,7 +151,7 @@ impl Doctor<'_> {
         self.providers().await?;
         let group = format!("{subscription}/resourceGroups/{}", self.scope.resource_group);
         let is_there = !self.scope.resource_group.is_empty()
-            && self.client.get(&format!("{group}?api-version=2021-04-01")).await?.is_some();
+            && self.client.get(&format!("{group}?api-version=2018-05-01")).await?.is_some();
         let place = if is_there { group } else { subscription.clone() };
         self.permissions(&place, demand.is_some_and(|demand| demand.assigns_roles)).await?;
         self.locks(&place).await?;
@@ -257,6 +276,7 @@ impl Doctor<'_> {
         let Some(skus) = self.list("sizes", &path).await? else { return Ok(()) };
         let sizes = judge_sizes(&skus, demand, location);
         self.findings.extend(sizes);
+        self.images(&compute, demand).await?;
         // What a cluster that exists uses is in the usages already.
         if exists {
             return Ok(());
@@ -268,6 +288,43 @@ impl Doctor<'_> {
         Ok(())
     }
 
+    async fn images(&mut self, compute: &str, demand: &Demand) -> Result<(), Fault> {
+        let location = &self.scope.location.clone();
+        for [publisher, offer, sku, version] in &demand.images {
+            let (about, name) = ("image", format!("{publisher}:{offer}:{sku}:{version}"));
+            let path = format!(
+                "{compute}/locations/{location}/publishers/{publisher}/artifacttypes/vmimage/offers/{offer}/skus/{sku}/versions?api-version=2024-07-01"
+            );
+            let help = "See `az vm image list --all --publisher <publisher>` for what is on offer; take another image.";
+            // The answer is an array as such.
+            match self.client.get(&path).await {
+                Ok(Some(Json::Array(found))) => {
+                    let is_it = |image: &Json| version == "latest" || image["name"] == *version;
+                    if found.iter().any(is_it) {
+                        self.tell(about, Verdict::Good, format!("{name} is on offer in {location}"), "");
+                    } else {
+                        let message = format!("{location} does not offer {name}, of {} versions", found.len());
+                        self.tell(about, Verdict::Bad, message, help);
+                    }
+                }
+                Ok(_) => self.tell(about, Verdict::Untold, format!("{location} does not tell of {name}"), help),
+                Err(fault) if matches!(fault.class, FaultClass::Forbidden | FaultClass::Invalid) => {
+                    self.tell(about, Verdict::Untold, format!("Azure does not tell: {}", fault.message), help);
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    async fn subnets(&mut self, demand: &Demand) -> Result<(), Fault> {
+        for (id, needed) in &demand.subnet_addresses {
+            let found = self.client.get(&format!("{id}?api-version=2018-08-01")).await?;
+            self.findings.push(judge_subnet(id, *needed, found.as_ref()));
+        }
+        Ok(())
+    }
+
     async fn network(&mut self, subscription: &str, demand: &Demand, exists: bool) -> Result<(), Fault> {
         let location = &self.scope.location.clone();
         let place = format!("{subscription}/providers/Microsoft.Network/locations/{location}");
@@ -275,6 +332,7 @@ impl Doctor<'_> {
         if exists {
             return Ok(());
         }
+        self.subnets(demand).await?;
         if let Some(usages) = self.list("public addresses", &format!("{place}/usages?api-version=2024-05-01")).await? {
             self.findings.extend(judge_addresses(&usages, demand.public_addresses, location));
         }
@@ -416,6 +474,33 @@ fn judge_sizes(skus: &[Json], demand: &Demand, location: &str) -> Vec<Finding> {
     findings
 }
 
+/// Azure keeps the first four addresses of a subnet and the last.
+const RESERVED: u64 = 5;
+
+fn judge_subnet(id: &str, needed: u32, found: Option<&Json>) -> Finding {
+    let about = "subnet".to_owned();
+    let name = id.rsplit('/').next().unwrap_or(id);
+    let Some(found) = found else {
+        let (message, help) = (format!("{id} does not exist"), "Make it, or correct `vnetSubnetId`.");
+        return Finding { about, verdict: Verdict::Bad, message, help: Some(help.to_owned()) };
+    };
+    let prefix =
+        found.pointer("/properties/addressPrefix").and_then(Json::as_str).and_then(|range| range.rsplit('/').next());
+    let size = prefix
+        .and_then(|bits| bits.parse::<u32>().ok())
+        .and_then(|bits| 32_u32.checked_sub(bits))
+        .map(|bits| 1_u64 << bits);
+    let used = found.pointer("/properties/ipConfigurations").and_then(Json::as_array).map_or(0, Vec::len) as u64;
+    let usage = size.map(|size| (used, size.saturating_sub(RESERVED)));
+    judge_quota(
+        "subnet",
+        u64::from(needed),
+        usage,
+        name,
+        "Take a larger subnet, fewer machines, or fewer pods on each.",
+    )
+}
+
 /// A usage by its name: what is in use, and the limit.
 fn usage(usages: &[Json], name: &str) -> Option<(u64, u64)> {
     let is_it = |usage: &&Json| {
@@ -532,6 +617,20 @@ mod tests {
         ];
         assert_eq!(judge_addresses(&usages, 2, "westus2")[0].verdict, Verdict::Bad);
         assert_eq!(judge_addresses(&[], 2, "westus2")[0].verdict, Verdict::Untold);
+    }
+
+    #[test]
+    fn a_subnet_has_to_have_room() {
+        let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/nodes";
+        let subnet = json!({ "properties": { "addressPrefix": "10.0.0.0/27", "ipConfigurations": [{}, {}] } });
+        let found = judge_subnet(id, 30, Some(&subnet));
+        assert_eq!(
+            (found.verdict, found.message.as_str()),
+            (Verdict::Bad, "30 are needed in nodes, 25 are free (2 of 27 in use)")
+        );
+        assert_eq!(judge_subnet(id, 25, Some(&subnet)).verdict, Verdict::Good);
+        assert_eq!(judge_subnet(id, 1, None).verdict, Verdict::Bad);
+        assert_eq!(judge_subnet(id, 1, Some(&json!({}))).verdict, Verdict::Untold);
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod provider;
 mod provider_compute;
 mod provider_network;
 mod provider_other;
+mod readings;
 mod references;
 mod render;
 mod resource_id;

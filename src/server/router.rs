@@ -5,7 +5,7 @@ use super::exchange::{Refusal, Request, Response};
 use super::resource_id::ResourceId;
 use super::resources::not_allowed;
 use super::world::World;
-use super::{groups, kubernetes, oauth, operations, play, resources};
+use super::{groups, kubernetes, oauth, operations, play, readings, resources};
 
 /// Answers a request.
 pub(super) fn answer(world: &mut World, request: &Request) -> Response {
@@ -73,6 +73,10 @@ fn subscriptions(world: &mut World, request: &Request, parts: &[&str]) -> Result
             format!("The subscription '{}' could not be found.", original(1).escape_debug()),
         )
         .by_gateway());
+    }
+    if let Some(reading) = readings::answer(world, request, parts) {
+        any_version()?;
+        return Ok(reading);
     }
     match parts {
         ["subscriptions"] if is_get => {

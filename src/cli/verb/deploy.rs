@@ -11,7 +11,7 @@ use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, folder_for_model, read_model};
 use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::{Call, Exit};
-use crate::cluster::{Definition, Prepared, SavedPlan, prepare_deploy};
+use crate::cluster::{Definition, PROVIDERS, Prepared, SavedPlan, prepare_deploy};
 use crate::contract::TargetName;
 use crate::expand::API_SERVER_PORT;
 use crate::pki::CertifiedKey;
@@ -146,6 +146,9 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         // It was shown and agreed to when it was kept.
         Some(saved) => saved.refuse_stale(&prepared)?,
         None => consent(call, &connected.session, &prepared, None).await?,
+    }
+    if target == TargetName::Azure {
+        connected.register(call, &PROVIDERS).await?;
     }
     let shown = folder.display();
     let next = [

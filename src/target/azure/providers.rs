@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::client::{ArmClient, Call};
 use crate::contract::{Fault, FaultClass};
 
-const API_VERSION: &str = "2021-04-01";
+/// Azure Stack Hub has none that is newer.
+const API_VERSION: &str = "2018-05-01";
 
 /// Registration takes minutes at times.
 const LONGEST: Duration = Duration::from_secs(600);

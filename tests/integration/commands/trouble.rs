@@ -113,6 +113,48 @@ async fn a_cloud_that_is_well_is_told_so() {
     assert!(text.contains("Test is Enabled") && text.contains("everything that is needed is allowed"), "{text}");
 }
 
+#[test]
+fn a_clusters_needs_are_held_against_what_the_simulator_tells() {
+    let place = Place::new();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/apimodels/quickstart.json");
+    let look = |code: i32, more: &[&str]| -> Vec<(String, String)> {
+        let arguments = [&["doctor", model, "--target", "simulator", "--json"], more].concat();
+        let told: Json = serde_json::from_str(&place.expect(code, &arguments)).unwrap();
+        assert_eq!((&told["ok"], &told["simulated"]), (&json!(code == 0), &json!(true)));
+        let word = |finding: &Json, name: &str| finding[name].as_str().unwrap().to_owned();
+        let findings = told["findings"].as_array().unwrap().iter();
+        findings
+            .map(|finding| (word(finding, "about"), word(finding, "verdict") + ": " + &word(finding, "message")))
+            .collect()
+    };
+    let found = look(0, &[]);
+    assert!(found.iter().all(|(_, told)| told.starts_with("good")), "{found:#?}");
+    for about in
+        ["permissions", "locks", "policies", "vCPUs", "public addresses", "name", "image", "size Standard_D2s_v5"]
+    {
+        assert!(found.iter().any(|(other, _)| other == about), "{about} is missing: {found:#?}");
+    }
+    let found = look(78, &["--set", "agentPoolProfiles[0].vmSize=Standard_M416ms_v2"]);
+    let size = found.iter().find(|(about, _)| about == "size Standard_M416ms_v2").unwrap();
+    assert_eq!(size.1, "bad: westus2 does not have it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_holds_the_requests_and_no_secret() {
+    let cloud = Cloud::start(|_, _, _| (0, String::new())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trace");
+    let (code, text) = doctor(&cloud.url, &["--trace", path.to_str().unwrap()]).await;
+    assert_eq!(code, 0, "{text}");
+    let trace = std::fs::read_to_string(&path).unwrap();
+    assert!(trace.lines().count() > 5 && trace.contains("/locations") && !trace.contains("canary"), "{trace}");
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions()) & 0o777,
+        0o600
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_sign_in_says_what_is_wrong() {
     for (number, fault, parts) in [
