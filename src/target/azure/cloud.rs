@@ -96,35 +96,22 @@ mod tests {
 
     #[tokio::test]
     async fn each_form_of_metadata_is_read() {
-        let stack = |_: &str| {
-            json!({
-                "galleryEndpoint": "https://g", "portalEndpoint": "https://p",
-                "authentication": { "loginEndpoint": "https://adfs.local/adfs/", "audiences": ["https://management.adfs.local/x"] },
-            })
-        };
-        let public = |url: &str| {
-            json!([
-                { "name": "AzureChinaCloud", "resourceManager": "https://management.chinacloudapi.cn",
-                  "authentication": { "loginEndpoint": "https://login.chinacloudapi.cn", "audiences": ["https://c"] } },
-                { "name": "AzureCloud", "resourceManager": format!("{url}/"),
-                  "authentication": { "loginEndpoint": "https://login.example/", "audiences": ["https://core.example/", format!("{url}/")], "identityProvider": "AAD" } },
-            ])
-        };
-        let cases: [(&'static str, &(dyn Fn(&str) -> Json + Sync), IdentitySystem); 4] = [
-            ("2022-09-01", &|url: &str| public(url)[1].clone(), IdentitySystem::AzureAd),
-            ("2019-05-01", &public, IdentitySystem::AzureAd),
-            ("2015-01-01", &stack, IdentitySystem::Adfs),
-            ("1.0", &stack, IdentitySystem::Adfs),
-        ];
-        for (version, body, system) in cases {
-            let (for_public, for_stack) = (public("URL").to_string(), stack("").to_string());
-            let form = if body("URL").is_array() {
-                for_public
-            } else if system == IdentitySystem::Adfs {
-                for_stack
-            } else {
-                public("URL")[1].to_string()
-            };
+        let stack = json!({
+            "galleryEndpoint": "https://g", "portalEndpoint": "https://p",
+            "authentication": { "loginEndpoint": "https://adfs.local/adfs/", "audiences": ["https://management.adfs.local/x"] },
+        });
+        let public = json!([
+            { "name": "AzureChinaCloud", "resourceManager": "https://management.chinacloudapi.cn",
+              "authentication": { "loginEndpoint": "https://login.chinacloudapi.cn", "audiences": ["https://c"] } },
+            { "name": "AzureCloud", "resourceManager": "URL/",
+              "authentication": { "loginEndpoint": "https://login.example/", "audiences": ["https://core.example/", "URL/"], "identityProvider": "AAD" } },
+        ]);
+        for (version, form, system) in [
+            ("2022-09-01", public[1].to_string(), IdentitySystem::AzureAd),
+            ("2019-05-01", public.to_string(), IdentitySystem::AzureAd),
+            ("2015-01-01", stack.to_string(), IdentitySystem::Adfs),
+            ("1.0", stack.to_string(), IdentitySystem::Adfs),
+        ] {
             let server = FakeServer::start(move |_, seen, url| {
                 if seen.path == format!("/metadata/endpoints?api-version={version}") {
                     Reply::json(200, serde_json::from_str(&form.replace("URL", url)).unwrap())

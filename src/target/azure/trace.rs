@@ -147,9 +147,8 @@ fn hide(body: &mut Json, is_secret: bool, sent: &[String]) {
             let is_key = entries.contains_key("keyName");
             for (name, value) in entries.iter_mut() {
                 let named = |secret: &&str| secret.eq_ignore_ascii_case(name);
-                let by_name = SECRET_FIELDS.iter().any(|secret| named(&secret))
-                    || HANDED_OUT.iter().any(|secret| named(&secret))
-                    || (is_key && name == "value");
+                let by_name =
+                    SECRET_FIELDS.iter().any(named) || HANDED_OUT.iter().any(named) || (is_key && name == "value");
                 hide(value, is_secret || by_name, sent);
             }
         }

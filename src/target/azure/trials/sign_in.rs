@@ -170,6 +170,7 @@ async fn a_certificate_in_pem_signs_assertions_that_the_authority_verifies() {
     assert_eq!(error.map(|_| ()).unwrap_err().to_string(), "the private key does not belong to the client certificate");
 }
 
+#[expect(clippy::print_stdout, reason = "whoever runs the tests is told what was skipped")]
 #[tokio::test]
 async fn a_certificate_as_pfx_is_opened_by_its_password() {
     let (server, folder) = (authority().await, tempfile::tempdir().unwrap());

@@ -31,9 +31,10 @@ async fn a_trace_shows_what_was_exchanged_and_no_secret() {
 
     // The same as lines.
     let mut lines = Vec::new();
-    let writer = JsonLines::new(&mut lines);
-    exchanges.iter().for_each(|exchange| writer.exchange(exchange));
-    drop(writer);
+    {
+        let writer = JsonLines::new(&mut lines);
+        exchanges.iter().for_each(|exchange| writer.exchange(exchange));
+    }
     let lines = String::from_utf8(lines).unwrap();
     assert_eq!(lines.lines().count(), 3);
     assert_eq!(serde_json::from_str::<Json>(lines.lines().next().unwrap()).unwrap()["status"], 201);
