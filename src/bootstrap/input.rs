@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::addons::AddOns;
 use super::encryption::Encryption;
 use crate::base::Secret;
 use crate::pki::KeyMaterial;
@@ -91,6 +92,12 @@ pub enum Network {
         plugin_url: String,
         /// Its SHA-256 in hexadecimal; empty: not checked.
         plugin_sha256: String,
+    },
+    /// An add-on makes the interfaces of pods (Cilium, Calico), or the user brings one. Each node has its share of the pod
+    /// range; its network is configured once the add-on runs on it.
+    AddOn {
+        /// Whether the cloud controller keeps a route to each node's share. Otherwise there is a tunnel.
+        routes: bool,
     },
 }
 
@@ -338,6 +345,8 @@ pub struct ControlPlaneMachine {
     pub cluster: ClusterSettings,
     /// The nodes.
     pub node: NodeSettings,
+    /// What is installed into the cluster.
+    pub add_ons: AddOns,
     /// Whether index 0 starts the cluster.
     pub start: Start,
     /// The keys.

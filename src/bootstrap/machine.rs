@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::custom_data::{CustomData, MachineFile, pack};
 use super::input::{ClusterSettings, ControlPlaneMachine, CustomFile, Network, Start, WorkerMachine};
 use super::view::MachineView;
-use super::{BootstrapError, encryption, templates};
+use super::{BootstrapError, addons, encryption, templates};
 
 /// customData of the machines of the control plane: the same bytes for each of them.
 ///
@@ -61,16 +61,7 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
     add("/etc/engine/kubeadm/cluster.yaml", "0600", "kubeadm/cluster.yaml")?;
     if machine.start == Start::Init {
         add("/etc/engine/kubeadm/init.yaml", "0600", "kubeadm/init.yaml")?;
-        add("/etc/kubernetes/addons/10-kube-proxy.yaml", "0600", "addons/kube-proxy.yaml")?;
-        add("/etc/kubernetes/addons/20-cloud-controller-manager.yaml", "0600", "addons/cloud-controller-manager.yaml")?;
-        add("/etc/kubernetes/addons/21-cloud-node-manager.yaml", "0600", "addons/cloud-node-manager.yaml")?;
-        add("/etc/kubernetes/addons/30-coredns.yaml", "0600", "addons/coredns.yaml")?;
-        if machine.cluster.images.disk_driver.is_some() {
-            add("/etc/kubernetes/addons/40-disk-driver.yaml", "0600", "addons/disk-driver.yaml")?;
-        }
-        if machine.cluster.windows_nodes {
-            add("/etc/kubernetes/addons/50-windows.yaml", "0600", "addons/windows.yaml")?;
-        }
+        files.extend(addons::files(machine, &view)?);
     }
     files.extend(encryption::files(machine)?);
     let keys = &machine.keys;
@@ -129,11 +120,13 @@ fn common_files(view: &MachineView, cluster: &ClusterSettings) -> Result<Vec<Mac
         let text = templates::render("host/package-source.sources", source)?;
         files.push(MachineFile::new(format!("/etc/engine/packages/{}.sources", source.name), "0644", text));
     }
-    let (name, network) = match cluster.network {
-        Network::Kubenet => ("kubenet.conflist.template", templates::KUBENET_NETWORK),
-        Network::Azure { .. } => ("azure.conflist", templates::AZURE_NETWORK),
+    let network = match cluster.network {
+        Network::Kubenet => Some(("kubenet.conflist.template", templates::KUBENET_NETWORK)),
+        Network::Azure { .. } => Some(("azure.conflist", templates::AZURE_NETWORK)),
+        Network::AddOn { .. } => None,
     };
-    files.push(MachineFile::new(format!("/etc/engine/network/{name}"), "0644", network));
+    let file = |(name, text)| MachineFile::new(format!("/etc/engine/network/{name}"), "0644", text);
+    files.extend(network.map(file));
     if matches!(cluster.network, Network::Azure { .. }) {
         files.push(MachineFile::new(
             "/etc/cloud/cloud.cfg.d/95-engine-addresses.cfg",

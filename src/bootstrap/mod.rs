@@ -2,6 +2,7 @@
 //!
 //! Deliberately absent: the API model (whoever expands it fills the input structs), resources, and any input or output.
 
+mod addons;
 mod custom_data;
 mod encryption;
 mod error;
@@ -11,6 +12,9 @@ mod templates;
 mod view;
 mod windows;
 
+pub use addons::{
+    AddOns, ClusterAutoscaler, Download, FileDriverImages, GivenManifest, PolicyEngine, ScaledPool, StorageClass,
+};
 pub use custom_data::{CustomData, LIMIT};
 pub use encryption::{Encryption, KeyVault};
 pub use error::BootstrapError;

@@ -60,6 +60,13 @@ const TEMPLATES: &[(&str, &str)] = sources![
     "windows/join.yaml",
     "windows/azure.conflist",
     "windows/kubenet.conf",
+    "addons/file-driver.yaml",
+    "addons/storage-classes.yaml",
+    "addons/calico.yaml",
+    "addons/cilium.yaml",
+    "addons/metrics-server.yaml",
+    "addons/cluster-autoscaler.yaml",
+    "addons/nvidia-device-plugin.yaml",
 ];
 
 /// The template by which containerd writes the network configuration once it knows the node's pod range. It is a

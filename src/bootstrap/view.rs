@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::addons::Download;
 use super::encryption;
 use super::input::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneMachine, MachineType, Network, NodeSettings, PackageSource,
@@ -44,7 +45,12 @@ pub(super) struct MachineView<'a> {
     pub service_subnet: String,
     pub dns_service_address: String,
     pub dns_domain: &'a str,
+    /// Whether a bridge connects the pods of a node.
     pub kubenet: bool,
+    /// Whether each node has its share of the pod range.
+    pub node_ranges: bool,
+    /// Whether the cloud controller keeps routes to those.
+    pub cloud_routes: bool,
     pub network: &'static str,
     pub network_plugin_url: &'a str,
     pub network_plugin_sha256: &'a str,
@@ -77,6 +83,7 @@ pub(super) struct MachineView<'a> {
     pub cluster_cidr_argument: String,
     pub cluster_name_argument: String,
     // Of control-plane machines only; empty or zero on workers, whose templates do not ask.
+    pub downloads: Vec<&'a Download>,
     pub token_hours: u32,
     pub etcd_arguments: Vec<Pair>,
     pub api_server_arguments: Vec<Pair>,
@@ -223,6 +230,7 @@ impl<'a> MachineView<'a> {
         view.has_taints = true;
         view.cloud_file = true;
         view.token_hours = machine.token_hours;
+        view.downloads = machine.add_ons.downloads().collect();
         view.etcd_arguments =
             arguments([("quota-backend-bytes", machine.etcd_quota_bytes.to_string())], &BTreeMap::new());
         let mut api_server = vec![("profiling", "false".to_owned())];
@@ -234,7 +242,7 @@ impl<'a> MachineView<'a> {
             view.api_server_volumes.push(VolumeView { name: "key-vault", path: encryption::SOCKET_FOLDER });
         }
         view.api_server_arguments = arguments(api_server, &machine.api_server_arguments);
-        view.controller_manager_arguments = if view.kubenet {
+        view.controller_manager_arguments = if view.node_ranges {
             arguments(
                 [
                     ("node-cidr-mask-size", cluster.node_pod_prefix_length.to_string()),
@@ -258,6 +266,7 @@ impl<'a> MachineView<'a> {
         use base64::Engine as _;
         let (kubenet, network, network_plugin_url, network_plugin_sha256) = match &cluster.network {
             Network::Kubenet => (true, "kubenet", "", ""),
+            Network::AddOn { .. } => (false, "add-on", "", ""),
             Network::Azure { plugin_url, plugin_sha256 } => {
                 (false, "azure", plugin_url.as_str(), plugin_sha256.as_str())
             }
@@ -309,6 +318,8 @@ impl<'a> MachineView<'a> {
             dns_service_address: cluster.dns_service_address.to_string(),
             dns_domain: &cluster.dns_domain,
             kubenet,
+            node_ranges: !matches!(cluster.network, Network::Azure { .. }),
+            cloud_routes: matches!(cluster.network, Network::Kubenet | Network::AddOn { routes: true }),
             network,
             network_plugin_url,
             network_plugin_sha256,
@@ -348,6 +359,7 @@ impl<'a> MachineView<'a> {
             deadline_minutes: cluster.deadline_minutes,
             cluster_cidr_argument: format!("--cluster-cidr={}", cluster.pod_subnet),
             cluster_name_argument: format!("--cluster-name={}", cluster.name),
+            downloads: Vec::new(),
             token_hours: 0,
             etcd_arguments: Vec::new(),
             api_server_arguments: Vec::new(),

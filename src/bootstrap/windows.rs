@@ -188,6 +188,13 @@ fn files(machine: &WindowsMachine, view: &WindowsView<'_>) -> Result<Vec<FileVie
         Network::Azure { .. } => {
             add(format!(r"{FOLDER}\azure.conflist"), templates::render("windows/azure.conflist", view)?);
         }
+        Network::AddOn { .. } => {
+            return Err(BootstrapError::Input {
+                field: "network",
+                value: "add-on".to_owned(),
+                reason: "the add-ons that make pods' interfaces do not run on Windows",
+            });
+        }
         Network::Kubenet => {
             let text = templates::render("windows/kubenet.conf", view)?.replace("@POD_RANGE@", POD_RANGE);
             add(format!(r"{FOLDER}\kubenet.template"), text);

@@ -20,6 +20,8 @@ pub struct KubernetesRelease {
     pub azure_disk_csi: &'static str,
     /// The file CSI driver.
     pub azure_file_csi: &'static str,
+    /// The autoscaler's image.
+    pub cluster_autoscaler: &'static str,
     /// etcd (the image's tag has `-0` behind it).
     pub etcd: &'static str,
     /// CoreDNS.
@@ -43,6 +45,7 @@ const RELEASES: [KubernetesRelease; 4] = [
         cloud_controller_manager: Some("1.34.13"),
         azure_disk_csi: "1.34.5",
         azure_file_csi: "1.34.8",
+        cluster_autoscaler: "registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.5",
         etcd: "3.6.4",
         coredns: "1.12.1",
         pause: "3.10.1",
@@ -57,6 +60,7 @@ const RELEASES: [KubernetesRelease; 4] = [
         cloud_controller_manager: Some("1.35.8"),
         azure_disk_csi: "1.34.5",
         azure_file_csi: "1.35.7",
+        cluster_autoscaler: "registry.k8s.io/autoscaling/cluster-autoscaler:v1.35.2",
         etcd: "3.6.12",
         coredns: "1.12.4",
         pause: "3.10.1",
@@ -71,6 +75,7 @@ const RELEASES: [KubernetesRelease; 4] = [
         cloud_controller_manager: Some("1.36.5"),
         azure_disk_csi: "1.34.5",
         azure_file_csi: "1.35.7",
+        cluster_autoscaler: "registry.k8s.io/autoscaling/cluster-autoscaler:v1.36.1",
         etcd: "3.6.12",
         coredns: "1.14.2",
         pause: "3.10.2",
@@ -85,6 +90,7 @@ const RELEASES: [KubernetesRelease; 4] = [
         cloud_controller_manager: None,
         azure_disk_csi: "1.34.5",
         azure_file_csi: "1.35.7",
+        cluster_autoscaler: "registry.k8s.io/autoscaling/cluster-autoscaler:v1.36.1",
         etcd: "3.7.0",
         coredns: "1.14.2",
         pause: "3.10.2",

@@ -151,6 +151,16 @@ pub fn supports_premium_storage(name: &str) -> bool {
     )
 }
 
+/// Whether machines of a size have NVIDIA's processors: the N family but for NP (FPGAs) and the sizes with AMD's.
+///
+/// Source: Microsoft Learn, "GPU accelerated VM sizes", read 2026-11-25.
+pub fn has_nvidia_processors(size: &str) -> bool {
+    let name = size.strip_prefix("Standard_").unwrap_or(size);
+    let family: String = name.chars().take_while(char::is_ascii_alphabetic).collect();
+    let is_amd = name.starts_with("NV") && (name.ends_with("_v4") || name.contains("ads_V710"));
+    ["NC", "ND", "NV"].contains(&family.as_str()) && !is_amd
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 mod tests {
@@ -180,5 +190,20 @@ mod tests {
         assert!(supports_premium_storage("Standard_M416ms_v9"));
         assert!(supports_premium_storage("Standard_GS5"));
         assert!(!supports_premium_storage("Standard_A2_v2"));
+    }
+    #[test]
+    fn sizes_with_other_accelerators_have_no_nvidia_processors() {
+        for size in ["Standard_NC6s_v3", "Standard_ND96asr_v4", "Standard_NV36ads_A10_v5"] {
+            assert!(has_nvidia_processors(size), "{size}");
+        }
+        for size in [
+            "Standard_NP10s",
+            "Standard_NV8as_v4",
+            "Standard_NV28ads_V710_v5",
+            "Standard_D2s_v5",
+            "Standard_NG8ads_V620_v1",
+        ] {
+            assert!(!has_nvidia_processors(size), "{size}");
+        }
     }
 }

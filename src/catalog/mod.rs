@@ -2,6 +2,7 @@
 //!
 //! Every table names its source and the day it was read.
 
+mod addons;
 mod api_versions;
 mod clouds;
 mod images;
@@ -10,6 +11,7 @@ mod machine_sizes;
 mod name_suffix;
 mod windows;
 
+pub use addons::{ADD_ON_IMAGES, AddOnImages, CALICO_DEFINITIONS, ReleasedFile};
 pub use api_versions::ApiProfile;
 pub use clouds::{Cloud, CloudFacts};
 pub use images::{MarketplaceImage, ubuntu_image};
@@ -17,7 +19,8 @@ pub use kubernetes::{
     DEFAULT_KUBERNETES_RELEASE, KubernetesRelease, kubernetes_release, kubernetes_release_of, kubernetes_releases,
 };
 pub use machine_sizes::{
-    MachineSize, machine_size, machine_sizes, supports_accelerated_networking, supports_premium_storage,
+    MachineSize, has_nvidia_processors, machine_size, machine_sizes, supports_accelerated_networking,
+    supports_premium_storage,
 };
 pub use name_suffix::name_suffix;
 pub use windows::{

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 
 use crate::base::Secret;
 use crate::bootstrap::{
-    self, AzureCloud, BootstrapError, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine,
-    DiskDriverImages, Images, MachineType, NodeSettings, PackageSource, Packages, Software, Start, WorkerMachine,
+    self, AddOns, AzureCloud, BootstrapError, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine,
+    DiskDriverImages, FileDriverImages, Images, MachineType, NodeSettings, PackageSource, Packages, Software, Start,
+    WorkerMachine,
 };
-use crate::catalog::{Cloud, KubernetesRelease, kubernetes_release_of};
+use crate::catalog::{Cloud, KubernetesRelease, has_nvidia_processors, kubernetes_release_of};
 use crate::model::{
-    Availability, Cluster, Identity, NetworkPlugin, OperatingSystem, Pool, ProxyMode, ServicePrincipalSecret,
-    SoftwareSource,
+    Availability, Cluster, Identity, NetworkPlugin, NetworkPolicy, OperatingSystem, Pool, ProxyMode,
+    ServicePrincipalSecret, SoftwareSource,
 };
 use crate::pki::KeyMaterial;
 
@@ -106,7 +107,11 @@ fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSett
     let unsupported = |what: String, instead| ExpandError::Unsupported { what, instead };
     let release = release_of(cluster)?;
     let network = match cluster.network.plugin {
+        NetworkPlugin::Kubenet if cluster.network.policy == NetworkPolicy::Calico => {
+            bootstrap::Network::AddOn { routes: true }
+        }
         NetworkPlugin::Kubenet => bootstrap::Network::Kubenet,
+        NetworkPlugin::Cilium => bootstrap::Network::AddOn { routes: false },
         NetworkPlugin::Azure => bootstrap::Network::Azure {
             plugin_url: format!(
                 "https://packages.aks.azure.com/azure-cni/v{AZURE_CNI_VERSION}/binaries/azure-vnet-cni-linux-amd64-v{AZURE_CNI_VERSION}.tgz"
@@ -151,10 +156,16 @@ fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSett
         software: software(cluster, release),
         images: images(cluster, release),
         cloud: azure_cloud(cluster),
-        kernel_parameters: BTreeMap::new(),
+        kernel_parameters: kernel_parameters(cluster),
         kubelet_arguments: flags(&cluster.component_flags.kubelet),
         deadline_minutes: DEADLINE_MINUTES,
     })
+}
+
+/// Cilium's interfaces must not be checked for the way back, which goes elsewhere.
+fn kernel_parameters(cluster: &Cluster) -> BTreeMap<String, String> {
+    let names: &[&str] = if cluster.network.plugin == NetworkPlugin::Cilium { &["lxc*", "cilium_*"] } else { &[] };
+    names.iter().map(|name| (format!("-net.ipv4.conf.{name}.rp_filter"), "0".to_owned())).collect()
 }
 
 /// Where software comes from: with a mirror, every address lies below it, in the mirrored host's name as a folder.
@@ -179,19 +190,20 @@ fn software(cluster: &Cluster, release: &KubernetesRelease) -> Software {
     })
 }
 
-/// The images, from their own registries or through the mirror.
-fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
-    let mirror = match &cluster.software {
+/// An image's reference as the machines have to ask for it: as it is, or through the mirror.
+fn image(cluster: &Cluster, reference: String) -> String {
+    match &cluster.software {
         SoftwareSource::Mirror { url } => {
             let host = url.trim_start_matches("https://").trim_start_matches("http://");
-            Some(host.to_owned())
+            format!("{host}/{reference}")
         }
-        SoftwareSource::Distribution | SoftwareSource::Image => None,
-    };
-    let image = |reference: String| match &mirror {
-        Some(mirror) => format!("{mirror}/{reference}"),
-        None => reference,
-    };
+        SoftwareSource::Distribution | SoftwareSource::Image => reference,
+    }
+}
+
+/// The images, from their own registries or through the mirror.
+fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
+    let image = |reference| image(cluster, reference);
     let kubernetes = |path: &str| image(format!("registry.k8s.io/{path}"));
     let azure = |path: String| image(format!("mcr.microsoft.com/oss/{path}"));
     // The catalog names the newest patch's cloud controller; every patch of a minor version takes it.
@@ -214,6 +226,16 @@ fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
             registrar,
         }),
     }
+}
+
+/// The add-ons, their images from where the others come from.
+fn add_ons(cluster: &Cluster, release: &KubernetesRelease) -> AddOns {
+    let azure = |path: String| image(cluster, format!("mcr.microsoft.com/oss/v2/kubernetes-csi/{path}"));
+    let [provisioner, _, resizer, liveness_probe, registrar] =
+        SIDECARS.map(|(name, tag)| azure(format!("{name}:{tag}")));
+    let driver = azure(format!("azurefile-csi:v{}", release.azure_file_csi));
+    let file_driver = FileDriverImages { driver, provisioner, resizer, liveness_probe, registrar };
+    super::add_ons::add_ons(cluster, release, file_driver, &|reference| image(cluster, reference.to_owned()))
 }
 
 /// The cloud as the controllers see it. Tenant, subscription and group are asked on the machine, so that a template
@@ -293,6 +315,9 @@ fn control_plane_machine(
             maximum_pods: cluster.control_plane.max_pods,
             custom_files: Vec::new(),
         },
+        add_ons: kubernetes_release_of(&cluster.kubernetes_version)
+            .map(|release| add_ons(cluster, release))
+            .unwrap_or_default(),
         start,
         keys: ControlPlaneKeys::from(keys),
         encryption: super::protection::encryption(cluster, keys),
@@ -308,6 +333,9 @@ pub(super) fn node_settings(cluster: &Cluster, pool: &Pool) -> NodeSettings {
     // aks-engine's own labels first; the user's win.
     let mut labels = BTreeMap::from([("agentpool".to_owned(), pool.name.clone())]);
     labels.insert("kubernetes.azure.com/cluster".to_owned(), cluster.dns_prefix.clone());
+    if has_nvidia_processors(&pool.vm_size) {
+        labels.insert("accelerator".to_owned(), "nvidia".to_owned());
+    }
     labels.extend(pool.labels.clone());
     NodeSettings {
         labels,

@@ -52,7 +52,8 @@ fn software(cluster: &Cluster, release: &KubernetesRelease, network: &Network) -
         containerd_url: at(windows_containerd_url(windows_containerd(release))),
         network_plugin_url: at(match network {
             Network::Azure { .. } => windows_azure_cni_url(AZURE_CNI_VERSION),
-            Network::Kubenet => windows_sdn_plugins_url(),
+            // Of an add-on's network there is nothing for Windows, which the bootstrap refuses.
+            Network::Kubenet | Network::AddOn { .. } => windows_sdn_plugins_url(),
         }),
         mirror: mirror.is_some(),
     })

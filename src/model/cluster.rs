@@ -189,8 +189,23 @@ pub struct Addon {
     pub name: String,
     /// Whether it is wanted; `None`: the engine's own choice.
     pub enabled: Option<bool>,
+    /// Its settings for single pools.
+    pub pools: Vec<AddonPool>,
+    /// Its manifest, where the user brings one.
+    pub manifest: Option<String>,
     /// Its settings that may be seen.
     pub config: BTreeMap<String, String>,
     /// Its settings that may not: those whose name ends in `secret`, `key`, `password` or `token`.
     pub secrets: BTreeMap<String, Secret>,
+}
+
+/// What an add-on is told of one pool: the autoscaler's bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddonPool {
+    /// The pool's name.
+    pub name: String,
+    /// The fewest machines, if it is said and a number.
+    pub minimum: Option<u32>,
+    /// The most machines, if it is said and a number.
+    pub maximum: Option<u32>,
 }

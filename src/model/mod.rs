@@ -27,7 +27,8 @@ mod write_windows;
 mod tests;
 
 pub use cluster::{
-    Addon, Cluster, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource, StackSettings, WindowsSettings,
+    Addon, AddonPool, Cluster, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource, StackSettings,
+    WindowsSettings,
 };
 pub use control_plane::ControlPlane;
 pub use explain::{Explained, explain};

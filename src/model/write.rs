@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use crate::base::Secret;
 
-use super::cluster::{Addon, Cluster, SoftwareSource};
+use super::cluster::{Addon, AddonPool, Cluster, SoftwareSource};
 use super::control_plane::ControlPlane;
 use super::identity::{Certificates, Identity, ServicePrincipalSecret};
 use super::input::{
-    AccessProfile, AddonInput, AgentPoolProfile, ApiModel, CertificateProfile, CustomCloudProfile, CustomNodesDns,
-    FeatureFlags, ImageReference, JumpboxInput, KeyVaultSecretReference, KubernetesConfig, LinuxProfile, MasterProfile,
-    NodeKubernetesConfig, NumberOrText, OrchestratorProfile, PrivateClusterInput, Properties, PublicKey, SecretText,
-    ServicePrincipalProfile, SoftwareProfile, Ssh,
+    AccessProfile, AddonInput, AddonPoolInput, AgentPoolProfile, ApiModel, CertificateProfile, CustomCloudProfile,
+    CustomNodesDns, FeatureFlags, ImageReference, JumpboxInput, KeyVaultSecretReference, KubernetesConfig,
+    LinuxProfile, MasterProfile, NodeKubernetesConfig, NumberOrText, OrchestratorProfile, PrivateClusterInput,
+    Properties, PublicKey, SecretText, ServicePrincipalProfile, SoftwareProfile, Ssh,
 };
 use super::network::LoadBalancerSku;
 use super::pool::{Availability, Image, OperatingSystem, OsDisk, Pool, Priority, Storage};
@@ -284,8 +284,19 @@ fn addon(addon: &Addon) -> AddonInput {
         name: Some(addon.name.clone()),
         enabled: addon.enabled,
         config: Some(addon.config.clone().into_iter().chain(secrets).collect()),
+        pools: (!addon.pools.is_empty()).then(|| addon.pools.iter().map(addon_pool).collect()),
+        data: addon.manifest.as_ref().map(|manifest| {
+            use base64::Engine as _;
+            base64::engine::general_purpose::STANDARD.encode(manifest)
+        }),
         ..AddonInput::default()
     }
+}
+
+fn addon_pool(pool: &AddonPool) -> AddonPoolInput {
+    let bounds = [("min-nodes", pool.minimum), ("max-nodes", pool.maximum)];
+    let config = bounds.into_iter().filter_map(|(name, bound)| Some((name.to_owned(), bound?.to_string())));
+    AddonPoolInput { name: Some(pool.name.clone()), config: Some(config.collect()) }
 }
 
 fn service_principal_profile(identity: &Identity) -> Option<ServicePrincipalProfile> {

@@ -65,8 +65,6 @@ pub const REFUSALS: &[Refusal] = &[
         pointer: "/kubernetesConfig/networkPolicy",
         why: "Azure ended its network policies on Windows on 30 September 2026.",
     },
-    Refusal { code: "not-supported-yet", pointer: "/kubernetesConfig/networkPolicy", why: "Not built yet." },
-    Refusal { code: "not-supported-yet", pointer: "/kubernetesConfig/networkPlugin", why: "Not built yet." },
     Refusal {
         code: "service-principal-required",
         pointer: "/servicePrincipalProfile/clientId",

@@ -356,11 +356,9 @@ pub(in crate::model) struct AddonInput {
     /// Its containers' images and resources.
     #[schemars(extend("x-engine-no-effect" = LATER))]
     pub containers: Option<Vec<AddonContainer>>,
-    /// Its settings for each pool.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
-    pub pools: Option<Vec<AddonPool>>,
-    /// Its manifest, base64.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
+    /// Its settings for each pool: the autoscaler's `min-nodes` and `max-nodes`.
+    pub pools: Option<Vec<AddonPoolInput>>,
+    /// A manifest of your own for it, base64: applied when the cluster starts.
     pub data: Option<String>,
 }
 
@@ -385,7 +383,7 @@ pub(in crate::model) struct AddonContainer {
 /// An add-on's settings for one pool.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::model) struct AddonPool {
+pub(in crate::model) struct AddonPoolInput {
     /// The pool.
     pub name: Option<String>,
     /// Its settings.

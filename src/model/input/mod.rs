@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::Secret;
 
 pub(super) use kubernetes::{
-    AddonInput, JumpboxInput, KubernetesConfig, NodeKubernetesConfig, OrchestratorProfile, PrivateClusterInput,
+    AddonInput, AddonPoolInput, JumpboxInput, KubernetesConfig, NodeKubernetesConfig, OrchestratorProfile,
+    PrivateClusterInput,
 };
 pub(super) use machines::{AgentPoolProfile, ImageReference, MasterProfile};
 pub(super) use people::{

@@ -2,9 +2,9 @@
 
 use crate::base::{Diagnostic, Secret};
 
-use super::super::cluster::{Addon, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource};
+use super::super::cluster::{Addon, AddonPool, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource};
 use super::super::flags::{Component, taken};
-use super::super::input::KubernetesConfig;
+use super::super::input::{AddonPoolInput, KubernetesConfig};
 use super::super::pointers::{LINUX, SOFTWARE};
 use super::{Context, Resolver, kubernetes_pointer};
 
@@ -122,6 +122,13 @@ pub(super) fn component_flags(kubernetes: &KubernetesConfig) -> ComponentFlags {
 /// The add-ons that a model names.
 pub(super) fn addons(kubernetes: &KubernetesConfig) -> Vec<Addon> {
     let addons = kubernetes.addons.iter().flatten().map(|addon| {
+        let number = |pool: &AddonPoolInput, name: &str| pool.config.as_ref()?.get(name)?.parse().ok();
+        let pool = |pool: &AddonPoolInput| AddonPool {
+            name: pool.name.clone().unwrap_or_default(),
+            minimum: number(pool, "min-nodes"),
+            maximum: number(pool, "max-nodes"),
+        };
+        let manifest = addon.data.as_deref().filter(|data| !data.is_empty()).and_then(decoded);
         let (secrets, config) = addon
             .config
             .clone()
@@ -131,11 +138,18 @@ pub(super) fn addons(kubernetes: &KubernetesConfig) -> Vec<Addon> {
         Addon {
             name: addon.name.clone().unwrap_or_default(),
             enabled: addon.enabled,
+            pools: addon.pools.iter().flatten().map(pool).collect(),
+            manifest,
             config,
             secrets: secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect(),
         }
     });
     addons.collect()
+}
+
+fn decoded(data: &str) -> Option<String> {
+    use base64::Engine as _;
+    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(data).ok()?).ok()
 }
 
 /// Whether an add-on's setting must not be seen.

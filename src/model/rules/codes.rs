@@ -146,6 +146,7 @@ pub const RULES: &[Rule] = &[
     warning("unmanaged-disks-replaced", "disks are managed"),
     warning("low-priority-replaced", "low priority is called Spot"),
     warning("ipvs-deprecated", "kube-proxy runs in iptables or nftables mode"),
+    warning("gpu-driver", "machines with NVIDIA processors start from an image with their driver"),
     warning("addon-replaced", "an add-on is still maintained"),
     warning("addon-not-installed", "an add-on that is asked for is one that the engine installs"),
     warning("service-principal-unused", "a service principal is given only where it is used"),

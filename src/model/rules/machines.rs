@@ -11,29 +11,6 @@ use super::super::input::{AgentPoolProfile, ApiModel};
 use super::super::pointers::{KUBERNETES, MASTER, pool};
 use super::super::pool::{Availability, Caching, OsDisk, Pool, Priority, Storage};
 
-/// Add-ons of aks-engine that are gone, and what takes their place.
-const REPLACED_ADDONS: [(&str, &str); 14] = [
-    ("tiller", "Helm 3 needs nothing in the cluster"),
-    ("kubernetes-dashboard", "its project is archived; use Headlamp"),
-    ("heapster", "metrics-server takes its place"),
-    ("rescheduler", "pod priority takes its place"),
-    ("aad-pod-identity", "workload identity takes its place"),
-    ("keyvault-flexvolume", "csi-secrets-store takes its place"),
-    ("blobfuse-flexvolume", "the blob CSI driver takes its place"),
-    ("smb-flexvolume", "the SMB CSI driver takes its place"),
-    ("container-monitoring", "Azure ended its agent on 2024-08-31; use Azure Monitor by Azure Arc"),
-    ("pod-security-policy", "Pod Security Admission takes its place"),
-    ("kube-dns", "CoreDNS takes its place"),
-    ("flannel", "choose networkPlugin azure, kubenet or cilium"),
-    ("antrea", "choose networkPolicy calico or cilium"),
-    ("arc-onboarding", "az connectedk8s connect takes its place"),
-];
-
-/// Whether an add-on is gone, with something in its place.
-pub(super) fn is_replaced(addon: &str) -> bool {
-    REPLACED_ADDONS.iter().any(|(name, _)| *name == addon)
-}
-
 pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
     let Some(properties) = &model.properties else { return };
     control_plane(cluster, model, findings);
@@ -45,7 +22,7 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     }
     names(cluster, findings);
     mixture(cluster, findings);
-    addons(cluster, model, findings);
+    runtime(model, findings);
 }
 
 fn control_plane(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
@@ -236,7 +213,7 @@ fn is_word(text: &str, longest: usize, letter: impl Fn(u8) -> bool, inside: &[u8
         && bytes.last().is_some_and(|byte| letter(*byte))
 }
 
-fn addons(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
+fn runtime(model: &ApiModel, findings: &mut Findings) {
     let orchestrator = model.properties.as_ref().and_then(|properties| properties.orchestrator_profile.as_ref());
     let kubernetes = orchestrator.and_then(|orchestrator| orchestrator.kubernetes_config.as_ref());
     if kubernetes.and_then(|kubernetes| kubernetes.container_runtime.as_deref()) == Some("docker") {
@@ -246,27 +223,5 @@ fn addons(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
             "Kubernetes 1.24 dropped Docker; nodes run containerd",
         );
         findings.judge(&[], warning.help("write \"containerd\", or leave it out"));
-    }
-    for (index, addon) in cluster.addons.iter().enumerate() {
-        let pointer = format!("{KUBERNETES}/addons/{index}/name");
-        let repeated = cluster.addons[..index].iter().any(|other| other.name == addon.name);
-        if addon.name.is_empty() || repeated {
-            let message = if repeated {
-                format!("add-on \"{}\" stands here a second time", addon.name)
-            } else {
-                "an add-on has no name".to_owned()
-            };
-            findings.judge(&[], Diagnostic::error("addon-name", &pointer, message).help("name each add-on once"));
-        }
-        if addon.enabled == Some(true)
-            && let Some((_, instead)) = REPLACED_ADDONS.iter().find(|(name, _)| *name == addon.name)
-        {
-            let warning = Diagnostic::warning(
-                "addon-replaced",
-                &pointer,
-                format!("add-on \"{}\" is gone: {instead}", addon.name),
-            );
-            findings.judge(&[], warning.help("leave it out, or write \"enabled\": false"));
-        }
     }
 }

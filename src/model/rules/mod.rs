@@ -14,6 +14,7 @@ mod flags;
 mod forms;
 mod machines;
 mod not_yet;
+mod offers;
 mod people;
 mod places;
 mod promises;
@@ -28,12 +29,13 @@ use super::input::ApiModel;
 /// Judges a cluster by every rule.
 pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
     machines::judge(cluster, model, findings);
+    offers::judge(cluster, findings);
     addresses::judge(cluster, model, findings);
     capacity::judge(cluster, findings);
     people::judge(cluster, findings);
     windows::judge(cluster, model, findings);
     encryption::judge(cluster, findings);
-    promises::judge(cluster, model, findings);
+    promises::judge(model, findings);
     flags::judge(cluster, model, findings);
     forms::judge(cluster, model, findings);
     flag_values::judge(cluster, findings);

@@ -39,17 +39,18 @@ fn unmanaged_disks(cluster: &Cluster, findings: &mut Findings) {
 
 fn network_plugin(cluster: &Cluster, findings: &mut Findings) {
     let plugin = cluster.network.plugin;
-    if !matches!(plugin, NetworkPlugin::Azure | NetworkPlugin::Kubenet) {
+    if plugin == NetworkPlugin::None {
         let message = format!("the network plugin \"{}\" has no manifests", plugin.word());
-        tell(format!("{KUBERNETES}/networkPlugin"), &message, "write \"azure\" or \"kubenet\"", findings);
+        tell(format!("{KUBERNETES}/networkPlugin"), &message, "write \"azure\", \"kubenet\" or \"cilium\"", findings);
     }
 }
 
 fn network_policy(cluster: &Cluster, findings: &mut Findings) {
     let policy = cluster.network.policy;
-    if policy != NetworkPolicy::None {
+    if policy == NetworkPolicy::Azure {
         let message = format!("nobody would enforce the network policy \"{}\"", policy.word());
-        tell(format!("{KUBERNETES}/networkPolicy"), &message, "leave it out", findings);
+        let help = "write \"calico\": Azure is ending its own network policy manager";
+        tell(format!("{KUBERNETES}/networkPolicy"), &message, help, findings);
     }
 }
 

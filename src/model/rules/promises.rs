@@ -5,19 +5,12 @@
 
 use crate::base::Diagnostic;
 
-use super::super::cluster::Cluster;
 use super::super::findings::Findings;
 use super::super::input::ApiModel;
 use super::super::pointers::{KUBERNETES, PROPERTIES};
-use super::machines::is_replaced;
 
-/// Add-ons that every cluster has, by aks-engine's names.
-const INSTALLED: [&str; 5] =
-    ["azure-cloud-provider", "azuredisk-csi-driver", "cloud-node-manager", "coredns", "kube-proxy"];
-
-pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
+pub(super) fn judge(model: &ApiModel, findings: &mut Findings) {
     protection(model, findings);
-    addons(cluster, findings);
 }
 
 fn protection(model: &ApiModel, findings: &mut Findings) {
@@ -47,31 +40,6 @@ fn protection(model: &ApiModel, findings: &mut Findings) {
         if asked == Some(true) {
             let message = format!("{message}: the engine cannot do it yet");
             findings.judge(&[], Diagnostic::error("protection-missing", pointer, message).help(help));
-        }
-    }
-}
-
-fn addons(cluster: &Cluster, findings: &mut Findings) {
-    for (index, addon) in cluster.addons.iter().enumerate().filter(|(_, addon)| !addon.name.is_empty()) {
-        let at = |name: &str| format!("{KUBERNETES}/addons/{index}/{name}");
-        let installed = INSTALLED.contains(&addon.name.as_str());
-        if addon.enabled == Some(true) && !installed && !is_replaced(&addon.name) {
-            let message = format!("add-on \"{}\" is not installed by this version of the engine", addon.name);
-            let warning = Diagnostic::warning("addon-not-installed", at("name"), message);
-            findings.judge(&[], warning.help("leave it out, and install it into the cluster yourself"));
-        }
-        let without_effect = [
-            (installed && addon.enabled == Some(false), "enabled", "it is part of every cluster"),
-            (
-                installed && !(addon.config.is_empty() && addon.secrets.is_empty()),
-                "config",
-                "it has the engine's own settings",
-            ),
-        ];
-        for (_, name, reason) in without_effect.into_iter().filter(|(told, ..)| *told) {
-            let message = format!("{name} of add-on \"{}\" has no effect: {reason}", addon.name);
-            let warning = Diagnostic::warning("no-effect", at(name), message);
-            findings.judge(&[], warning.help("leave it out to be rid of this warning"));
         }
     }
 }

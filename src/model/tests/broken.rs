@@ -115,6 +115,7 @@ fn machine_cases() -> Vec<Case> {
         ),
         case("taint-form", at(P, "nodeTaints/0"), &[(at(P, "nodeTaints"), json!(["a=b:Never"]))]),
         case("addon-name", at(K, "addons/0/name"), &[(at(K, "addons"), json!([{"enabled": true}]))]),
+        case("addon-name", at(K, "addons/0/name"), &[(at(K, "addons"), json!([{"name": "../x"}]))]),
         case("max-pods", at(K, "kubeletConfig/--max-pods"), &[(at(K, "kubeletConfig"), json!({"--max-pods": "4"}))]),
         case(
             "kubernetes-version-unsupported",
@@ -533,6 +534,7 @@ fn each_warning_is_caused() {
             vec![(at(P, "scaleSetPriority"), json!("Low")), (at(P, "availabilityProfile"), Value::Null)],
         ),
         ("ipvs-deprecated", vec![(at(K, "kubeProxyMode"), json!("ipvs"))]),
+        ("gpu-driver", vec![(at(P, "vmSize"), json!("Standard_NC6s_v3"))]),
         ("addon-replaced", vec![(at(K, "addons"), json!([{"name": "tiller", "enabled": true}]))]),
         (
             "addon-not-installed",

@@ -83,6 +83,7 @@ fn there_and_back(cluster: &Cluster, name: &str) {
         "cluster-size",
         "etcd-storage-limit-large",
         "zones-partial",
+        "gpu-driver",
     ];
     // What the model says stays in it, even if nothing follows from it; defaults are not told.
     let kept = [

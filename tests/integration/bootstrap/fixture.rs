@@ -6,9 +6,9 @@ use std::io::Read as _;
 use base64::Engine as _;
 use engine::base::Secret;
 use engine::bootstrap::{
-    AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomData, DiskDriverImages,
-    Encryption, Images, KeyVault, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software,
-    Start, WorkerMachine,
+    self, AddOns, AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomData,
+    DiskDriverImages, Encryption, Images, KeyVault, MachineType, Network, NodeSettings, PackageSource, Packages,
+    ProxyMode, Software, Start, WorkerMachine,
 };
 
 pub fn placeholder(name: &str) -> String {
@@ -94,11 +94,65 @@ fn node(role: &str) -> NodeSettings {
     }
 }
 
+/// Every add-on at once, network policies by Calico or by Cilium.
+pub fn all_add_ons(calico: bool) -> AddOns {
+    let sidecar = |name: &str| format!("mcr.microsoft.com/oss/v2/kubernetes-csi/{name}");
+    let class = |name, provisioner| bootstrap::StorageClass {
+        name,
+        provisioner,
+        sku: "Premium_LRS",
+        binding: "WaitForFirstConsumer",
+        options: &["mfsymlinks"],
+    };
+    AddOns {
+        metrics_server: Some("registry.k8s.io/metrics-server/metrics-server:v0.8.1".to_owned()),
+        file_driver: Some(bootstrap::FileDriverImages {
+            driver: sidecar("azurefile-csi:v1.35.7"),
+            provisioner: sidecar("csi-provisioner:v6.2.0"),
+            resizer: sidecar("csi-resizer:v2.1.0"),
+            liveness_probe: sidecar("livenessprobe:v2.18.0"),
+            registrar: sidecar("csi-node-driver-registrar:v2.16.0"),
+        }),
+        storage_classes: vec![
+            class("managed-csi-premium", "disk.csi.azure.com"),
+            class("azurefile", "file.csi.azure.com"),
+        ],
+        cluster_autoscaler: Some(bootstrap::ClusterAutoscaler {
+            image: "registry.k8s.io/autoscaling/cluster-autoscaler:v1.35.2".to_owned(),
+            pools: vec![bootstrap::ScaledPool { scale_set: "k8s-pool-1-vmss".to_owned(), minimum: 1, maximum: 5 }],
+            arguments: vec![("scan-interval".to_owned(), "1m".to_owned())],
+        }),
+        network_policy: Some(if calico {
+            bootstrap::PolicyEngine::Calico {
+                node_image: "quay.io/calico/node:v3.32.1".to_owned(),
+                cni_image: "quay.io/calico/cni:v3.32.1".to_owned(),
+                owns_interfaces: true,
+                definitions: bootstrap::Download {
+                    name: "05-calico-definitions.yaml".to_owned(),
+                    url: "https://example.test/crds.yaml".to_owned(),
+                    sha256: "0".repeat(64),
+                },
+            }
+        } else {
+            bootstrap::PolicyEngine::Cilium {
+                agent_image: "quay.io/cilium/cilium:v1.19.6".to_owned(),
+                operator_image: "quay.io/cilium/operator-generic:v1.19.6".to_owned(),
+            }
+        }),
+        nvidia_device_plugin: Some("nvcr.io/nvidia/k8s-device-plugin:v0.19.3".to_owned()),
+        given: vec![bootstrap::GivenManifest {
+            name: "own".to_owned(),
+            manifest: "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: own\n".to_owned(),
+        }],
+    }
+}
+
 pub fn control_plane(start: Start) -> ControlPlaneMachine {
     let secret = |name| Secret::new(placeholder(name));
     ControlPlaneMachine {
         cluster: cluster(),
         node: node("master"),
+        add_ons: AddOns::default(),
         start,
         keys: ControlPlaneKeys {
             ca_key: secret("ca.key"),

@@ -121,3 +121,25 @@ fn an_address_is_no_endpoint_name_and_a_large_file_is_named() {
     let error = bootstrap::worker(&machine).unwrap_err().to_string();
     assert!(error.contains("the biggest parts are `/opt/big` ("), "{error}");
 }
+
+#[test]
+fn every_add_on_at_once_is_within_the_limit_and_applied_in_order() {
+    for calico in [true, false] {
+        let mut machine = fixture::control_plane(Start::Init);
+        machine.add_ons = fixture::all_add_ons(calico);
+        let data = bootstrap::control_plane(&machine).unwrap();
+        println!("all add-ons: {} of {} base64 characters", data.base64_length, bootstrap::LIMIT);
+        let names: Vec<String> = fixture::written(&data)
+            .iter()
+            .filter_map(|file| file.path.strip_prefix("/etc/kubernetes/addons/").map(str::to_owned))
+            .collect();
+        let mut sorted = names.clone();
+        sorted.sort();
+        assert_eq!(names, sorted, "kubectl applies a folder by name");
+        let place = |part: &str| names.iter().position(|name| name.contains(part)).unwrap_or_else(|| panic!("{part}"));
+        // A node needs its network and the cloud's manager to become Ready; all else needs Ready nodes.
+        assert!(place(if calico { "calico" } else { "cilium" }) < place("coredns"));
+        assert!(place("cloud-node-manager") < place("metrics-server"));
+        assert_eq!(place("own"), names.len() - 1);
+    }
+}

@@ -27,7 +27,15 @@ fn machines() -> Vec<(&'static str, CustomData)> {
         client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
         secret: engine::base::Secret::new("a'b\"c"),
     };
+    let mut calico = fixture::control_plane(Start::Init);
+    calico.cluster.network = Network::AddOn { routes: true };
+    calico.add_ons = fixture::all_add_ons(true);
+    let mut cilium = fixture::control_plane(Start::Init);
+    cilium.cluster.network = Network::AddOn { routes: false };
+    cilium.add_ons = fixture::all_add_ons(false);
     vec![
+        ("control plane with all add-ons", bootstrap::control_plane(&calico).unwrap()),
+        ("control plane with Cilium", bootstrap::control_plane(&cilium).unwrap()),
         ("control plane with a key vault", bootstrap::control_plane(&encrypting).unwrap()),
         ("control plane", bootstrap::control_plane(&fixture::control_plane(Start::Init)).unwrap()),
         ("joining control plane", bootstrap::control_plane(&fixture::control_plane(Start::Join)).unwrap()),

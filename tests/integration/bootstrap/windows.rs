@@ -280,7 +280,7 @@ fn the_control_plane_gives_windows_what_it_needs() {
         let mut machine = fixture::control_plane(bootstrap::Start::Init);
         machine.cluster.windows_nodes = windows;
         let data = bootstrap::control_plane(&machine).unwrap();
-        fixture::written(&data).into_iter().find(|file| file.path.ends_with("/50-windows.yaml")).map(|file| file.text)
+        fixture::written(&data).into_iter().find(|file| file.path.ends_with("/45-windows.yaml")).map(|file| file.text)
     };
     assert!(add_on(false).is_none());
     let text = add_on(true).unwrap();

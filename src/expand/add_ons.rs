@@ -1,0 +1,123 @@
+//! Which add-ons a model asks for, with their images.
+//!
+//! Deliberately absent: their manifests (`bootstrap`).
+
+use crate::bootstrap::{
+    AddOns, ClusterAutoscaler, Download, FileDriverImages, GivenManifest, PolicyEngine, ScaledPool, StorageClass,
+};
+use crate::catalog::{ADD_ON_IMAGES, CALICO_DEFINITIONS, Cloud, KubernetesRelease, has_nvidia_processors};
+use crate::model::{Addon, Availability, Cluster, NetworkPlugin, NetworkPolicy, SoftwareSource};
+
+use super::Names;
+
+const DISK: &str = "disk.csi.azure.com";
+const FILE: &str = "file.csi.azure.com";
+
+/// Classes of disks, by the names that aks-engine and AKS gave them. The default class comes with the driver. Azure Stack
+/// Hub has no standard disks on flash (kubernetes-sigs/azuredisk-csi-driver, docs/limitations.md, read 2026-11-25).
+fn disk_classes(cloud: Cloud) -> Vec<StorageClass> {
+    let standard = if cloud == Cloud::Stack { "Standard_LRS" } else { "StandardSSD_LRS" };
+    vec![
+        disk_class("managed-csi", standard),
+        disk_class("managed-csi-premium", "Premium_LRS"),
+        disk_class("managed-premium", "Premium_LRS"),
+        disk_class("managed-standard", standard),
+    ]
+}
+
+/// The class of file shares. A share is reached from everywhere, so it is made at once.
+const FILE_CLASS: StorageClass = StorageClass {
+    name: "azurefile",
+    provisioner: FILE,
+    sku: "Standard_LRS",
+    binding: "Immediate",
+    options: &["mfsymlinks", "actimeo=30", "nosharesock"],
+};
+
+const fn disk_class(name: &'static str, sku: &'static str) -> StorageClass {
+    StorageClass { name, provisioner: DISK, sku, binding: "WaitForFirstConsumer", options: &[] }
+}
+
+/// The add-ons of a cluster. `image` gives an image's reference as the machines have to ask for it.
+pub(super) fn add_ons(
+    cluster: &Cluster,
+    release: &KubernetesRelease,
+    file_driver: FileDriverImages,
+    image: &dyn Fn(&str) -> String,
+) -> AddOns {
+    let wanted = |name: &str, otherwise: bool| wanted(cluster, name).unwrap_or(otherwise);
+    // Azure Stack Hub has no file shares.
+    let files = cluster.cloud != Cloud::Stack && wanted("azurefile-csi-driver", true);
+    let mut storage_classes = disk_classes(cluster.cloud);
+    storage_classes.extend(files.then_some(FILE_CLASS));
+    let has_gpu = cluster.pools.iter().any(|pool| has_nvidia_processors(&pool.vm_size));
+    AddOns {
+        metrics_server: wanted("metrics-server", true).then(|| image(ADD_ON_IMAGES.metrics_server)),
+        file_driver: files.then_some(file_driver),
+        storage_classes,
+        cluster_autoscaler: cluster
+            .addons
+            .iter()
+            .find(|addon| addon.name == "cluster-autoscaler" && addon.enabled == Some(true))
+            .map(|addon| autoscaler(cluster, addon, image(release.cluster_autoscaler))),
+        network_policy: policy_engine(cluster, image),
+        nvidia_device_plugin: wanted("nvidia-device-plugin", has_gpu)
+            .then(|| image(ADD_ON_IMAGES.nvidia_device_plugin)),
+        given: cluster
+            .addons
+            .iter()
+            .filter(|addon| addon.enabled != Some(false))
+            .filter_map(|addon| Some(GivenManifest { name: addon.name.clone(), manifest: addon.manifest.clone()? }))
+            .collect(),
+    }
+}
+
+fn wanted(cluster: &Cluster, name: &str) -> Option<bool> {
+    cluster.addons.iter().find(|addon| addon.name == name)?.enabled
+}
+
+fn autoscaler(cluster: &Cluster, addon: &Addon, image: String) -> ClusterAutoscaler {
+    let names = Names::of(cluster);
+    let scale_sets = cluster.pools.iter().filter(|pool| pool.availability == Availability::ScaleSet);
+    let pools = scale_sets.filter_map(|pool| {
+        let scaled = addon.pools.iter().find(|scaled| scaled.name == pool.name);
+        // aks-engine's bounds where none are said, and its habit to size every scale set where none is named.
+        let (least, most) = (pool.count.min(1), pool.count.max(5));
+        let (minimum, maximum) = match scaled {
+            Some(scaled) => (scaled.minimum.unwrap_or(least), scaled.maximum.unwrap_or(most)),
+            None if addon.pools.is_empty() => (least, most),
+            None => return None,
+        };
+        Some(ScaledPool { scale_set: names.scale_set(pool), minimum, maximum })
+    });
+    let own = ["min-nodes", "max-nodes", "cloud-config", "cloud-provider", "nodes"];
+    let arguments = addon.config.iter().filter(|(name, _)| !own.contains(&name.as_str()));
+    ClusterAutoscaler {
+        image,
+        pools: pools.collect(),
+        arguments: arguments.map(|(name, value)| (name.clone(), value.clone())).collect(),
+    }
+}
+
+fn policy_engine(cluster: &Cluster, image: &dyn Fn(&str) -> String) -> Option<PolicyEngine> {
+    let network = &cluster.network;
+    if network.plugin == NetworkPlugin::Cilium {
+        return Some(PolicyEngine::Cilium {
+            agent_image: image(ADD_ON_IMAGES.cilium),
+            operator_image: image(ADD_ON_IMAGES.cilium_operator),
+        });
+    }
+    (network.policy == NetworkPolicy::Calico).then(|| PolicyEngine::Calico {
+        node_image: image(ADD_ON_IMAGES.calico_node),
+        cni_image: image(ADD_ON_IMAGES.calico_cni),
+        owns_interfaces: network.plugin == NetworkPlugin::Kubenet,
+        definitions: Download {
+            name: "05-calico-definitions.yaml".to_owned(),
+            url: match &cluster.software {
+                SoftwareSource::Mirror { url } => CALICO_DEFINITIONS.url.replacen("https://", &format!("{url}/"), 1),
+                SoftwareSource::Distribution | SoftwareSource::Image => CALICO_DEFINITIONS.url.to_owned(),
+            },
+            sha256: CALICO_DEFINITIONS.sha256.to_owned(),
+        },
+    })
+}
