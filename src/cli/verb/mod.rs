@@ -52,7 +52,7 @@ pub enum Verb {
     /// Lists the versions of Kubernetes
     #[command(alias = "orchestrators")]
     GetVersions(get_versions::Arguments),
-    /// Tells whether a cluster can be made here: permissions, quotas, sizes, names
+    /// Tells whether a cluster can be made here and now
     Doctor(doctor::Arguments),
     /// Goes on with a run that was interrupted
     Resume(resume::Arguments),
