@@ -53,6 +53,8 @@ pub struct ClusterSettings {
     pub node_pod_prefix_length: u8,
     /// The range of services.
     pub service_subnet: IpNet,
+    /// The IPv6 half of a cluster of two address families.
+    pub ipv6: Option<Ipv6Ranges>,
     /// The address of CoreDNS, inside `service_subnet`.
     pub dns_service_address: IpAddr,
     /// The DNS domain of services (`cluster.local`).
@@ -79,6 +81,15 @@ pub struct ClusterSettings {
     pub kubelet_arguments: BTreeMap<String, String>,
     /// After so many minutes a machine that is not part of the cluster gives up.
     pub deadline_minutes: u32,
+}
+
+/// The IPv6 ranges of a cluster of two address families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ipv6Ranges {
+    /// The range of all pods; a node's share is a /64.
+    pub pod_subnet: IpNet,
+    /// The range of services.
+    pub service_subnet: IpNet,
 }
 
 /// How pods get addresses.

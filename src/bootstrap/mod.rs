@@ -20,7 +20,8 @@ pub use encryption::{Encryption, KeyVault};
 pub use error::BootstrapError;
 pub use input::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomFile, DiskDriverImages,
-    Images, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software, Start, WorkerMachine,
+    Images, Ipv6Ranges, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software, Start,
+    WorkerMachine,
 };
 pub use machine::{control_plane, wait_command, worker};
 pub use windows::{WindowsFiles, WindowsMachine, WindowsSoftware, windows_wait_command, windows_worker};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use super::addons::Download;
@@ -41,8 +42,11 @@ pub(super) struct MachineView<'a> {
     pub control_plane_addresses: Vec<String>,
     pub certificate_names: Vec<String>,
     pub pod_subnet: String,
+    pub pod_subnets: String,
+    pub ipv6_pod_subnet: String,
+    pub ipv6: bool,
     pub node_pod_prefix_length: u8,
-    pub service_subnet: String,
+    pub service_subnets: String,
     pub dns_service_address: String,
     pub dns_domain: &'a str,
     /// Whether a bridge connects the pods of a node.
@@ -205,11 +209,19 @@ fn pairs<'a>(all: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<Pair> {
     all.into_iter().map(|(name, value)| Pair { name: name.to_owned(), value: value.to_owned() }).collect()
 }
 
+/// A range, and that of the second address family after a comma.
+fn pair(first: IpNet, second: Option<IpNet>) -> String {
+    second.map_or_else(|| first.to_string(), |second| format!("{first},{second}"))
+}
+
 fn taint(text: &str) -> Taint {
     let (name, effect) = text.rsplit_once(':').unwrap_or((text, "NoSchedule"));
     let (key, value) = name.split_once('=').unwrap_or((name, ""));
     Taint { key: key.to_owned(), value: value.to_owned(), effect: effect.to_owned() }
 }
+
+/// A node's share of the pods' IPv6 range.
+const IPV6_NODE_PREFIX: &str = "64";
 
 const CONTROL_PLANE_TAINT: &str = "node-role.kubernetes.io/control-plane:NoSchedule";
 
@@ -243,13 +255,13 @@ impl<'a> MachineView<'a> {
         }
         view.api_server_arguments = arguments(api_server, &machine.api_server_arguments);
         view.controller_manager_arguments = if view.node_ranges {
-            arguments(
-                [
-                    ("node-cidr-mask-size", cluster.node_pod_prefix_length.to_string()),
-                    ("profiling", "false".to_owned()),
-                ],
-                &machine.controller_manager_arguments,
-            )
+            let length = cluster.node_pod_prefix_length.to_string();
+            let mut given = machine.controller_manager_arguments.clone();
+            if cluster.ipv6.is_some() {
+                given.entry("node-cidr-mask-size-ipv6".to_owned()).or_insert_with(|| IPV6_NODE_PREFIX.to_owned());
+            }
+            let name = if cluster.ipv6.is_some() { "node-cidr-mask-size-ipv4" } else { "node-cidr-mask-size" };
+            arguments([(name, length), ("profiling", "false".to_owned())], &given)
         } else {
             arguments([("profiling", "false".to_owned())], &machine.controller_manager_arguments)
         };
@@ -282,6 +294,7 @@ impl<'a> MachineView<'a> {
                 (false, packages.sources.iter().map(SourceView::new).collect(), wanted)
             }
         };
+        let pod_subnets = pair(cluster.pod_subnet, cluster.ipv6.map(|ipv6| ipv6.pod_subnet));
         let images = &cluster.images;
         let disk = images.disk_driver.as_ref();
         let labels: Vec<String> = node.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -293,7 +306,10 @@ impl<'a> MachineView<'a> {
         let mut kubelet = vec![
             ("cloud-provider", "external".to_owned()),
             ("max-pods", node.maximum_pods.to_string()),
-            ("node-ip", "@NODE_ADDRESS@".to_owned()),
+            (
+                "node-ip",
+                if cluster.ipv6.is_some() { "@NODE_ADDRESS@,@NODE_IPV6_ADDRESS@" } else { "@NODE_ADDRESS@" }.to_owned(),
+            ),
         ];
         if !labels.is_empty() {
             kubelet.push(("node-labels", labels.join(",")));
@@ -313,8 +329,11 @@ impl<'a> MachineView<'a> {
             control_plane_addresses: cluster.control_plane_addresses.iter().map(ToString::to_string).collect(),
             certificate_names,
             pod_subnet: cluster.pod_subnet.to_string(),
+            pod_subnets: pod_subnets.clone(),
+            ipv6_pod_subnet: cluster.ipv6.map_or_else(String::new, |ipv6| ipv6.pod_subnet.to_string()),
+            ipv6: cluster.ipv6.is_some(),
             node_pod_prefix_length: cluster.node_pod_prefix_length,
-            service_subnet: cluster.service_subnet.to_string(),
+            service_subnets: pair(cluster.service_subnet, cluster.ipv6.map(|ipv6| ipv6.service_subnet)),
             dns_service_address: cluster.dns_service_address.to_string(),
             dns_domain: &cluster.dns_domain,
             kubenet,
@@ -357,7 +376,7 @@ impl<'a> MachineView<'a> {
             has_taints: !node.taints.is_empty(),
             taints: node.taints.iter().map(|text| taint(text)).collect(),
             deadline_minutes: cluster.deadline_minutes,
-            cluster_cidr_argument: format!("--cluster-cidr={}", cluster.pod_subnet),
+            cluster_cidr_argument: format!("--cluster-cidr={pod_subnets}"),
             cluster_name_argument: format!("--cluster-name={}", cluster.name),
             downloads: Vec::new(),
             token_hours: 0,

@@ -69,7 +69,7 @@ fn interface(context: &Context<'_>) -> Result<Resource, ExpandError> {
         first.insert("loadBalancerInboundNatRules", Value::array([Value::sub_resource(rule)]));
     }
     let mut properties =
-        Value::object([("ipConfigurations", ip_configurations(plane.addresses_per_node, &subnet, first))]);
+        Value::object([("ipConfigurations", ip_configurations(context, plane.addresses_per_node, &subnet, first))]);
     interface_settings(context, plane.accelerated_networking, &mut properties);
     let name = Value::indexed(&format!("{}nic-", context.names.control_plane_prefix()));
     let symbol = symbol::of(CONTROL_PLANE_POOL, "interface");

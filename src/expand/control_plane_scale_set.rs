@@ -9,7 +9,7 @@ use super::ExpandError;
 use super::balancer::{control_plane_backends, control_plane_ssh_pools};
 use super::context::{CONTROL_PLANE_POOL, Context, symbol};
 use super::identity::{Role, awaited_by_machine, identity_field, role_of_scale_set};
-use super::machine::{DiskSettings, MachineKind, given_once, image, interface_settings};
+use super::machine::{DiskSettings, MachineKind, given_once, image, interface_settings, ipv6_configuration};
 use super::security::named;
 use crate::graph::{Resource, Value};
 
@@ -91,6 +91,7 @@ fn network(context: &Context<'_>) -> Value {
         }
         named(format!("ipconfig{number}"), properties)
     });
+    let configurations = configurations.chain(ipv6_configuration(context, "ipconfig1v6", &subnet));
     let mut properties = Value::object([("primary", true.into()), ("ipConfigurations", Value::array(configurations))]);
     interface_settings(context, plane.accelerated_networking, &mut properties);
     let name = format!("{}netintconfig", context.names.control_plane_prefix());

@@ -237,9 +237,19 @@ pub(super) fn priority(priority: &Priority, profile: &mut Value) {
     }
 }
 
-/// An interface's addresses: the first is the node's own, the others are its pods' (Azure CNI).
-pub(super) fn ip_configurations(count: u32, subnet: &Value, first: Value) -> Value {
-    Value::array((1..=count.max(1)).map(|number| {
+/// The node's own IPv6 address, in a cluster of two address families. Its interface's first has to be an IPv4 one.
+pub(super) fn ipv6_configuration(context: &Context<'_>, name: &str, subnet: &Value) -> Option<Value> {
+    let properties = Value::object([
+        ("primary", false.into()),
+        ("privateIPAddressVersion", "IPv6".into()),
+        ("subnet", subnet.clone()),
+    ]);
+    context.cluster.network.ipv6.map(|_| named(name, properties))
+}
+
+/// An interface's addresses: the first is the node's own, the others are its pods' (Azure CNI), the last is of IPv6.
+pub(super) fn ip_configurations(context: &Context<'_>, count: u32, subnet: &Value, first: Value) -> Value {
+    let configurations = (1..=count.max(1)).map(|number| {
         if number == 1 {
             return named("ipconfig1", first.clone());
         }
@@ -249,7 +259,8 @@ pub(super) fn ip_configurations(count: u32, subnet: &Value, first: Value) -> Val
             ("subnet", subnet.clone()),
         ]);
         named(format!("ipconfig{number}"), properties)
-    }))
+    });
+    Value::array(configurations.chain(ipv6_configuration(context, "ipconfigv6", subnet)))
 }
 
 /// What an interface has besides its addresses.

@@ -142,6 +142,10 @@ fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSett
         pod_subnet: cluster.network.cluster_subnet,
         node_pod_prefix_length: 24,
         service_subnet: cluster.network.service_cidr,
+        ipv6: cluster
+            .network
+            .ipv6
+            .map(|ipv6| bootstrap::Ipv6Ranges { pod_subnet: ipv6.cluster_subnet, service_subnet: ipv6.service_cidr }),
         dns_service_address: cluster.network.dns_service_ip,
         dns_domain: "cluster.local".to_owned(),
         network,

@@ -21,11 +21,14 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
         return Ok(resources);
     }
     let names = context.names;
-    let mut subnets = vec![named(names.control_plane_subnet(), subnet(context, network.node_subnet))];
+    let mut subnets = vec![named(
+        names.control_plane_subnet(),
+        subnet(context, network.node_subnet, network.ipv6.map(|ipv6| ipv6.node_subnet)),
+    )];
     if let Some(range) = network.agent_subnet {
-        subnets.push(named(names.worker_subnet(), subnet(context, range)));
+        subnets.push(named(names.worker_subnet(), subnet(context, range, network.ipv6.map(|ipv6| ipv6.agent_subnet))));
     }
-    let prefixes = Value::array([network.vnet_cidr.to_string().into()]);
+    let prefixes = ranges([network.vnet_cidr].into_iter().chain(network.ipv6.map(|ipv6| ipv6.vnet)));
     let virtual_network = context
         .resource(symbol::VIRTUAL_NETWORK, "Microsoft.Network/virtualNetworks", context.names.virtual_network())?
         .properties(Value::object([
@@ -36,12 +39,17 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
     Ok(resources)
 }
 
+fn ranges(ranges: impl IntoIterator<Item = IpNet>) -> Value {
+    Value::array(ranges.into_iter().map(|range| range.to_string().into()))
+}
+
 /// A subnet of nodes.
-fn subnet(context: &Context<'_>, range: IpNet) -> Value {
-    let mut subnet = Value::object([
-        ("addressPrefix", range.to_string().into()),
-        ("networkSecurityGroup", Value::sub_resource(Value::id_of(symbol::SECURITY_GROUP))),
-    ]);
+fn subnet(context: &Context<'_>, range: IpNet, second: Option<IpNet>) -> Value {
+    let mut subnet = match second {
+        None => Value::object([("addressPrefix", range.to_string().into())]),
+        Some(second) => Value::object([("addressPrefixes", ranges([range, second]))]),
+    };
+    subnet.insert("networkSecurityGroup", Value::sub_resource(Value::id_of(symbol::SECURITY_GROUP)));
     if context.cluster.network.needs_route_table() {
         subnet.insert("routeTable", Value::sub_resource(Value::id_of(symbol::ROUTE_TABLE)));
     }

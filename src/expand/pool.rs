@@ -80,7 +80,7 @@ fn interface(context: &Context<'_>, pool: &Pool) -> Result<Resource, ExpandError
         first.insert("loadBalancerBackendAddressPools", backends);
     }
     let mut properties =
-        Value::object([("ipConfigurations", ip_configurations(pool.addresses_per_node, &subnet, first))]);
+        Value::object([("ipConfigurations", ip_configurations(context, pool.addresses_per_node, &subnet, first))]);
     interface_settings(context, pool.accelerated_networking, &mut properties);
     let name = Value::indexed(&format!("{}nic-", context.names.pool_prefix(pool)));
     let symbol = symbol::of(&pool.name, "interface");

@@ -5,7 +5,7 @@ use super::ExpandError;
 use super::balancer::worker_backends;
 use super::context::{Context, symbol};
 use super::identity::{Role, awaited_by_machine, identity_field, role_of_scale_set};
-use super::machine::{DiskSettings, given_once, image, interface_settings};
+use super::machine::{DiskSettings, given_once, image, interface_settings, ipv6_configuration};
 use super::pool::{common_settings, data_disks, kind};
 use super::security::named;
 use crate::graph::{Resource, Value};
@@ -99,6 +99,7 @@ fn network(context: &Context<'_>, pool: &Pool, name: &str) -> Value {
         }
         named(format!("ipconfig{number}"), properties)
     });
+    let configurations = configurations.chain(ipv6_configuration(context, "ipconfig1v6", &subnet));
     let mut properties = Value::object([("primary", true.into()), ("ipConfigurations", Value::array(configurations))]);
     interface_settings(context, pool.accelerated_networking, &mut properties);
     Value::object([("networkInterfaceConfigurations", Value::array([named(name, properties)]))])

@@ -34,7 +34,8 @@ pub use control_plane::ControlPlane;
 pub use explain::{Explained, explain};
 pub use identity::{Certificates, Identity, ServicePrincipalSecret};
 pub use network::{
-    Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, PrivateCluster, ProxyMode,
+    Ipv6Ranges, Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, PrivateCluster,
+    ProxyMode,
 };
 pub use pool::{Availability, Caching, Image, OperatingSystem, OsDisk, Pool, Priority, Storage, Taint};
 pub use read::{Origin, Origins, ReadOptions, Reading, read};

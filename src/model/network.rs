@@ -21,6 +21,8 @@ pub struct Network {
     pub cluster_subnet: IpNet,
     /// Services' addresses.
     pub service_cidr: IpNet,
+    /// The IPv6 half of a cluster with two address families.
+    pub ipv6: Option<Ipv6Ranges>,
     /// The cluster DNS's address, inside `service_cidr`.
     pub dns_service_ip: IpAddr,
     /// The most pods on a node, where a pool does not say otherwise.
@@ -49,6 +51,21 @@ impl Network {
     pub fn needs_route_table(&self) -> bool {
         self.plugin == NetworkPlugin::Kubenet
     }
+}
+
+/// The IPv6 ranges of a cluster with two address families, beside those of IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ipv6Ranges {
+    /// The vnet's, where the engine makes it.
+    pub vnet: IpNet,
+    /// That of the subnet of all nodes, or of the control plane's.
+    pub node_subnet: IpNet,
+    /// That of the workers' subnet, where it is one of its own.
+    pub agent_subnet: IpNet,
+    /// Pods' addresses: a /64 for each node.
+    pub cluster_subnet: IpNet,
+    /// Services' addresses.
+    pub service_cidr: IpNet,
 }
 
 /// Who gives pods their addresses.

@@ -67,6 +67,7 @@ impl Cluster {
             }),
             feature_flags: Some(FeatureFlags {
                 block_outbound_internet: Some(network.block_outbound_internet),
+                enable_ipv6_dual_stack: network.ipv6.map(|_| true),
                 ..FeatureFlags::default()
             }),
             custom_cloud_profile: self.stack.as_ref().map(|stack| CustomCloudProfile {
@@ -88,8 +89,8 @@ impl Cluster {
         KubernetesConfig {
             network_plugin: Some(network.plugin.word().into()),
             network_policy: Some(network.policy.word().into()),
-            cluster_subnet: Some(network.cluster_subnet.to_string()),
-            service_cidr: Some(network.service_cidr.to_string()),
+            cluster_subnet: Some(pair(network.cluster_subnet, network.ipv6.map(|ipv6| ipv6.cluster_subnet))),
+            service_cidr: Some(pair(network.service_cidr, network.ipv6.map(|ipv6| ipv6.service_cidr))),
             dns_service_ip: Some(network.dns_service_ip.to_string()),
             max_pods: Some(network.max_pods),
             use_managed_identity: Some(self.identity.is_managed()),
@@ -184,6 +185,11 @@ impl Cluster {
             ..LinuxProfile::default()
         }
     }
+}
+
+/// A range, and that of the second family after a comma.
+fn pair(first: ipnet::IpNet, second: Option<ipnet::IpNet>) -> String {
+    second.map_or_else(|| first.to_string(), |second| format!("{first},{second}"))
 }
 
 fn agent_pool_profile(pool: &Pool) -> AgentPoolProfile {

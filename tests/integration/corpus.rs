@@ -53,8 +53,17 @@ pub const REFUSALS: &[Refusal] = &[
         pointer: "/linuxProfile/ssh/publicKeys/0/keyData",
         why: "The public key is named by a key vault's id. It is no secret, and it has to be known for customData.",
     },
-    Refusal { code: "ipv6-unsupported", pointer: "/featureFlags/enableIPv6DualStack", why: "Not built yet." },
-    Refusal { code: "ipv6-unsupported", pointer: "/featureFlags/enableIPv6Only", why: "Not built yet." },
+    Refusal {
+        code: "ipv6-unsupported",
+        pointer: "/featureFlags/enableIPv6Only",
+        why: "Azure gives no machine IPv6 addresses alone: each interface has an IPv4 address, too.",
+    },
+    Refusal {
+        code: "dual-stack-unsupported",
+        pointer: "/kubernetesConfig/networkPlugin",
+        why: "Only kubenet gives pods addresses of both families; Azure CNI had IPv6 by translation, in a preview.",
+    },
+    Refusal { code: "dual-stack-unsupported", pointer: "/osType", why: "kubenet with two families is for Linux only." },
     Refusal {
         code: "flag-reserved",
         pointer: "/kubeletConfig/--node-ip",

@@ -40,7 +40,7 @@ pub(in crate::model) struct KubernetesConfig {
     /// How Azure CNI connects pods.
     #[schemars(extend("enum" = ["transparent", "bridge"], "x-engine-always" = "transparent", "x-engine-no-effect" = "pods are always connected transparently"))]
     pub network_mode: Option<String>,
-    /// Where pods' addresses come from, in CIDR notation.
+    /// Where pods' addresses come from, in CIDR notation; with two address families an IPv4 range, a comma, an IPv6 range.
     pub cluster_subnet: Option<String>,
     /// Services' addresses, in CIDR notation.
     pub service_cidr: Option<String>,

@@ -183,10 +183,11 @@ pub(super) struct FeatureFlags {
     pub enable_cse_run_in_background: Option<bool>,
     /// Whether nodes are kept from the Internet by rule.
     pub block_outbound_internet: Option<bool>,
-    /// IPv4 and IPv6.
+    /// Whether nodes, pods and services have IPv6 addresses, too. Needs kubenet and Linux. Machines reach the Internet by
+    /// IPv4; the subnets of a vnet that exists already need IPv6 ranges of their own.
     #[serde(rename = "enableIPv6DualStack")]
     pub enable_ipv6_dual_stack: Option<bool>,
-    /// IPv6 only.
+    /// IPv6 only; true is refused, because Azure gives no machine IPv6 addresses alone.
     #[serde(rename = "enableIPv6Only")]
     pub enable_ipv6_only: Option<bool>,
     /// Telemetry.

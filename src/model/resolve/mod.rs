@@ -9,6 +9,7 @@ mod machines;
 mod network;
 mod pools;
 mod settings;
+mod two_families;
 mod version;
 mod windows;
 

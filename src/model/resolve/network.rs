@@ -32,8 +32,8 @@ const AS_AKS_ENGINE: &str = "aks-engine's range";
 
 impl Resolver<'_> {
     pub(super) fn network(&mut self, context: &Context<'_>) -> Network {
-        self.refuse_ipv6(context);
         let (plugin, policy) = self.plugin_and_policy(context);
+        let ipv6 = self.ipv6(context, plugin);
         let scale_set = context.master.availability_profile.as_deref() == Some("VirtualMachineScaleSets");
         let custom_vnet = context.master.vnet_subnet_id.is_some();
 
@@ -80,6 +80,7 @@ impl Resolver<'_> {
             agent_subnet,
             cluster_subnet,
             service_cidr,
+            ipv6,
             dns_service_ip,
             max_pods: self.max_pods(context, plugin),
             proxy_mode: self.proxy_mode(context),
@@ -93,23 +94,6 @@ impl Resolver<'_> {
                 "nodes fetch packages and images",
                 false,
             ),
-        }
-    }
-
-    fn refuse_ipv6(&mut self, context: &Context<'_>) {
-        let Some(flags) = &context.properties.feature_flags else { return };
-        for (set, name) in
-            [(flags.enable_ipv6_dual_stack, "enableIPv6DualStack"), (flags.enable_ipv6_only, "enableIPv6Only")]
-        {
-            if set == Some(true) {
-                let pointer = format!("{PROPERTIES}/featureFlags/{name}");
-                let fault = Diagnostic::error(
-                    "ipv6-unsupported",
-                    pointer,
-                    "this version of the engine makes IPv4 clusters only",
-                );
-                self.findings.judge(&[], fault.help("set it to false, and leave IPv6 ranges out"));
-            }
         }
     }
 
@@ -322,7 +306,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The IPv4 half of a pair of ranges (the IPv6 half is refused elsewhere).
+/// The first of a pair of ranges (for the second see `two_families`).
 fn first_range(text: Option<&str>) -> Option<&str> {
     text.map(|text| match text.split_once(',') {
         Some((first, second)) if second.contains(':') => first,

@@ -288,13 +288,16 @@ fn pod_ranges(cluster: &Cluster, findings: &mut Findings) {
             judge_counted(cluster, &[&plugin_pointer], fault.help(help), findings);
         }
     }
+    // A route for each of a node's ranges.
+    let families = if network.ipv6.is_some() { 2 } else { 1 };
+    let fitting_nodes = ROUTES / families;
     if network.needs_route_table()
-        && nodes > ROUTES
+        && nodes > fitting_nodes
         && let Some(pool) = largest(cluster)
     {
-        let message = format!("{nodes} nodes need as many routes to their pods; a route table takes 400");
+        let message = format!("{nodes} nodes need {} routes to their pods; a route table takes 400", nodes * families);
         let fault = Diagnostic::error("route-table-size", self::pool(pool.index, "count"), message);
-        let fitting = pool.count.saturating_sub(nodes - ROUTES);
+        let fitting = pool.count.saturating_sub(nodes - fitting_nodes);
         let less = if fitting > 0 { format!("write {fitting} or fewer, or ") } else { String::new() };
         let help = format!("{less}write \"networkPlugin\": \"azure\", which needs no routes");
         judge_counted(cluster, &[&plugin_pointer], fault.help(help), findings);

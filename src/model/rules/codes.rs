@@ -108,7 +108,12 @@ pub const RULES: &[Rule] = &[
     error("not-supported-yet", "what the model asks for can be built by this version of the engine"),
     error("encryption-key-form", "the key that encrypts secrets is base64 of 32 bytes"),
     error("key-vault-access", "who encrypts by a key vault is known to it"),
-    error("ipv6-unsupported", "the cluster is an IPv4 one"),
+    error("ipv6-unsupported", "the cluster is one of IPv4, or of IPv4 and IPv6"),
+    error("dual-stack-unsupported", "two address families go with kubenet and Linux, not on Azure Stack Hub"),
+    error(
+        "ipv6-range",
+        "a second range is one of IPv6, of a length that Kubernetes takes, and of a cluster with two families",
+    ),
     error("custom-vnet-partial", "either all machines or none name a subnet"),
     error("custom-vnet-mixed", "all subnets are of one vnet"),
     error("custom-vnet-static-ip", "in a vnet of one's own the first address is given, except for a scale set"),

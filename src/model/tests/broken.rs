@@ -9,6 +9,7 @@ use super::*;
 pub(super) const K: &str = "/properties/orchestratorProfile/kubernetesConfig";
 pub(super) const M: &str = "/properties/masterProfile";
 pub(super) const P: &str = "/properties/agentPoolProfiles/0";
+const F: &str = "/properties/featureFlags";
 const SUBNET: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/one";
 
 /// A model with changes: each a pointer and its new value, null to take it out.
@@ -180,6 +181,15 @@ fn address_cases() -> Vec<Case> {
             (at(M, "firstConsecutiveStaticIP"), address),
         ]
     };
+    let two_families = |pods: &str, services: &str| {
+        vec![
+            (at(F, "enableIPv6DualStack"), json!(true)),
+            (at(K, "networkPlugin"), json!("kubenet")),
+            (at(K, "clusterSubnet"), json!(pods)),
+            (at(K, "serviceCidr"), json!(services)),
+            (at(K, "dnsServiceIP"), json!("10.0.0.10")),
+        ]
+    };
     let services = |range: &str, address: &str| {
         vec![(at(K, "serviceCidr"), json!(range)), (at(K, "dnsServiceIP"), json!(address))]
     };
@@ -203,6 +213,19 @@ fn address_cases() -> Vec<Case> {
             "ipv6-unsupported",
             "/properties/featureFlags/enableIPv6Only".into(),
             &[("/properties/featureFlags".into(), json!({"enableIPv6Only": true}))],
+        ),
+        case("dual-stack-unsupported", at(K, "networkPlugin"), &[(at(F, "enableIPv6DualStack"), json!(true))]),
+        one("ipv6-range", K, "clusterSubnet", json!("10.240.0.0/12,fc00::/48")),
+        case("ipv6-range", at(K, "serviceCidr"), &two_families("10.244.0.0/16", "10.0.0.0/16,fd00::/64")),
+        case(
+            "ipv6-range",
+            at(K, "clusterSubnet"),
+            &two_families("10.244.0.0/16,10.245.0.0/16", "10.0.0.0/16,fd00::/108"),
+        ),
+        case(
+            "ranges-overlap",
+            at(K, "serviceCidr"),
+            &two_families("10.244.0.0/16,fd00::/48", "10.0.0.0/16,fd00::/108"),
         ),
         case("custom-vnet-partial", at(P, "vnetSubnetID"), &own_vnet(Value::Null)),
         case("custom-vnet-mixed", at(P, "vnetSubnetID"), &own_vnet(json!(SUBNET.replace("/v/", "/w/")))),

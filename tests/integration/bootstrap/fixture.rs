@@ -30,6 +30,7 @@ pub fn cluster() -> ClusterSettings {
         pod_subnet: "10.244.0.0/16".parse().unwrap(),
         node_pod_prefix_length: 24,
         service_subnet: "10.0.0.0/16".parse().unwrap(),
+        ipv6: None,
         dns_service_address: "10.0.0.10".parse().unwrap(),
         dns_domain: "cluster.local".to_owned(),
         network: Network::Kubenet,

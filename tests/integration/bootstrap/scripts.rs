@@ -10,13 +10,14 @@ use engine::bootstrap::{self, CustomData, Network, Start};
 use super::fixture;
 
 const STAND_IN: &str = include_str!("stand-in.sh");
-const PROGRAMS: [&str; 19] = [
+const PROGRAMS: [&str; 20] = [
     "apt-get",
     "apt-mark",
     "blkid",
     "curl",
     "hostname",
     "ip",
+    "ip6tables",
     "iptables",
     "kubeadm",
     "kubectl",
@@ -426,6 +427,35 @@ fn of_a_scale_set_the_first_instance_starts_and_the_others_find_a_peer_by_asking
     let hosts = later.read("/world/hosts-while-joining");
     assert!(hosts.contains("10.240.0.5 demo.westus2.cloudapp.azure.com"), "{hosts}");
     assert!(later.read("/etc/hosts").contains("10.240.0.9 demo.westus2.cloudapp.azure.com"));
+}
+
+#[test]
+fn in_a_cluster_of_two_families_a_machine_has_two_addresses_and_both_kinds_of_rules() {
+    let mut machine = fixture::control_plane(Start::Init);
+    let (pod_subnet, service_subnet) = ("fc00::/48".parse().unwrap(), "fd00::/108".parse().unwrap());
+    machine.cluster.ipv6 = Some(bootstrap::Ipv6Ranges { pod_subnet, service_subnet });
+    let first = Machine::new(&bootstrap::control_plane(&machine).unwrap(), "k8s-master-12345678-0", "10.255.255.5");
+    first.succeed();
+    let start = first.read("/world/init.yaml");
+    for line in [
+        "value: \"10.255.255.5,2001:1234:5678:9abc::4\"",
+        "podSubnet: \"10.244.0.0/16,fc00::/48\"",
+        "serviceSubnet: \"10.0.0.0/16,fd00::/108\"",
+        "- name: \"node-cidr-mask-size-ipv6\"\n    value: \"64\"",
+        "- name: \"node-cidr-mask-size-ipv4\"\n    value: \"24\"",
+    ] {
+        assert!(start.contains(line), "{line}\n{start}");
+    }
+    assert!(first.read("/etc/sysctl.d/90-kubernetes.conf").contains("net.ipv6.conf.all.forwarding = 1"));
+    assert!(
+        first.read("/etc/kubernetes/addons/10-kube-proxy.yaml").contains("clusterCIDR: \"10.244.0.0/16,fc00::/48\"")
+    );
+    first.command(first.path("/opt/engine/network-rules.sh")).output().unwrap();
+    assert!(
+        first.calls().contains("ip6tables --wait --table nat --insert POSTROUTING --source fc00::/48"),
+        "{}",
+        first.calls()
+    );
 }
 
 #[test]

@@ -18,6 +18,7 @@ case $name in
   ip)
     case $call in
       *'route show default'*) echo "default via 10.255.255.1 dev eth0 proto dhcp src $own metric 100" ;;
+      *' -6 '*'address show'*) echo "2: eth0    inet6 2001:1234:5678:9abc::4/128 scope global dynamic noprefixroute" ;;
       *'address show'*) sed -E 's/.*/2: eth0    inet & scope global eth0 valid_lft forever/' "$world/addresses" ;;
       *'address delete'*) sed -i "\\|^$3\$|d" "$world/addresses" ;;
       *) echo "10.255.255.15 via 10.255.255.1 dev eth0 src $own uid 0" ;;
@@ -33,7 +34,7 @@ case $name in
       [ -e "$world/foreign" ]
     fi
     ;;
-  iptables) [[ $call != *--check* ]] ;;
+  iptables | ip6tables) [[ $call != *--check* ]] ;;
   curl)
     case $call in
       *169.254.169.254*identity/info*) echo '{"tenantId":"22222222-0000-0000-0000-000000000000"}' ;;
