@@ -46,6 +46,8 @@ pub(super) struct MachineView<'a> {
     pub ipv6_pod_subnet: String,
     pub ipv6: bool,
     pub node_pod_prefix_length: u8,
+    /// The services' range of IPv4, for what knows one only.
+    pub service_subnet: String,
     pub service_subnets: String,
     pub dns_service_address: String,
     pub dns_domain: &'a str,
@@ -333,6 +335,7 @@ impl<'a> MachineView<'a> {
             ipv6_pod_subnet: cluster.ipv6.map_or_else(String::new, |ipv6| ipv6.pod_subnet.to_string()),
             ipv6: cluster.ipv6.is_some(),
             node_pod_prefix_length: cluster.node_pod_prefix_length,
+            service_subnet: cluster.service_subnet.to_string(),
             service_subnets: pair(cluster.service_subnet, cluster.ipv6.map(|ipv6| ipv6.service_subnet)),
             dns_service_address: cluster.dns_service_address.to_string(),
             dns_domain: &cluster.dns_domain,

@@ -118,6 +118,10 @@ impl Resolver<'_> {
             let message = "only kubenet gives pods addresses of both families";
             tell(kubernetes_pointer("networkPlugin"), message, "write \"kubenet\"");
         }
+        if context.kubernetes.network_policy.as_deref().is_some_and(|policy| !policy.is_empty()) {
+            let message = "network policies of this version are enforced for IPv4 only";
+            tell(kubernetes_pointer("networkPolicy"), message, "leave it out");
+        }
         for (index, profile) in context.properties.agent_pool_profiles.iter().flatten().enumerate() {
             if profile.os_type.as_deref() == Some("Windows") {
                 tell(pool(index, "osType"), "kubenet with two families is for Linux only", "write \"Linux\"");

@@ -215,6 +215,15 @@ fn address_cases() -> Vec<Case> {
             &[("/properties/featureFlags".into(), json!({"enableIPv6Only": true}))],
         ),
         case("dual-stack-unsupported", at(K, "networkPlugin"), &[(at(F, "enableIPv6DualStack"), json!(true))]),
+        case(
+            "dual-stack-unsupported",
+            at(K, "networkPolicy"),
+            &[
+                (at(F, "enableIPv6DualStack"), json!(true)),
+                (at(K, "networkPlugin"), json!("kubenet")),
+                (at(K, "networkPolicy"), json!("calico")),
+            ],
+        ),
         one("ipv6-range", K, "clusterSubnet", json!("10.240.0.0/12,fc00::/48")),
         case("ipv6-range", at(K, "serviceCidr"), &two_families("10.244.0.0/16", "10.0.0.0/16,fd00::/64")),
         case(
