@@ -245,7 +245,7 @@ fn zones_take_turns_and_replace_the_availability_set() {
 #[test]
 fn a_private_cluster_goes_out_but_is_not_reached() {
     let private = json!({"privateCluster": {"enabled": true, "jumpboxProfile": {
-        "name": "jump", "vmSize": "Standard_D2s_v5", "publicKey": "ssh-ed25519 AAAA example",
+        "name": "jump", "vmSize": "Standard_D2s_v5", "publicKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEVYQU1QTEUtS0VZLVJFUExBQ0UtV0lUSC1ZT1VSUy0t example",
     }}});
     let cluster = cluster(json!({"orchestratorProfile": {"kubernetesConfig": private}}));
     let graph = graph_of(&cluster);
