@@ -267,6 +267,9 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
     if let Some(image) = nvidia_device_plugin {
         files.add("52-nvidia-device-plugin", "addons/nvidia-device-plugin.yaml", &ImageView { image })?;
     }
+    if !machine.administrators.is_empty() {
+        files.add("60-administrators", "addons/administrators.yaml", view)?;
+    }
     for GivenManifest { name, manifest } in given {
         files.0.push(MachineFile::new(format!("{FOLDER}/90-{name}.yaml"), "0600", manifest.as_str()));
     }

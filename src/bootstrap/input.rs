@@ -364,6 +364,8 @@ pub struct ControlPlaneMachine {
     pub keys: ControlPlaneKeys,
     /// How the secrets in etcd are encrypted.
     pub encryption: Encryption,
+    /// The group of the identity provider whose members administer the cluster; empty: none.
+    pub administrators: String,
     /// How long the bootstrap token lives after the cluster has started, in hours.
     pub token_hours: u32,
     /// etcd's backend quota in bytes (2 GiB as aks-engine).

@@ -67,6 +67,7 @@ const TEMPLATES: &[(&str, &str)] = sources![
     "addons/metrics-server.yaml",
     "addons/cluster-autoscaler.yaml",
     "addons/nvidia-device-plugin.yaml",
+    "addons/administrators.yaml",
 ];
 
 /// The template by which containerd writes the network configuration once it knows the node's pod range. It is a

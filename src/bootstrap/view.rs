@@ -90,6 +90,7 @@ pub(super) struct MachineView<'a> {
     pub cluster_name_argument: String,
     // Of control-plane machines only; empty or zero on workers, whose templates do not ask.
     pub downloads: Vec<&'a Download>,
+    pub administrators: &'a str,
     pub token_hours: u32,
     pub etcd_arguments: Vec<Pair>,
     pub api_server_arguments: Vec<Pair>,
@@ -243,6 +244,7 @@ impl<'a> MachineView<'a> {
             .collect();
         view.has_taints = true;
         view.cloud_file = true;
+        view.administrators = &machine.administrators;
         view.token_hours = machine.token_hours;
         view.downloads = machine.add_ons.downloads().collect();
         view.etcd_arguments =
@@ -382,6 +384,7 @@ impl<'a> MachineView<'a> {
             cluster_cidr_argument: format!("--cluster-cidr={pod_subnets}"),
             cluster_name_argument: format!("--cluster-name={}", cluster.name),
             downloads: Vec::new(),
+            administrators: "",
             token_hours: 0,
             etcd_arguments: Vec::new(),
             api_server_arguments: Vec::new(),

@@ -60,6 +60,13 @@ pub fn generate(definition: &Definition, form: &Form) -> Result<Artifacts, Clust
     let server = format!("https://{}:{}", cluster.api_server_host(), crate::expand::API_SERVER_PORT);
     let kubeconfig = definition.keys.kubeconfig(&cluster.dns_prefix, &server);
     files.private(format!("kubeconfig/kubeconfig.{}.json", cluster.location), kubeconfig.expose());
+    if let Some(sign_in) = &cluster.sign_in {
+        let who = [&*sign_in.tenant_id, &*sign_in.server_app_id, &*sign_in.client_app_id];
+        let authority = &definition.keys.cluster_ca.certificate;
+        let environment = cluster.cloud.facts().environment;
+        let text = crate::pki::sign_in_kubeconfig(&cluster.dns_prefix, &server, authority, environment, who);
+        files.private(format!("kubeconfig/kubeconfig.{}.sign-in.json", cluster.location), text);
+    }
     Ok(Artifacts { files, resources: graph.len() - 1, custom_data: payloads.lengths })
 }
 

@@ -7,7 +7,7 @@ use super::identity::awaited_by_script;
 use super::security::named;
 use crate::catalog::supports_premium_storage;
 use crate::graph::{Function, Member, Reference, Resource, Series, Value};
-use crate::model::{Caching, Image, NetworkPlugin, OperatingSystem, OsDisk, Priority, Storage};
+use crate::model::{Caching, Image, NetworkPlugin, OperatingSystem, OsDisk, Priority, Storage, VaultSecrets};
 
 /// The body's `imageReference`, on a pool's machines.
 pub(super) fn image(image: &Image, pool: &str) -> Value {
@@ -137,12 +137,14 @@ impl MachineKind<'_> {
                     ("enableAutomaticUpdates", windows.automatic_updates.into()),
                 ]);
                 profile.insert("windowsConfiguration", settings);
+                vault_secrets(&windows.vault_secrets, &mut profile);
             }
             _ => {
                 let linux = &context.cluster.linux;
                 profile.insert("adminUsername", linux.admin_username.as_str().into());
                 profile.insert("customData", Value::secret(&custom_data_handle(self.pool)));
                 profile.insert("linuxConfiguration", ssh_only(&linux.admin_username, &linux.ssh_public_keys));
+                vault_secrets(&linux.vault_secrets, &mut profile);
             }
         }
         profile
@@ -213,6 +215,27 @@ impl MachineKind<'_> {
 /// not have yet, changes nothing about it.
 pub(super) fn given_once() -> Vec<std::sync::Arc<str>> {
     vec!["/tags/aksEngineVersion".into(), "/tags/orchestrator".into()]
+}
+
+/// Certificates that Azure puts on the machine: on Linux into `/var/lib/waagent`, on Windows into a store.
+fn vault_secrets(secrets: &[VaultSecrets], profile: &mut Value) {
+    if secrets.is_empty() {
+        return;
+    }
+    let secrets = secrets.iter().map(|secrets| {
+        let certificates = secrets.certificates.iter().map(|certificate| {
+            let mut value = Value::object([("certificateUrl", certificate.url.as_str().into())]);
+            if let Some(store) = &certificate.store {
+                value.insert("certificateStore", store.as_str().into());
+            }
+            value
+        });
+        Value::object([
+            ("sourceVault", Value::sub_resource(secrets.vault_id.as_str().into())),
+            ("vaultCertificates", Value::array(certificates)),
+        ])
+    });
+    profile.insert("secrets", Value::array(secrets));
 }
 
 /// An account with keys and without a password.

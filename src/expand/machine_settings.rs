@@ -327,7 +327,12 @@ fn control_plane_machine(
         encryption: super::protection::encryption(cluster, keys),
         token_hours: TOKEN_HOURS,
         etcd_quota_bytes: u64::from(cluster.control_plane.etcd_storage_limit_gib) << 30,
-        api_server_arguments: flags(&cluster.component_flags.api_server),
+        administrators: cluster.sign_in.as_ref().and_then(|sign_in| sign_in.admin_group_id.clone()).unwrap_or_default(),
+        api_server_arguments: {
+            let mut arguments = super::protection::sign_in_arguments(cluster);
+            arguments.extend(flags(&cluster.component_flags.api_server));
+            arguments
+        },
         controller_manager_arguments: flags(&cluster.component_flags.controller_manager),
         scheduler_arguments: flags(&cluster.component_flags.scheduler),
     }

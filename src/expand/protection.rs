@@ -1,6 +1,9 @@
-//! How the secrets in etcd are protected, as the control plane's machines are told.
+//! How the secrets in etcd are protected, and how people sign in, as the control plane's machines are told.
+
+use std::collections::BTreeMap;
 
 use crate::bootstrap::{Encryption, KeyVault};
+use crate::catalog::Cloud;
 use crate::model::{Cluster, SoftwareSource};
 use crate::pki::KeyMaterial;
 
@@ -32,4 +35,22 @@ pub(super) fn encryption(cluster: &Cluster, keys: &KeyMaterial) -> Encryption {
             },
         }),
     }
+}
+
+/// The API server's arguments by which it takes tokens of Microsoft Entra ID (as aks-engine's, but for the audience: today's
+/// kubelogin asks for tokens without the prefix `spn:` that aks-engine's kubectl asked for).
+///
+/// Source: Azure/kubelogin, `docs/book/src/concepts/aks.md` and the help of `--legacy`, read 2026-11-25.
+pub(super) fn sign_in_arguments(cluster: &Cluster) -> BTreeMap<String, String> {
+    let Some(sign_in) = &cluster.sign_in else { return BTreeMap::new() };
+    let issuer = if cluster.cloud == Cloud::China { "sts.chinacloudapi.cn" } else { "sts.windows.net" };
+    [
+        ("oidc-issuer-url", format!("https://{issuer}/{}/", sign_in.tenant_id)),
+        ("oidc-client-id", sign_in.server_app_id.clone()),
+        ("oidc-username-claim", "oid".to_owned()),
+        ("oidc-groups-claim", "groups".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
 }

@@ -346,3 +346,16 @@ fn every_body_is_known_once_its_neighbours_are() {
         assert!(body.is_object(), "{}", node.key);
     }
 }
+
+/// Signed in by a token for the API server's own application; what the model says of the flags goes first.
+#[test]
+fn sign_in_becomes_the_api_servers_arguments() {
+    let id = |digit: u32| format!("00000000-0000-0000-0000-00000000000{digit}");
+    let profile = json!({ "clientAppID": id(1), "serverAppID": id(2), "tenantID": id(3) });
+    let over = json!({ "aadProfile": profile });
+    let arguments = super::protection::sign_in_arguments(&cluster(over));
+    assert_eq!(arguments["oidc-issuer-url"], format!("https://sts.windows.net/{}/", id(3)));
+    assert_eq!(arguments["oidc-client-id"], id(2));
+    assert_eq!((&*arguments["oidc-username-claim"], &*arguments["oidc-groups-claim"]), ("oid", "groups"));
+    assert!(super::protection::sign_in_arguments(&cluster(json!({}))).is_empty());
+}

@@ -10,7 +10,7 @@ use crate::catalog::Cloud;
 use crate::contract::TargetName;
 
 use super::control_plane::ControlPlane;
-use super::identity::{Certificates, Identity};
+use super::identity::{Certificates, Identity, SignIn, VaultSecrets};
 use super::network::Network;
 use super::pool::{Image, Pool};
 
@@ -43,6 +43,8 @@ pub struct Cluster {
     pub windows: Option<WindowsSettings>,
     /// Who the cluster is towards the cloud.
     pub identity: Identity,
+    /// How people sign in besides by certificates; `None`: they do not.
+    pub sign_in: Option<SignIn>,
     /// Tags for every resource, beside the engine's own.
     pub tags: BTreeMap<String, String>,
     /// Where packages and images come from.
@@ -132,6 +134,8 @@ pub struct LinuxSettings {
     pub unattended_upgrades: bool,
     /// The MTU of the first interface in bytes, if the model sets it.
     pub mtu: Option<u32>,
+    /// Certificates that a key vault puts on the machines.
+    pub vault_secrets: Vec<VaultSecrets>,
     /// A DNS server of the user's own for every node.
     pub dns_server: Option<std::net::IpAddr>,
 }
@@ -147,6 +151,8 @@ pub struct WindowsSettings {
     pub image: Image,
     /// Whether SSH is switched on.
     pub ssh_enabled: bool,
+    /// Certificates that a key vault puts on the machines.
+    pub vault_secrets: Vec<VaultSecrets>,
     /// Whether updates install themselves.
     pub automatic_updates: bool,
     /// Whether the user's own Windows Server licences are used.

@@ -56,6 +56,37 @@ pub enum ServicePrincipalSecret {
     },
 }
 
+/// Sign-in of people by Microsoft Entra ID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignIn {
+    /// The application that stands for the API server: tokens are for it.
+    pub server_app_id: String,
+    /// The application that stands for kubectl.
+    pub client_app_id: String,
+    /// The tenant whose people sign in.
+    pub tenant_id: String,
+    /// The group whose members administer the cluster.
+    pub admin_group_id: Option<String>,
+}
+
+/// Certificates that Azure takes out of a key vault and puts on machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultSecrets {
+    /// The vault's resource id.
+    pub vault_id: String,
+    /// Its certificates.
+    pub certificates: Vec<VaultCertificate>,
+}
+
+/// A certificate in a key vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultCertificate {
+    /// Its address, with a version.
+    pub url: String,
+    /// The Windows store it goes to.
+    pub store: Option<String>,
+}
+
 /// PEM texts that the model carries: those of aks-engine, and the engine's own. All are secrets here, certificates
 /// too: the model may hold a key vault path instead of a text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -32,7 +32,7 @@ pub use cluster::{
 };
 pub use control_plane::ControlPlane;
 pub use explain::{Explained, explain};
-pub use identity::{Certificates, Identity, ServicePrincipalSecret};
+pub use identity::{Certificates, Identity, ServicePrincipalSecret, SignIn, VaultCertificate, VaultSecrets};
 pub use network::{
     Ipv6Ranges, Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, PrivateCluster,
     ProxyMode,

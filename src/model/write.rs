@@ -6,12 +6,13 @@ use crate::base::Secret;
 
 use super::cluster::{Addon, AddonPool, Cluster, SoftwareSource};
 use super::control_plane::ControlPlane;
-use super::identity::{Certificates, Identity, ServicePrincipalSecret};
+use super::identity::{Certificates, Identity, ServicePrincipalSecret, VaultSecrets};
 use super::input::{
-    AccessProfile, AddonInput, AddonPoolInput, AgentPoolProfile, ApiModel, CertificateProfile, CustomCloudProfile,
-    CustomNodesDns, FeatureFlags, ImageReference, JumpboxInput, KeyVaultSecretReference, KubernetesConfig,
-    LinuxProfile, MasterProfile, NodeKubernetesConfig, NumberOrText, OrchestratorProfile, PrivateClusterInput,
-    Properties, PublicKey, SecretText, ServicePrincipalProfile, SoftwareProfile, Ssh,
+    AadProfile, AccessProfile, AddonInput, AddonPoolInput, AgentPoolProfile, ApiModel, CertificateProfile,
+    CustomCloudProfile, CustomNodesDns, FeatureFlags, ImageReference, JumpboxInput, KeyVaultSecretReference,
+    KubernetesConfig, LinuxProfile, MasterProfile, NodeKubernetesConfig, NumberOrText, OrchestratorProfile,
+    PrivateClusterInput, Properties, PublicKey, SecretText, ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh,
+    VaultCertificate, VaultSecrets as VaultSecretsInput,
 };
 use super::network::LoadBalancerSku;
 use super::pool::{Availability, Image, OperatingSystem, OsDisk, Pool, Priority, Storage};
@@ -53,6 +54,13 @@ impl Cluster {
                 .as_ref()
                 .map(|windows| windows_profile(windows, secret(&windows.admin_password))),
             service_principal_profile: service_principal_profile(&self.identity),
+            aad_profile: self.sign_in.as_ref().map(|sign_in| AadProfile {
+                client_app_id: Some(sign_in.client_app_id.clone()),
+                server_app_id: Some(sign_in.server_app_id.clone()),
+                tenant_id: Some(sign_in.tenant_id.clone()),
+                admin_group_id: sign_in.admin_group_id.clone(),
+                ..AadProfile::default()
+            }),
             certificate_profile: Some(certificate_profile(&self.certificates)),
             access_profile: Some(AccessProfile {
                 api_server_source_ranges: texts_of(&network.api_server_source_ranges),
@@ -178,6 +186,7 @@ impl Cluster {
                     linux.ssh_public_keys.iter().map(|key| PublicKey { key_data: Some(key.clone()) }).collect(),
                 ),
             }),
+            secrets: vault_secrets(&linux.vault_secrets),
             custom_nodes_dns: linux.dns_server.map(|server| CustomNodesDns { dns_server: Some(server.to_string()) }),
             run_unattended_upgrades_on_bootstrap: Some(linux.upgrade_on_bootstrap),
             enable_unattended_upgrades: Some(linux.unattended_upgrades),
@@ -190,6 +199,23 @@ impl Cluster {
 /// A range, and that of the second family after a comma.
 fn pair(first: ipnet::IpNet, second: Option<ipnet::IpNet>) -> String {
     second.map_or_else(|| first.to_string(), |second| format!("{first},{second}"))
+}
+
+pub(super) fn vault_secrets(secrets: &[VaultSecrets]) -> Option<Vec<VaultSecretsInput>> {
+    let secrets = secrets.iter().map(|secrets| VaultSecretsInput {
+        source_vault: Some(SourceVault { id: Some(secrets.vault_id.clone()) }),
+        vault_certificates: Some(
+            secrets
+                .certificates
+                .iter()
+                .map(|certificate| VaultCertificate {
+                    certificate_url: Some(certificate.url.clone()),
+                    certificate_store: certificate.store.clone(),
+                })
+                .collect(),
+        ),
+    });
+    Some(secrets.collect())
 }
 
 fn agent_pool_profile(pool: &Pool) -> AgentPoolProfile {

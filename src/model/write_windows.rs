@@ -3,13 +3,14 @@
 use super::cluster::WindowsSettings;
 use super::input::{SecretText, WindowsProfile};
 use super::pool::{Image, OperatingSystem};
-use super::write::image;
+use super::write::{image, vault_secrets};
 
 /// The profile, with every value that a reading fills in.
 pub(super) fn windows_profile(windows: &WindowsSettings, admin_password: Option<SecretText>) -> WindowsProfile {
     let mut profile = WindowsProfile {
         admin_username: Some(windows.admin_username.clone()),
         admin_password,
+        secrets: vault_secrets(&windows.vault_secrets),
         ssh_enabled: Some(windows.ssh_enabled),
         enable_automatic_updates: Some(windows.automatic_updates),
         enable_ahub: Some(windows.azure_hybrid_benefit),

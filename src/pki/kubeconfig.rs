@@ -1,4 +1,4 @@
-//! The administrator's kubeconfig.
+//! The administrator's kubeconfig, and that of people who sign in.
 
 use base64::Engine as _;
 use serde_json::json;
@@ -31,4 +31,45 @@ pub fn kubeconfig(cluster: &str, server: &str, authority: &str, client: &Certifi
         "current-context": cluster,
     });
     Secret::new(format!("{document:#}\n"))
+}
+
+/// A kubeconfig for people who sign in by Microsoft Entra ID. It holds no secret: kubectl asks kubelogin for a token, as
+/// it has no sign-in of its own any more (since 1.26).
+///
+/// Source: Azure/kubelogin, `docs/book/src/concepts/exec-plugin.md`, read 2026-11-25.
+pub fn sign_in_kubeconfig(
+    cluster: &str,
+    server: &str,
+    authority: &str,
+    environment: &str,
+    [tenant, server_app, client_app]: [&str; 3],
+) -> String {
+    let authority = base64::engine::general_purpose::STANDARD.encode(authority);
+    let user = format!("{cluster}-user");
+    let document = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": cluster, "cluster": { "certificate-authority-data": authority, "server": server } }],
+        "users": [{
+            "name": user,
+            "user": { "exec": {
+                "apiVersion": "client.authentication.k8s.io/v1beta1",
+                "command": "kubelogin",
+                "args": [
+                    "get-token",
+                    "--environment", environment,
+                    "--server-id", server_app,
+                    "--client-id", client_app,
+                    "--tenant-id", tenant,
+                    "--login", "devicecode",
+                ],
+                "installHint": "kubelogin is at https://aka.ms/aks/kubelogin",
+                "interactiveMode": "IfAvailable",
+                "provideClusterInfo": false,
+            } },
+        }],
+        "contexts": [{ "name": cluster, "context": { "cluster": cluster, "user": user } }],
+        "current-context": cluster,
+    });
+    format!("{document:#}\n")
 }

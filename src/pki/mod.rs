@@ -17,5 +17,5 @@ mod token;
 
 pub use authority::{CertifiedKey, authority_hash};
 pub use error::PkiError;
-pub use kubeconfig::kubeconfig;
+pub use kubeconfig::{kubeconfig, sign_in_kubeconfig};
 pub use material::{Given, KeyMaterial, file_name};

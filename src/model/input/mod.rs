@@ -24,7 +24,7 @@ pub(super) use kubernetes::{
 pub(super) use machines::{AgentPoolProfile, ImageReference, MasterProfile};
 pub(super) use people::{
     AccessProfile, CertificateProfile, CustomNodesDns, KeyVaultSecretReference, LinuxProfile, PublicKey,
-    ServicePrincipalProfile, SoftwareProfile, Ssh, WindowsProfile,
+    ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh, VaultCertificate, VaultSecrets, WindowsProfile,
 };
 
 /// Why a property has no effect: not built yet.
@@ -109,7 +109,6 @@ pub(super) struct Properties {
     /// Where packages and images come from.
     pub software_profile: Option<SoftwareProfile>,
     /// Sign-in by Microsoft Entra ID.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
     pub aad_profile: Option<AadProfile>,
     /// Extensions that pools can name.
     #[schemars(extend("x-engine-no-effect" = LATER))]
@@ -143,6 +142,7 @@ pub(super) struct AadProfile {
     #[serde(rename = "serverAppID")]
     pub server_app_id: Option<String>,
     /// The server application's secret.
+    #[schemars(extend("x-engine-no-effect" = "the API server needs no secret to check a token"))]
     pub server_app_secret: Option<SecretText>,
     /// The tenant.
     #[serde(rename = "tenantID")]

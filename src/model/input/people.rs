@@ -16,7 +16,6 @@ pub(in crate::model) struct LinuxProfile {
     #[schemars(required)]
     pub ssh: Option<Ssh>,
     /// Certificates that a key vault puts on the machines.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
     pub secrets: Option<Vec<VaultSecrets>>,
     /// Where aks-engine's own scripts come from.
     #[serde(rename = "scriptroot")]
@@ -122,7 +121,6 @@ pub(in crate::model) struct WindowsProfile {
     #[serde(rename = "enableAHUB")]
     pub enable_ahub: Option<bool>,
     /// Certificates that a key vault puts on the machines.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
     pub secrets: Option<Vec<VaultSecrets>>,
     /// An image of one's own.
     pub image_reference: Option<ImageReference>,

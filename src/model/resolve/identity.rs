@@ -3,8 +3,8 @@
 use crate::base::Diagnostic;
 use crate::catalog::Cloud;
 
-use super::super::identity::{Certificates, Identity, ServicePrincipalSecret};
-use super::super::input::{CertificateProfile, SecretText};
+use super::super::identity::{Certificates, Identity, ServicePrincipalSecret, SignIn, VaultCertificate, VaultSecrets};
+use super::super::input::{AadProfile, CertificateProfile, SecretText, VaultSecrets as VaultSecretsInput};
 use super::super::pointers::SERVICE_PRINCIPAL;
 use super::{Context, Resolver, kubernetes_pointer};
 
@@ -90,6 +90,34 @@ impl Resolver<'_> {
             fault.help("write either secret, or keyvaultSecretRef with vaultID and secretName"),
         );
     }
+}
+
+/// Sign-in by Microsoft Entra ID. What is missing is told by a rule.
+pub(super) fn sign_in(profile: &AadProfile) -> SignIn {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    SignIn {
+        server_app_id: text(&profile.server_app_id),
+        client_app_id: text(&profile.client_app_id),
+        tenant_id: text(&profile.tenant_id),
+        admin_group_id: profile.admin_group_id.clone().filter(|group| !group.is_empty()),
+    }
+}
+
+/// Certificates of key vaults. What is missing is told by a rule.
+pub(super) fn vault_secrets(given: Option<&Vec<VaultSecretsInput>>) -> Vec<VaultSecrets> {
+    let secrets = given.into_iter().flatten().map(|secrets| VaultSecrets {
+        vault_id: secrets.source_vault.clone().and_then(|vault| vault.id).unwrap_or_default(),
+        certificates: secrets
+            .vault_certificates
+            .iter()
+            .flatten()
+            .map(|certificate| VaultCertificate {
+                url: certificate.certificate_url.clone().unwrap_or_default(),
+                store: certificate.certificate_store.clone().filter(|store| !store.is_empty()),
+            })
+            .collect(),
+    });
+    secrets.collect()
 }
 
 /// The certificates and keys of a model.

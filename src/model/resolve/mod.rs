@@ -92,6 +92,7 @@ impl Resolver<'_> {
             linux: self.linux(&context),
             windows,
             identity,
+            sign_in: properties.aad_profile.as_ref().map(identity::sign_in),
             tags: model.tags.clone().unwrap_or_default(),
             software: self.software(&context),
             component_flags: settings::component_flags(&kubernetes),

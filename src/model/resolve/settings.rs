@@ -6,6 +6,7 @@ use super::super::cluster::{Addon, AddonPool, ComponentFlags, KeyVaultSku, Linux
 use super::super::flags::{Component, taken};
 use super::super::input::{AddonPoolInput, KubernetesConfig};
 use super::super::pointers::{LINUX, SOFTWARE};
+use super::identity::vault_secrets;
 use super::{Context, Resolver, kubernetes_pointer};
 
 impl Resolver<'_> {
@@ -28,6 +29,7 @@ impl Resolver<'_> {
                 "fixes for security should not wait",
                 true,
             ),
+            vault_secrets: vault_secrets(profile.secrets.as_ref()),
             mtu: profile.eth0_mtu.filter(|mtu| *mtu != 0),
             dns_server: profile.custom_nodes_dns.and_then(|dns| self.address(dns.dns_server.as_deref(), &dns_pointer)),
         }

@@ -7,6 +7,7 @@ use super::super::cluster::WindowsSettings;
 use super::super::input::WindowsProfile;
 use super::super::pointers::WINDOWS;
 use super::super::pool::Image;
+use super::identity::vault_secrets;
 use super::{Context, Resolver};
 
 /// What an image's version of Windows Server 2022 begins with, the only one that fits the engine's own plan.
@@ -20,6 +21,7 @@ impl Resolver<'_> {
             admin_username: profile.admin_username.clone().unwrap_or_default(),
             admin_password: profile.admin_password.clone().map_or_else(|| Secret::new(""), |password| password.0),
             image: self.windows_image(context, profile),
+            vault_secrets: vault_secrets(profile.secrets.as_ref()),
             ssh_enabled: self.or(profile.ssh_enabled, &at("sshEnabled"), "logs are fetched by SSH", true),
             automatic_updates: self.or(
                 profile.enable_automatic_updates,

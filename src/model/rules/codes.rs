@@ -106,6 +106,8 @@ pub const RULES: &[Rule] = &[
     error("stack-accelerated-networking", "on Azure Stack Hub there is no accelerated networking"),
     error("protection-missing", "what the model asks for to protect data or machines is there"),
     error("not-supported-yet", "what the model asks for can be built by this version of the engine"),
+    error("sign-in", "applications, tenant and group of the sign-in are ids"),
+    error("vault-secrets", "certificates that a key vault puts on machines are named in full"),
     error("encryption-key-form", "the key that encrypts secrets is base64 of 32 bytes"),
     error("key-vault-access", "who encrypts by a key vault is known to it"),
     error("ipv6-unsupported", "the cluster is one of IPv4, or of IPv4 and IPv6"),

@@ -4,6 +4,7 @@
 //! form of single values, which the schema and `resolve` look at.
 
 mod addons;
+mod access;
 mod addresses;
 mod capacity;
 mod codes;
@@ -33,6 +34,7 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     addresses::judge(cluster, model, findings);
     capacity::judge(cluster, findings);
     people::judge(cluster, findings);
+    access::judge(cluster, findings);
     windows::judge(cluster, model, findings);
     encryption::judge(cluster, findings);
     promises::judge(model, findings);

@@ -10,6 +10,7 @@ pub(super) const K: &str = "/properties/orchestratorProfile/kubernetesConfig";
 pub(super) const M: &str = "/properties/masterProfile";
 pub(super) const P: &str = "/properties/agentPoolProfiles/0";
 const F: &str = "/properties/featureFlags";
+const ID: &str = "11111111-2222-3333-4444-555555555555";
 const SUBNET: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/one";
 
 /// A model with changes: each a pointer and its new value, null to take it out.
@@ -324,6 +325,19 @@ fn capacity_cases() -> Vec<Case> {
                     json!({"clientId": "c", "secret": "s", "objectId": "00000000-0000-0000-0000-000000000001"}),
                 ),
             ],
+        ),
+        case(
+            "sign-in",
+            "/properties/aadProfile/tenantID".into(),
+            &[("/properties/aadProfile".into(), json!({"clientAppID": ID, "serverAppID": ID}))],
+        ),
+        case(
+            "vault-secrets",
+            "/properties/linuxProfile/secrets/0/sourceVault/id".into(),
+            &[(
+                "/properties/linuxProfile/secrets".into(),
+                json!([{"sourceVault": {"id": ""}, "vaultCertificates": [{"certificateUrl": "https://v.vault.azure.net/secrets/c/1"}]}]),
+            )],
         ),
         case(
             "encryption-key-form",

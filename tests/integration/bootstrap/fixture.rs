@@ -165,6 +165,7 @@ pub fn control_plane(start: Start) -> ControlPlaneMachine {
             service_account_public_key: placeholder("sa.pub"),
         },
         encryption: Encryption::default(),
+        administrators: "55555555-0000-0000-0000-000000000000".to_owned(),
         token_hours: 48,
         etcd_quota_bytes: 2 << 30,
         api_server_arguments: BTreeMap::new(),

@@ -143,3 +143,16 @@ fn every_add_on_at_once_is_within_the_limit_and_applied_in_order() {
         assert_eq!(place("own"), names.len() - 1);
     }
 }
+
+#[test]
+fn a_group_administers_the_cluster_only_where_one_is_named() {
+    let binding = |administrators: &str| {
+        let mut machine = fixture::control_plane(Start::Init);
+        machine.administrators = administrators.to_owned();
+        let files = fixture::written(&bootstrap::control_plane(&machine).unwrap());
+        files.into_iter().find(|file| file.path.ends_with("administrators.yaml")).map(|file| file.text)
+    };
+    let group = "55555555-0000-0000-0000-000000000000";
+    assert!(binding(group).unwrap().contains(&format!("kind: Group\n  name: \"{group}\"")));
+    assert_eq!(binding(""), None);
+}

@@ -1,0 +1,90 @@
+//! Who signs in, and what certificates the machines and the control plane are given.
+//!
+//! Deliberately absent: a word on certificates that the machines make themselves and a model may carry all the same.
+
+use crate::base::Diagnostic;
+
+use super::super::cluster::Cluster;
+use super::super::findings::Findings;
+use super::super::identity::VaultSecrets;
+use super::super::pointers::{LINUX, PROPERTIES, WINDOWS};
+
+pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
+    sign_in(cluster, findings);
+    vault_secrets(&format!("{LINUX}/secrets"), &cluster.linux.vault_secrets, false, findings);
+    if let Some(windows) = &cluster.windows {
+        vault_secrets(&format!("{WINDOWS}/secrets"), &windows.vault_secrets, true, findings);
+    }
+    certificates(cluster, findings);
+}
+
+fn sign_in(cluster: &Cluster, findings: &mut Findings) {
+    let Some(sign_in) = &cluster.sign_in else { return };
+    let optional = sign_in.admin_group_id.as_deref().map(|group| ("adminGroupID", group));
+    let ids = [
+        ("clientAppID", sign_in.client_app_id.as_str()),
+        ("serverAppID", sign_in.server_app_id.as_str()),
+        ("tenantID", sign_in.tenant_id.as_str()),
+    ];
+    for (name, id) in ids.into_iter().chain(optional) {
+        if uuid::Uuid::try_parse(id).is_err() {
+            let message = if id.is_empty() { format!("{name} is missing") } else { format!("\"{id}\" is no id") };
+            let fault = Diagnostic::error("sign-in", format!("{PROPERTIES}/aadProfile/{name}"), message);
+            findings.judge(
+                &[],
+                fault.help("write the id as 00000000-0000-0000-0000-000000000000, or leave aadProfile out"),
+            );
+        }
+    }
+}
+
+fn vault_secrets(pointer: &str, secrets: &[VaultSecrets], windows: bool, findings: &mut Findings) {
+    let mut tell = |place: String, message: &str, help: &str| {
+        findings.judge(&[], Diagnostic::error("vault-secrets", format!("{pointer}/{place}"), message).help(help));
+    };
+    for (index, secrets) in secrets.iter().enumerate() {
+        let vault = secrets.vault_id.to_ascii_lowercase();
+        if !(vault.starts_with("/subscriptions/") && vault.contains("/providers/microsoft.keyvault/vaults/")) {
+            tell(
+                format!("{index}/sourceVault/id"),
+                "this is no key vault's resource id",
+                "write /subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/…",
+            );
+        }
+        if secrets.certificates.is_empty() {
+            tell(format!("{index}/vaultCertificates"), "no certificate is named", "add one, or leave the vault out");
+        }
+        for (number, certificate) in secrets.certificates.iter().enumerate() {
+            let at = |name: &str| format!("{index}/vaultCertificates/{number}/{name}");
+            if !certificate.url.starts_with("https://") {
+                tell(
+                    at("certificateUrl"),
+                    "this is no certificate's address",
+                    "write https://….vault.azure.net/secrets/…/…",
+                );
+            }
+            match (&certificate.store, windows) {
+                (None, true) => tell(at("certificateStore"), "Windows has to know the store", "add it, such as \"My\""),
+                (Some(_), false) => tell(at("certificateStore"), "Linux has no certificate stores", "leave it out"),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A CA that the engine cannot use, since it issues certificates by it.
+fn certificates(cluster: &Cluster, findings: &mut Findings) {
+    let given = &cluster.certificates;
+    let profile = format!("{PROPERTIES}/certificateProfile");
+    for (name, text) in [("caCertificate", &given.ca_certificate), ("caPrivateKey", &given.ca_private_key)] {
+        if text.as_ref().is_some_and(|text| text.expose().starts_with("/subscriptions/")) {
+            let message =
+                format!("{name} lies in a key vault, and the engine issues certificates by it: it cannot do so yet");
+            let fault = Diagnostic::error("not-supported-yet", format!("{profile}/{name}"), message);
+            findings.judge(
+                &[],
+                fault.help("write it as PEM, give --ca-certificate-path and --ca-private-key-path, or leave it out"),
+            );
+        }
+    }
+}
