@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::addons::Download;
 use super::encryption;
 use super::input::{
-    AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneMachine, MachineType, Network, NodeSettings, PackageSource,
-    ProxyMode, Software, Start,
+    AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneMachine, CustomFile, MachineType, Network, NodeSettings,
+    PackageSource, ProxyMode, Software, Start,
 };
 
 /// A name with its value.
@@ -94,16 +94,23 @@ pub(super) struct MachineView<'a> {
     pub token_hours: u32,
     pub etcd_arguments: Vec<Pair>,
     pub api_server_arguments: Vec<Pair>,
-    pub api_server_volumes: Vec<VolumeView>,
+    pub api_server_volumes: Vec<VolumeView<'a>>,
     pub controller_manager_arguments: Vec<Pair>,
     pub scheduler_arguments: Vec<Pair>,
 }
 
-/// A folder of the machine that the API server sees under the same path.
+/// A folder or file of the machine that the API server sees under the same path.
 #[derive(Serialize)]
-pub(super) struct VolumeView {
-    pub name: &'static str,
-    pub path: &'static str,
+pub(super) struct VolumeView<'a> {
+    pub name: String,
+    pub path: &'a str,
+    pub kind: &'static str,
+}
+
+impl<'a> VolumeView<'a> {
+    fn folder(name: &str, path: &'a str) -> Self {
+        Self { name: name.to_owned(), path, kind: "DirectoryOrCreate" }
+    }
 }
 
 /// A package source.
@@ -252,10 +259,16 @@ impl<'a> MachineView<'a> {
         let mut api_server = vec![("profiling", "false".to_owned())];
         if machine.encryption.is_wanted() {
             api_server.push(("encryption-provider-config", encryption::CONFIGURATION.to_owned()));
-            view.api_server_volumes.push(VolumeView { name: "encryption", path: encryption::FOLDER });
+            view.api_server_volumes.push(VolumeView::folder("encryption", encryption::FOLDER));
         }
         if machine.encryption.key_vault.is_some() {
-            view.api_server_volumes.push(VolumeView { name: "key-vault", path: encryption::SOCKET_FOLDER });
+            view.api_server_volumes.push(VolumeView::folder("key-vault", encryption::SOCKET_FOLDER));
+        }
+        // As with aks-engine, whose API server saw the whole folder.
+        let seen = |file: &&CustomFile| file.path.starts_with("/etc/kubernetes/");
+        for (index, file) in machine.node.custom_files.iter().filter(seen).enumerate() {
+            let name = format!("custom-file-{index}");
+            view.api_server_volumes.push(VolumeView { name, path: &file.path, kind: "File" });
         }
         view.api_server_arguments = arguments(api_server, &machine.api_server_arguments);
         view.controller_manager_arguments = if view.node_ranges {

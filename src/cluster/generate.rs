@@ -8,6 +8,7 @@ use crate::arm::{Emission, emit};
 use crate::base::{Files, Secret};
 use crate::expand::{expand, outputs};
 use crate::graph::{Lookup, Reference};
+use crate::model::CustomFile;
 
 /// The files, and what is worth knowing about them.
 pub struct Artifacts {
@@ -53,6 +54,9 @@ pub fn generate(definition: &Definition, form: &Form) -> Result<Artifacts, Clust
     let mut files = definition.keys.files();
     if !form.parameters_only {
         files.private("apimodel.json", pretty(&cluster.to_api_model()));
+        for (index, file) in cluster.control_plane.custom_files.iter().enumerate() {
+            files.private(CustomFile::kept_as(index), file.content.expose());
+        }
         files.private("azuredeploy.json", template.text());
     }
     let parameters = template.parameters_file(&SecretsOnly(&payloads.secrets))?;

@@ -317,7 +317,12 @@ fn control_plane_machine(
             labels: BTreeMap::new(),
             taints: Vec::new(),
             maximum_pods: cluster.control_plane.max_pods,
-            custom_files: Vec::new(),
+            custom_files: cluster
+                .control_plane
+                .custom_files
+                .iter()
+                .map(|file| bootstrap::CustomFile { path: file.dest.clone(), content: file.content.clone() })
+                .collect(),
         },
         add_ons: kubernetes_release_of(&cluster.kubernetes_version)
             .map(|release| add_ons(cluster, release))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::pool::{Availability, Caching, Image, OsDisk};
+use crate::base::Secret;
 
 /// The internal load balancer's address lies this far behind the first control-plane node's (aks-engine).
 const INTERNAL_BALANCER_OFFSET: u32 = 10;
@@ -57,6 +58,24 @@ pub struct ControlPlane {
     pub kubelet_flags: BTreeMap<String, String>,
     /// Tags for these machines.
     pub tags: BTreeMap<String, String>,
+    /// Files that the user puts on these machines.
+    pub custom_files: Vec<CustomFile>,
+}
+
+/// A file that the user puts on machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomFile {
+    /// Where it goes (absolute).
+    pub dest: String,
+    /// What is in it.
+    pub content: Secret,
+}
+
+impl CustomFile {
+    /// Where a cluster's folder keeps the file of an index, relative to the `apimodel.json` that names it.
+    pub fn kept_as(index: usize) -> String {
+        format!("custom-files/{index}")
+    }
 }
 
 impl ControlPlane {

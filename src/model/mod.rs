@@ -30,7 +30,7 @@ pub use cluster::{
     Addon, AddonPool, Cluster, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource, StackSettings,
     WindowsSettings,
 };
-pub use control_plane::ControlPlane;
+pub use control_plane::{ControlPlane, CustomFile};
 pub use explain::{Explained, explain};
 pub use identity::{Certificates, Identity, ServicePrincipalSecret, SignIn, VaultCertificate, VaultSecrets};
 pub use network::{

@@ -4,6 +4,7 @@
 //! step: the value that has it is taken out, nothing that follows from it is told again, and the rest is judged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -66,7 +67,7 @@ pub enum Origin {
     },
 }
 
-/// Reads an API model.
+/// Reads an API model, and the files that it puts on machines: their paths are relative to the folder of the source.
 pub fn read(source: &Source, options: &ReadOptions) -> Reading {
     let node = match document::parse(source) {
         Ok(node) => node,
@@ -101,8 +102,9 @@ pub fn read(source: &Source, options: &ReadOptions) -> Reading {
     let mut from_options = set;
     merge_options(&mut document, options, &mut findings, &mut from_options);
 
+    let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
     let model = typed(&mut document, &mut findings);
-    let (cluster, defaults) = resolve(&model, &mut findings);
+    let (cluster, defaults) = resolve(&model, folder, &mut findings);
     rules::judge(&cluster, &model, &mut findings);
 
     let mut origins = Origins::new();

@@ -5,14 +5,14 @@ use serde_json::Value;
 use crate::base::Secret;
 
 use super::cluster::{Addon, AddonPool, Cluster, SoftwareSource};
-use super::control_plane::ControlPlane;
+use super::control_plane::{ControlPlane, CustomFile};
 use super::identity::{Certificates, Identity, ServicePrincipalSecret, VaultSecrets};
 use super::input::{
     AadProfile, AccessProfile, AddonInput, AddonPoolInput, AgentPoolProfile, ApiModel, CertificateProfile,
-    CustomCloudProfile, CustomNodesDns, FeatureFlags, ImageReference, JumpboxInput, KeyVaultSecretReference,
-    KubernetesConfig, LinuxProfile, MasterProfile, NodeKubernetesConfig, NumberOrText, OrchestratorProfile,
-    PrivateClusterInput, Properties, PublicKey, SecretText, ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh,
-    VaultCertificate, VaultSecrets as VaultSecretsInput,
+    CustomCloudProfile, CustomFile as CustomFileInput, CustomNodesDns, FeatureFlags, ImageReference, JumpboxInput,
+    KeyVaultSecretReference, KubernetesConfig, LinuxProfile, MasterProfile, NodeKubernetesConfig, NumberOrText,
+    OrchestratorProfile, PrivateClusterInput, Properties, PublicKey, SecretText, ServicePrincipalProfile,
+    SoftwareProfile, SourceVault, Ssh, VaultCertificate, VaultSecrets as VaultSecretsInput,
 };
 use super::network::LoadBalancerSku;
 use super::pool::{Availability, Image, OperatingSystem, OsDisk, Pool, Priority, Storage};
@@ -172,6 +172,17 @@ impl Cluster {
             single_placement_group: Some(plane.single_placement_group),
             encryption_at_host: Some(plane.encryption_at_host),
             custom_vm_tags: Some(plane.tags.clone()),
+            custom_files: Some(
+                plane
+                    .custom_files
+                    .iter()
+                    .enumerate()
+                    .map(|(index, file)| CustomFileInput {
+                        source: Some(CustomFile::kept_as(index)),
+                        dest: Some(file.dest.clone()),
+                    })
+                    .collect(),
+            ),
             proximity_placement_group_id: plane.proximity_placement_group_id.clone(),
             ..MasterProfile::default()
         }

@@ -54,6 +54,32 @@ pub const REFUSALS: &[Refusal] = &[
         why: "The public key is named by a key vault's id. It is no secret, and it has to be known for customData.",
     },
     Refusal {
+        code: "sign-in",
+        pointer: "/aadProfile",
+        why: "The example leaves the applications of the sign-in to its user; aks-engine refuses it as it is, too.",
+    },
+    Refusal {
+        code: "vault-secrets",
+        pointer: "/sourceVault/id",
+        why: "The example leaves the key vault to its user; Azure refuses machines as they are.",
+    },
+    Refusal {
+        code: "vault-secrets",
+        pointer: "/certificateUrl",
+        why: "The example leaves the certificate to its user; Azure refuses machines as they are.",
+    },
+    Refusal {
+        code: "not-supported-yet",
+        pointer: "/certificateProfile/caCertificate",
+        why: "The cluster's CA lies in a key vault, and the engine has to have it: it issues certificates by it.",
+    },
+    Refusal {
+        code: "not-supported-yet",
+        pointer: "/certificateProfile/caPrivateKey",
+        why: "The cluster's CA lies in a key vault, and the engine has to have it: it issues certificates by it.",
+    },
+    Refusal { code: "custom-file", pointer: "/source", why: "The example names files of its author's own machine." },
+    Refusal {
         code: "ipv6-unsupported",
         pointer: "/featureFlags/enableIPv6Only",
         why: "Azure gives no machine IPv6 addresses alone: each interface has an IPv4 address, too.",

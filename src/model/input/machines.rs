@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LATER, NodeKubernetesConfig, OUTPUT};
+use super::{EXTENSIONS, LATER, NodeKubernetesConfig, OUTPUT};
 
 /// Distributions that a model may name: today's, and those of aks-engine, which become today's.
 const DISTROS: [&str; 17] = [
@@ -81,14 +81,13 @@ pub(in crate::model) struct MasterProfile {
     pub image_reference: Option<ImageReference>,
     /// Settings of Kubernetes for these nodes.
     pub kubernetes_config: Option<NodeKubernetesConfig>,
-    /// Files that are put on each node.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
+    /// Files that are put on each control-plane node, readable by root.
     pub custom_files: Option<Vec<CustomFile>>,
     /// An extension that runs before anything else.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
+    #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
     pub pre_provision_extension: Option<ExtensionReference>,
     /// Extensions.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
+    #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
     pub extensions: Option<Vec<ExtensionReference>>,
     /// Who may reach the cluster by HTTP.
     #[serde(rename = "HTTPSourceAddressPrefix")]
@@ -230,10 +229,10 @@ pub(in crate::model) struct AgentPoolProfile {
     #[serde(rename = "customVMTags")]
     pub custom_vm_tags: Option<BTreeMap<String, String>>,
     /// An extension that runs before anything else.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
+    #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
     pub pre_provision_extension: Option<ExtensionReference>,
     /// Extensions.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
+    #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
     pub extensions: Option<Vec<ExtensionReference>>,
     /// Fault domains.
     #[schemars(range(min = 1, max = 5))]
@@ -278,9 +277,9 @@ pub(in crate::model) struct ImageReference {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct CustomFile {
-    /// The file here.
+    /// The file here, relative to the model's folder: text of at most 256 KiB.
     pub source: Option<String>,
-    /// The file there.
+    /// The file there, an absolute path. What lies below `/etc/kubernetes` the API server sees, too.
     pub dest: Option<String>,
 }
 

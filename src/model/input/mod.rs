@@ -21,7 +21,7 @@ pub(super) use kubernetes::{
     AddonInput, AddonPoolInput, JumpboxInput, KubernetesConfig, NodeKubernetesConfig, OrchestratorProfile,
     PrivateClusterInput,
 };
-pub(super) use machines::{AgentPoolProfile, ImageReference, MasterProfile};
+pub(super) use machines::{AgentPoolProfile, CustomFile, ImageReference, MasterProfile};
 pub(super) use people::{
     AccessProfile, CertificateProfile, CustomNodesDns, KeyVaultSecretReference, LinuxProfile, PublicKey,
     ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh, VaultCertificate, VaultSecrets, WindowsProfile,
@@ -29,6 +29,9 @@ pub(super) use people::{
 
 /// Why a property has no effect: not built yet.
 pub(super) const LATER_FLAGS: &str = "the cloud controller runs with the engine's own flags";
+/// Why a property has no effect: what takes the place of extensions.
+pub(super) const EXTENSIONS: &str = "the extensions of the engines before have ended; an add-on with data, such as a DaemonSet, or \
+                                     customFiles of masterProfile take their place";
 pub(super) const LATER: &str = "this version of the engine does not act on it yet";
 /// Why a property has no effect: the engine writes it, and computes it anew.
 pub(super) const OUTPUT: &str = "the engine computes it";
@@ -111,7 +114,7 @@ pub(super) struct Properties {
     /// Sign-in by Microsoft Entra ID.
     pub aad_profile: Option<AadProfile>,
     /// Extensions that pools can name.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
+    #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
     pub extension_profiles: Option<Vec<ExtensionProfile>>,
     /// Switches for special behaviour.
     pub feature_flags: Option<FeatureFlags>,

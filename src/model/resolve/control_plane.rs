@@ -107,6 +107,7 @@ impl Resolver<'_> {
             proximity_placement_group_id: master.proximity_placement_group_id.clone(),
             kubelet_flags,
             tags: master.custom_vm_tags.clone().unwrap_or_default(),
+            custom_files: self.custom_files(master),
         }
     }
 

@@ -4,6 +4,7 @@
 //! judged; no cluster leaves the room then. Deliberately absent: rules about values that are understood (see `rules`).
 
 mod control_plane;
+mod custom_files;
 mod identity;
 mod machines;
 mod network;
@@ -17,6 +18,7 @@ pub(super) use machines::DISTRO;
 pub(super) use settings::is_secret as is_secret_setting;
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use ipnet::IpNet;
 
@@ -30,14 +32,15 @@ use super::pointers::{LOCATION, MASTER, PROPERTIES, STACK};
 use super::read::{Origin, Origins};
 use crate::contract::TargetName;
 
-/// Decides every value.
-pub(super) fn resolve(model: &ApiModel, findings: &mut Findings) -> (Cluster, Origins) {
-    let mut resolver = Resolver { findings, origins: Origins::new() };
+/// Decides every value. What the model names by a relative path is looked up from `folder`.
+pub(super) fn resolve(model: &ApiModel, folder: &Path, findings: &mut Findings) -> (Cluster, Origins) {
+    let mut resolver = Resolver { folder, findings, origins: Origins::new() };
     let cluster = resolver.cluster(model);
     (cluster, resolver.origins)
 }
 
 struct Resolver<'a> {
+    folder: &'a Path,
     findings: &'a mut Findings,
     origins: Origins,
 }

@@ -18,23 +18,19 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     certificates(cluster, findings);
 }
 
+/// The form of what is there is judged elsewhere (`forms`).
 fn sign_in(cluster: &Cluster, findings: &mut Findings) {
     let Some(sign_in) = &cluster.sign_in else { return };
-    let optional = sign_in.admin_group_id.as_deref().map(|group| ("adminGroupID", group));
-    let ids = [
-        ("clientAppID", sign_in.client_app_id.as_str()),
-        ("serverAppID", sign_in.server_app_id.as_str()),
-        ("tenantID", sign_in.tenant_id.as_str()),
+    let needed = [
+        ("clientAppID", &sign_in.client_app_id),
+        ("serverAppID", &sign_in.server_app_id),
+        ("tenantID", &sign_in.tenant_id),
     ];
-    for (name, id) in ids.into_iter().chain(optional) {
-        if uuid::Uuid::try_parse(id).is_err() {
-            let message = if id.is_empty() { format!("{name} is missing") } else { format!("\"{id}\" is no id") };
-            let fault = Diagnostic::error("sign-in", format!("{PROPERTIES}/aadProfile/{name}"), message);
-            findings.judge(
-                &[],
-                fault.help("write the id as 00000000-0000-0000-0000-000000000000, or leave aadProfile out"),
-            );
-        }
+    let missing: Vec<&str> = needed.into_iter().filter(|(_, id)| id.is_empty()).map(|(name, _)| name).collect();
+    if !missing.is_empty() {
+        let message = format!("nobody could sign in: {} missing", missing.join(", "));
+        let fault = Diagnostic::error("sign-in", format!("{PROPERTIES}/aadProfile"), message);
+        findings.judge(&[], fault.help("add what is missing, or leave aadProfile out"));
     }
 }
 

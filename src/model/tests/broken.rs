@@ -328,7 +328,7 @@ fn capacity_cases() -> Vec<Case> {
         ),
         case(
             "sign-in",
-            "/properties/aadProfile/tenantID".into(),
+            "/properties/aadProfile".into(),
             &[("/properties/aadProfile".into(), json!({"clientAppID": ID, "serverAppID": ID}))],
         ),
         case(

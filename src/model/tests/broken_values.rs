@@ -6,6 +6,12 @@ use super::broken::{Case, K, M, P, at, case, one, principal, stack};
 
 const GUID: &str = "11111111-2222-3333-4444-555555555555";
 
+/// A file for the control plane with a fault.
+fn custom_file(name: &str, file: Value) -> Case {
+    let pointer = at(M, &format!("customFiles/0/{name}"));
+    case("custom-file", pointer, &[(at(M, "customFiles"), json!([file]))])
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let scale_set = || (at(P, "availabilityProfile"), json!("VirtualMachineScaleSets"));
     let on_stack = |name: &str, value: Value| vec![(at(P, name), value), stack(), principal()];
@@ -31,7 +37,10 @@ pub(super) fn cases() -> Vec<Case> {
         case(
             "guid-form",
             "/properties/aadProfile/adminGroupID".into(),
-            &[("/properties/aadProfile".into(), json!({"adminGroupID": "me", "tenantID": GUID}))],
+            &[(
+                "/properties/aadProfile".into(),
+                json!({"adminGroupID": "me", "tenantID": GUID, "clientAppID": GUID, "serverAppID": GUID}),
+            )],
         ),
         case("tag-form", "/tags/a<b".into(), &[("/tags".into(), json!({"a<b": "x"}))]),
         case("tag-form", at(P, "customVMTags/a"), &[(at(P, "customVMTags"), json!({"a": "x".repeat(257)}))]),
@@ -83,6 +92,12 @@ pub(super) fn cases() -> Vec<Case> {
             at(K, "addons/0/pools/0/config/min-nodes"),
             &[scale_set(), autoscaler("agentpool1", "few")],
         ),
+        custom_file("source", json!({"source": "nowhere.yaml", "dest": "/etc/a"})),
+        custom_file("source", json!({"dest": "/etc/a"})),
+        custom_file("source", json!({"source": "src", "dest": "/etc/a"})),
+        custom_file("dest", json!({"source": "Cargo.toml", "dest": "etc/a"})),
+        custom_file("dest", json!({"source": "Cargo.toml", "dest": "/etc/../a"})),
+        custom_file("dest", json!({"source": "Cargo.toml", "dest": "/etc/kubernetes/manifests/a.yaml"})),
         case("extension-unknown", at(P, "extensions/0/name"), &[(at(P, "extensions"), json!([{"name": "x"}]))]),
         case(
             "extension-unknown",

@@ -11,6 +11,7 @@ use crate::base::{Diagnostics, Severity, Source};
 
 mod broken;
 mod broken_values;
+mod custom_files;
 mod versions;
 
 fn root() -> &'static Path {

@@ -145,6 +145,22 @@ fn every_add_on_at_once_is_within_the_limit_and_applied_in_order() {
 }
 
 #[test]
+fn the_api_server_sees_the_users_files_below_etc_kubernetes() {
+    let mut machine = fixture::control_plane(Start::Init);
+    for path in ["/opt/mine", "/etc/kubernetes/admission.yaml"] {
+        let content = engine::base::Secret::new("mine");
+        machine.node.custom_files.push(bootstrap::CustomFile { path: path.to_owned(), content });
+    }
+    let files = fixture::written(&bootstrap::control_plane(&machine).unwrap());
+    let text = |path: &str| files.iter().find(|file| file.path == path).unwrap().text.clone();
+    assert_eq!((text("/opt/mine"), text("/etc/kubernetes/admission.yaml")), ("mine".to_owned(), "mine".to_owned()));
+    let kubeadm = text("/etc/engine/kubeadm/cluster.yaml");
+    let path = "/etc/kubernetes/admission.yaml";
+    let volume = format!("hostPath: \"{path}\"\n    mountPath: \"{path}\"\n    readOnly: true\n    pathType: File\n");
+    assert!(kubeadm.contains(&volume) && !kubeadm.contains("/opt/mine"), "{kubeadm}");
+}
+
+#[test]
 fn a_group_administers_the_cluster_only_where_one_is_named() {
     let binding = |administrators: &str| {
         let mut machine = fixture::control_plane(Start::Init);
