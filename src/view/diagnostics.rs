@@ -3,15 +3,18 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value as Json, json};
 
+use super::masked::masked;
 use super::{Style, harmless};
 use crate::base::{Diagnostic, Diagnostics, Severity, Source};
 
 /// All diagnostics as people read them, one after another, each with the place in the text if it has one.
+/// Secrets in the text are hidden.
 pub fn render_diagnostics(source: &Source, diagnostics: &Diagnostics, style: Style) -> String {
     let renderer = if style.is_coloured() { Renderer::styled() } else { Renderer::plain() };
+    let shown = Source { name: source.name.clone(), text: masked(&source.text) };
     let mut text = String::new();
     for diagnostic in diagnostics.iter() {
-        text.push_str(&renderer.render(&report(source, diagnostic)));
+        text.push_str(&renderer.render(&report(&shown, diagnostic)));
         text.push_str("\n\n");
     }
     text

@@ -5,6 +5,7 @@
 
 mod diagnostics;
 mod explained;
+mod masked;
 mod picture;
 mod plan;
 mod progress;

@@ -66,6 +66,9 @@ impl Resolver<'_> {
             })
         });
         let secret = match (profile.secret, reference) {
+            (Some(SecretText(secret)), None) if in_key_vault(secret.expose()).is_some() => {
+                in_key_vault(secret.expose())
+            }
             (Some(SecretText(secret)), None) => Some(ServicePrincipalSecret::Value(secret)),
             (None, Some(reference)) => Some(reference),
             (Some(_), Some(_)) => {
@@ -101,6 +104,21 @@ pub(super) fn sign_in(profile: &AadProfile) -> SignIn {
         tenant_id: text(&profile.tenant_id),
         admin_group_id: profile.admin_group_id.clone().filter(|group| !group.is_empty()),
     }
+}
+
+/// `<vault's resource id>/secrets/<name>[/<version>]`, as aks-engine's users write it in a secret's place.
+fn in_key_vault(text: &str) -> Option<ServicePrincipalSecret> {
+    let (vault_id, secret) =
+        text.split_once("/secrets/").filter(|(vault_id, _)| vault_id.starts_with("/subscriptions/"))?;
+    let (secret_name, version) = match secret.split_once('/') {
+        Some((name, version)) => (name, Some(version.to_owned())),
+        None => (secret, None),
+    };
+    Some(ServicePrincipalSecret::KeyVault {
+        vault_id: vault_id.to_owned(),
+        secret_name: secret_name.to_owned(),
+        version,
+    })
 }
 
 /// Certificates of key vaults. What is missing is told by a rule.

@@ -26,11 +26,13 @@ impl Resolver<'_> {
     ) -> Image {
         let pointer = format!("{root}/distro");
         if let Some(distro) = distro.filter(|distro| *distro != DISTRO)
-            && reference.is_none() && operating_system == OperatingSystem::Linux {
-                let message = format!("\"{distro}\" is no longer maintained; Ubuntu 24.04 takes its place");
-                let warning = Diagnostic::warning("distro-replaced", &pointer, message);
-                self.findings.judge(&[], warning.help(format!("write \"{DISTRO}\"")));
-            }
+            && reference.is_none()
+            && operating_system == OperatingSystem::Linux
+        {
+            let message = format!("\"{distro}\" is no longer maintained; Ubuntu 24.04 takes its place");
+            let warning = Diagnostic::warning("distro-replaced", &pointer, message);
+            self.findings.judge(&[], warning.help(format!("write \"{DISTRO}\"")));
+        }
         if let Some(image) = reference.and_then(|reference| self.own_image(root, reference)) {
             return image;
         }

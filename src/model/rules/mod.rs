@@ -43,5 +43,5 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     flag_values::judge(cluster, findings);
     addons::judge(cluster, model, findings);
     places::judge(cluster, model, findings);
-    not_yet::judge(cluster, findings);
+    not_yet::judge(cluster, model, findings);
 }

@@ -7,17 +7,18 @@ use crate::base::Diagnostic;
 use super::super::cluster::Cluster;
 use super::super::findings::Findings;
 use super::super::identity::{Identity, ServicePrincipalSecret};
+use super::super::input::ApiModel;
 use super::super::network::{NetworkPlugin, NetworkPolicy};
 use super::super::pointers::{KUBERNETES, MASTER, SERVICE_PRINCIPAL, pool};
 use super::super::pool::{OsDisk, Storage};
 
 const CODE: &str = "not-supported-yet";
 
-pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
+pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
     unmanaged_disks(cluster, findings);
     network_plugin(cluster, findings);
     network_policy(cluster, findings);
-    secret_in_key_vault(cluster, findings);
+    secret_in_key_vault(cluster, model, findings);
 }
 
 fn tell(pointer: String, message: &str, help: &str, findings: &mut Findings) {
@@ -54,10 +55,13 @@ fn network_policy(cluster: &Cluster, findings: &mut Findings) {
     }
 }
 
-fn secret_in_key_vault(cluster: &Cluster, findings: &mut Findings) {
+fn secret_in_key_vault(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
     if let Identity::ServicePrincipal { secret: ServicePrincipalSecret::KeyVault { .. }, .. } = &cluster.identity {
         let message = "machines would have to take the service principal's secret from a key vault";
-        let help = "write \"secret\", or use a managed identity";
-        tell(format!("{SERVICE_PRINCIPAL}/keyvaultSecretRef"), message, help, findings);
+        let profile = model.properties.as_ref().and_then(|properties| properties.service_principal_profile.as_ref());
+        let referred = profile.is_some_and(|profile| profile.keyvault_secret_ref.is_some());
+        let place = if referred { "keyvaultSecretRef" } else { "secret" };
+        let help = "write the secret itself into \"secret\", or use a managed identity";
+        tell(format!("{SERVICE_PRINCIPAL}/{place}"), message, help, findings);
     }
 }

@@ -86,6 +86,12 @@ fn account(profile: &WindowsProfile, findings: &mut Findings) {
     }
     if let Some(password) = &profile.admin_password {
         let text = password.0.expose();
+        if text.starts_with("/subscriptions/") {
+            let message = "the password lies in a key vault: the engine cannot take it from there yet";
+            let fault = Diagnostic::error("not-supported-yet", at("adminPassword"), message);
+            findings.judge(&[], fault.help("write the password itself"));
+            return;
+        }
         let kinds = [
             text.chars().any(char::is_lowercase),
             text.chars().any(char::is_uppercase),

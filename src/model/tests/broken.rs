@@ -141,12 +141,27 @@ fn not_yet_cases() -> Vec<Case> {
             &[(at(root, "storageProfile"), json!("StorageAccount")), stack(), principal()],
         )
     };
+    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/secrets/s/1";
+    let windows = json!({"adminUsername": "azureuser", "adminPassword": id});
     let vault = json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": "/v", "secretName": "s"}});
     vec![
         unmanaged(M),
         unmanaged(P),
         one("not-supported-yet", K, "networkPlugin", json!("none")),
         one("not-supported-yet", K, "networkPolicy", json!("azure")),
+        case(
+            "not-supported-yet",
+            "/properties/windowsProfile/adminPassword".into(),
+            &[(at(P, "osType"), json!("Windows")), ("/properties/windowsProfile".into(), windows)],
+        ),
+        case(
+            "not-supported-yet",
+            "/properties/servicePrincipalProfile/secret".into(),
+            &[
+                (at(K, "useManagedIdentity"), json!(false)),
+                ("/properties/servicePrincipalProfile".into(), json!({"clientId": "c", "secret": id})),
+            ],
+        ),
         case(
             "not-supported-yet",
             "/properties/servicePrincipalProfile/keyvaultSecretRef".into(),

@@ -10,6 +10,7 @@ mod small;
 mod terminal;
 mod trouble;
 mod saved;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

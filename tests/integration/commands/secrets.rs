@@ -1,0 +1,117 @@
+//! A model full of secrets: none of them is seen in what the program says, nor in a file that others may read.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value as Json, json};
+
+use super::{Place, model};
+
+/// What no secret of the model lacks; its base64 has it at three places of a group of three bytes.
+const CANARY: &str = "Canary-1-in-the-coal-mine";
+
+fn full_of_secrets() -> Json {
+    let mut model: Json =
+        serde_json::from_str(&std::fs::read_to_string(model("apimodels/windows-pool.json")).unwrap()).unwrap();
+    let key = format!("{CANARY}{}", "-".repeat(32 - CANARY.len()));
+    let reference = "https://example.org/extension";
+    let properties = &mut model["properties"];
+    properties["orchestratorProfile"]["kubernetesConfig"] = json!({
+        "useManagedIdentity": false,
+        "enableDataEncryptionAtRest": true,
+        "etcdEncryptionKey": STANDARD.encode(key),
+        "addons": [{"name": "mine", "enabled": true, "config": {"storageKey": CANARY, "apiToken": CANARY}}],
+    });
+    properties["servicePrincipalProfile"] = json!({"clientId": "client", "secret": CANARY});
+    properties["windowsProfile"]["adminPassword"] = CANARY.into();
+    properties["certificateProfile"] = json!({
+        "apiServerPrivateKey": CANARY,
+        "clientPrivateKey": CANARY,
+        "kubeConfigPrivateKey": CANARY,
+        "etcdServerPrivateKey": CANARY,
+        "etcdClientPrivateKey": CANARY,
+        "etcdPeerPrivateKeys": [CANARY],
+    });
+    let id = "11111111-2222-3333-4444-555555555555";
+    properties["aadProfile"] = json!({"clientAppID": id, "serverAppID": id, "serverAppSecret": CANARY, "tenantID": id});
+    properties["extensionProfiles"] = json!([{"name": "x", "version": "v1", "rootURL": reference, "extensionParameters": CANARY, "urlQuery": CANARY}]);
+    properties["masterProfile"]["customFiles"] = json!([{"source": "own.yaml", "dest": "/etc/kubernetes/own.yaml"}]);
+    model
+}
+
+/// The canary in clear, and the middle of its base64 however it stands in what is encoded.
+fn needles() -> Vec<String> {
+    let encoded = (0..3).map(|before| {
+        let text = STANDARD.encode(format!("{}{CANARY}", "x".repeat(before)));
+        text[4..text.len() - 4].to_owned()
+    });
+    std::iter::once(CANARY.to_owned()).chain(encoded).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn no_secret_is_said_or_lies_in_a_file_for_others() {
+    let needles = needles();
+    let shown = |text: &[u8]| {
+        let text = String::from_utf8_lossy(text);
+        needles.iter().any(|needle| text.contains(needle.as_str()))
+    };
+    // On one line, every excerpt of the text would be the whole model.
+    for pretty in [true, false] {
+        let place = Place::new();
+        let value = full_of_secrets();
+        let text = if pretty { format!("{value:#}") } else { value.to_string() };
+        assert!(shown(text.as_bytes()));
+        let name = place.path("model.json");
+        std::fs::write(&name, text).unwrap();
+        std::fs::write(place.path("own.yaml"), CANARY).unwrap();
+        let (name, folder) = (name.to_str().unwrap().to_owned(), place.cluster());
+        let folder = folder.to_str().unwrap();
+        for arguments in [
+            &["validate", &name][..],
+            &["validate", &name, "--json"],
+            &["explain", &name],
+            &["explain", &name, "--json"],
+            &["graph", &name, "--format", "json"],
+            &["graph", &name, "--format", "html"],
+            &["generate", &name, "-o", folder],
+            &["plan", &name, "-o", folder, "--target", "simulator"],
+            &["plan", &name, "-o", folder, "--target", "simulator", "--json"],
+        ] {
+            let output = place.engine(arguments);
+            let (out, told) = (&output.stdout, &output.stderr);
+            assert!(!shown(out) && !shown(told), "{arguments:?}:\n{}", String::from_utf8_lossy(told));
+            assert!(
+                [Some(0), Some(2)].contains(&output.status.code()),
+                "{arguments:?}: {}",
+                String::from_utf8_lossy(told)
+            );
+        }
+
+        let mut with_secrets = 0;
+        for path in files(Path::new(folder)) {
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            if shown(&std::fs::read(&path).unwrap()) {
+                with_secrets += 1;
+                assert_eq!(mode, 0o600, "{}", path.display());
+            }
+        }
+        // The model, its file and the parameters.
+        assert!(with_secrets >= 3, "{with_secrets}");
+        assert!(!shown(&std::fs::read(place.cluster().join("azuredeploy.json")).unwrap()));
+    }
+}
