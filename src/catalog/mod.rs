@@ -5,6 +5,7 @@
 mod addons;
 mod api_versions;
 mod clouds;
+mod feature_gates;
 mod images;
 mod kubernetes;
 mod machine_sizes;
@@ -14,6 +15,7 @@ mod windows;
 pub use addons::{ADD_ON_IMAGES, AddOnImages, CALICO_DEFINITIONS, ReleasedFile};
 pub use api_versions::ApiProfile;
 pub use clouds::{Cloud, CloudFacts};
+pub use feature_gates::{FeatureGate, feature_gate};
 pub use images::{MarketplaceImage, ubuntu_image};
 pub use kubernetes::{
     DEFAULT_KUBERNETES_RELEASE, KubernetesRelease, kubernetes_release, kubernetes_release_of, kubernetes_releases,

@@ -1,8 +1,10 @@
 //! Flags of Kubernetes' components: those that are the engine's own, and those that Kubernetes dropped.
 //!
-//! Sources: kubeadm 1.35, `cmd/kubeadm/app/phases/controlplane/manifests.go`; the references of the components' flags
-//! of 1.34 to 1.36, and the change logs of Kubernetes 1.10 to 1.36; aks-engine f634f52, `pkg/api/defaults-*.go`; read
-//! 2026-11-25.
+//! Sources, read 2026-11-25: for the reserved ones, kubeadm 1.36.3, `cmd/kubeadm/app/phases/controlplane/manifests.go`.
+//! For those that were dropped, that none of the sources of Kubernetes 1.36.3 (`cmd`, `pkg`) and of its libraries
+//! `apiserver`, `component-base` and `kubelet` defines them for the component; that older releases had them is known
+//! from models that set them. `--admission-control` is still there, but not beside the flag that kubeadm sets. Values
+//! that were aks-engine's own: aks-engine f634f52, `pkg/api/defaults-*.go`.
 
 use std::collections::BTreeMap;
 
@@ -81,9 +83,11 @@ impl Component {
         match self {
             Self::ApiServer => &[
                 ("address", "the API server serves on its secure port only"),
-                ("admission-control", "the default plugins are on; --enable-admission-plugins adds to them"),
+                (
+                    "admission-control",
+                    "it excludes --enable-admission-plugins, which is set and adds to the plugins that are on by default",
+                ),
                 ("basic-auth-file", "people sign in by certificates or by OpenID Connect"),
-                ("enable-logs-handler", "logs are read by the kubelet's endpoint"),
                 ("enable-swagger-ui", "the API's description is served at /openapi"),
                 ("etcd-quorum-read", "every read is one of the quorum"),
                 ("experimental-encryption-provider-config", "it is called --encryption-provider-config"),

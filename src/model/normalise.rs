@@ -35,6 +35,20 @@ fn renamed<'a>(properties: &'a Map<String, Value>, key: &str) -> Option<(&'a Str
     properties.get_key_value(*name)
 }
 
+/// Whether today's key stands beside the early one, which has the same value, or none: an empty text or `<…>`.
+fn says_nothing_more(early: &Node, name: &str, members: &[Member]) -> bool {
+    let Some(today) = members.iter().find(|member| member.key.eq_ignore_ascii_case(name)) else { return false };
+    match (&early.content, &today.value.content) {
+        (Content::Scalar(Value::Null), _) => true,
+        (Content::Scalar(Value::String(text)), _)
+            if text.is_empty() || (text.starts_with('<') && text.ends_with('>')) =>
+        {
+            true
+        }
+        (early, today) => early == today,
+    }
+}
+
 struct Normaliser {
     spans: Spans,
     diagnostics: Diagnostics,
@@ -89,6 +103,9 @@ impl Normaliser {
                         let message = format!("\"{}\" is called \"{name}\" today", member.key);
                         let warning = Diagnostic::warning("key-renamed", child(pointer, name), message);
                         self.diagnostics.push(warning.at(member.key_span).help(format!("write \"{name}\"")));
+                        if says_nothing_more(&member.value, name, members) {
+                            continue;
+                        }
                     }
                     (name.clone(), schema)
                 }

@@ -19,6 +19,7 @@ pub fn schema() -> &'static Value {
     SCHEMA.get_or_init(|| {
         let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<ApiModel>().to_value();
         forbid_null(&mut schema);
+        mark_deprecated(&mut schema);
         if let Some(object) = schema.as_object_mut() {
             object.shift_insert(1, "title".into(), "API model".into());
         }
@@ -48,6 +49,20 @@ fn forbid_null(schema: &mut Value) {
             object.values_mut().for_each(forbid_null);
         }
         Value::Array(items) => items.iter_mut().for_each(forbid_null),
+        _ => {}
+    }
+}
+
+/// Editors strike out what is deprecated: properties that are read and do nothing.
+fn mark_deprecated(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if object.contains_key("x-engine-no-effect") {
+                object.insert("deprecated".into(), true.into());
+            }
+            object.values_mut().for_each(mark_deprecated);
+        }
+        Value::Array(items) => items.iter_mut().for_each(mark_deprecated),
         _ => {}
     }
 }

@@ -4,8 +4,9 @@
 //! properties are a part of today's, so what is here is mostly what they meant by leaving something out. Every value
 //! that the text has keeps its place in the text.
 //!
-//! Source: acs-engine 36d434b, `pkg/api/{v20160930,v20170131,v20170701}/types.go` and `pkg/api/convertertoapi.go`,
-//! read 2026-11-25.
+//! Source: acs-engine 36d434b, `pkg/api/{v20160930,v20170131,v20170701}/types.go`, `convertertoapi.go` (what these
+//! versions mean by leaving something out), `const.go` (`DefaultNetworkPlugin`), `apiloader.go` and `agentPoolOnlyApi`
+//! (the versions that are for others); read 2026-11-25.
 
 use serde_json::{Value, json};
 
@@ -32,8 +33,8 @@ const GONE: [(&str, &str); 4] = [
 /// Why a document of another version cannot be read, if that is known.
 pub(super) fn reason(version: &str) -> Option<&'static str> {
     match version {
-        "2015-11-01-preview" | "2016-03-30" => Some("it describes DC/OS and Swarm clusters, which are not supported"),
-        "2017-08-31" | "2018-03-31" | "apvlabs" => {
+        "2016-03-30" => Some("it describes DC/OS and Swarm clusters, which are not supported"),
+        "2017-08-31" | "2018-03-31" => {
             Some("it describes the agents of a cluster that Azure manages (AKS), which is not the engine's")
         }
         _ => None,

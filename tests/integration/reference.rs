@@ -16,10 +16,11 @@ const INTRODUCTION: &str = "\
 
 A cluster is described by one JSON document. Keys and fixed words are matched without regard to case; a key that is not
 here is an error. `schemas/apimodel.json` says the same for editors. The defaults are those of a model that says only what
-is required; `engine explain MODEL` shows the values of yours, and where each came from. Rules that concern several
-properties are in [rules.md](rules.md).
+is required; `engine explain MODEL` shows the values of yours, and where each came from. The schema has those defaults that
+depend on nothing else. Rules that concern several properties are in [rules.md](rules.md).
 
-A property with **no effect** is accepted, because models of the engines before have it, and told in a warning.
+A property with **no effect** is accepted, because models of the engines before have it, and told in a warning; the schema has it
+as deprecated.
 
 ";
 
@@ -124,7 +125,7 @@ impl Sections {
 
 fn document() -> String {
     let defaults = defaults();
-    let mut used = 0;
+    let (mut used, mut fixed_ones) = (0, 0);
     let mut text = INTRODUCTION.to_owned();
     let mut sections = Sections { waiting: VecDeque::new(), named: BTreeMap::new() };
     sections.waiting.push_back((String::new(), schema().clone()));
@@ -138,6 +139,10 @@ fn document() -> String {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             let no_effect = property["x-engine-no-effect"].as_str();
             let kind = sections.kind(&path, property, no_effect.is_none());
+            if let Some(fixed) = property.get("default") {
+                assert_eq!(Some(fixed), defaults.get(&path).map(|(value, _)| value), "{path}");
+                fixed_ones += 1;
+            }
             let default = match defaults.get(&path) {
                 Some((value, reason)) => {
                     used += 1;
@@ -153,6 +158,7 @@ fn document() -> String {
         }
         text.push('\n');
     }
+    assert!(fixed_ones >= 20, "only {fixed_ones} defaults stand in the schema");
     assert!(used > 40, "only {used} of {} defaults have a property", defaults.len());
     text.trim_end().to_owned() + "\n"
 }

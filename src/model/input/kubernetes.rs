@@ -107,15 +107,17 @@ pub(in crate::model) struct KubernetesConfig {
     pub load_balancer_outbound_ips: Option<u32>,
     /// When an idle outgoing connection is dropped.
     #[schemars(range(min = 4, max = 120))]
+    #[schemars(extend("default" = 30))]
     pub outbound_rule_idle_timeout_in_minutes: Option<u32>,
     /// The most rules on a load balancer.
     #[schemars(range(min = 0, max = 1500))]
+    #[schemars(extend("default" = 250))]
     pub maximum_load_balancer_rule_count: Option<u32>,
     /// A load balancer per pool.
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
     pub enable_multiple_standard_load_balancers: Option<bool>,
     /// How kube-proxy works.
-    #[schemars(extend("enum" = ["iptables", "nftables", "ipvs"]))]
+    #[schemars(extend("default" = "iptables", "enum" = ["iptables", "nftables", "ipvs"]))]
     pub kube_proxy_mode: Option<String>,
     /// The version of etcd.
     #[schemars(extend("x-engine-no-effect" = PINNED))]
@@ -126,12 +128,15 @@ pub(in crate::model) struct KubernetesConfig {
     /// The limit of etcd's database.
     #[serde(rename = "etcdStorageLimitGB")]
     #[schemars(range(min = 0, max = 64))]
+    #[schemars(extend("default" = 2))]
     pub etcd_storage_limit_gb: Option<u32>,
     /// The key that encrypts secrets in etcd, base64 of 32 bytes.
     pub etcd_encryption_key: Option<SecretText>,
     /// Whether secrets are encrypted in etcd, by a key on the control-plane nodes.
+    #[schemars(extend("default" = false))]
     pub enable_data_encryption_at_rest: Option<bool>,
     /// Whether a key vault encrypts secrets in etcd, over the key on the nodes if there is one.
+    #[schemars(extend("default" = false))]
     pub enable_encryption_with_external_kms: Option<bool>,
     /// The kind of that key vault.
     #[schemars(extend("enum" = ["standard", "premium"]))]

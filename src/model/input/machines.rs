@@ -100,6 +100,7 @@ pub(in crate::model) struct MasterProfile {
     pub platform_fault_domain_count: Option<u32>,
     /// Update domains of the availability set.
     #[schemars(range(min = 1, max = 20))]
+    #[schemars(extend("default" = 3))]
     pub platform_update_domain_count: Option<u32>,
     /// Whether a scale set is limited to 100 machines close together.
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "there are never more than five control-plane nodes"))]
@@ -113,6 +114,7 @@ pub(in crate::model) struct MasterProfile {
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
     pub ultra_ssd_enabled: Option<bool>,
     /// Whether the host encrypts disks and caches.
+    #[schemars(extend("default" = false))]
     pub encryption_at_host: Option<bool>,
     /// Tags for these machines.
     #[serde(rename = "customVMTags")]
@@ -146,7 +148,7 @@ pub(in crate::model) struct AgentPoolProfile {
     #[schemars(required)]
     pub vm_size: Option<String>,
     /// What runs on the machines.
-    #[schemars(extend("enum" = ["Linux", "Windows"]))]
+    #[schemars(extend("default" = "Linux", "enum" = ["Linux", "Windows"]))]
     pub os_type: Option<String>,
     /// How the machines are kept apart.
     #[schemars(extend("enum" = ["AvailabilitySet", "VirtualMachineScaleSets"]))]
@@ -168,7 +170,7 @@ pub(in crate::model) struct AgentPoolProfile {
     #[schemars(length(max = 4), inner(range(min = 1, max = 32767)))]
     pub disk_sizes_gb: Option<Vec<u32>>,
     /// Caching of the data disks.
-    #[schemars(extend("enum" = ["None", "ReadOnly", "ReadWrite"]))]
+    #[schemars(extend("default" = "ReadOnly", "enum" = ["None", "ReadOnly", "ReadWrite"]))]
     pub data_disk_caching_type: Option<String>,
     /// The subnet of a vnet that exists already.
     #[serde(rename = "vnetSubnetID")]
@@ -190,9 +192,10 @@ pub(in crate::model) struct AgentPoolProfile {
     /// The same for Windows.
     pub accelerated_networking_enabled_windows: Option<bool>,
     /// Whether a scale set makes more machines than asked for and deletes the slowest.
+    #[schemars(extend("default" = false))]
     pub vmss_over_provisioning_enabled: Option<bool>,
     /// How machines are paid for.
-    #[schemars(extend("enum" = ["Regular", "Low", "Spot"]))]
+    #[schemars(extend("default" = "Regular", "enum" = ["Regular", "Low", "Spot"]))]
     pub scale_set_priority: Option<String>,
     /// What becomes of an evicted machine.
     #[schemars(extend("enum" = ["Delete", "Deallocate"]))]
@@ -204,6 +207,7 @@ pub(in crate::model) struct AgentPoolProfile {
     pub single_placement_group: Option<bool>,
     /// Whether each machine has a public address of its own.
     #[serde(rename = "enableVMSSNodePublicIP")]
+    #[schemars(extend("default" = false))]
     pub enable_vmss_node_public_ip: Option<bool>,
     /// Further backend pools that the machines join.
     #[serde(rename = "loadBalancerBackendAddressPoolIDs")]
@@ -214,8 +218,10 @@ pub(in crate::model) struct AgentPoolProfile {
     pub disk_encryption_set_id: Option<String>,
     /// Whether ultra disks can be attached.
     #[serde(rename = "ultraSSDEnabled")]
+    #[schemars(extend("default" = false))]
     pub ultra_ssd_enabled: Option<bool>,
     /// Whether the host encrypts disks and caches.
+    #[schemars(extend("default" = false))]
     pub encryption_at_host: Option<bool>,
     /// The audit daemon.
     #[serde(rename = "auditDEnabled")]
@@ -239,6 +245,7 @@ pub(in crate::model) struct AgentPoolProfile {
     pub platform_fault_domain_count: Option<u32>,
     /// Update domains of an availability set.
     #[schemars(range(min = 1, max = 20))]
+    #[schemars(extend("default" = 3))]
     pub platform_update_domain_count: Option<u32>,
     /// Kernel settings.
     #[serde(rename = "sysctldConfig")]

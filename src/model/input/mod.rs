@@ -185,6 +185,7 @@ pub(super) struct FeatureFlags {
     #[schemars(extend("x-engine-no-effect" = "nodes always prepare themselves in the background"))]
     pub enable_cse_run_in_background: Option<bool>,
     /// Whether nodes are kept from the Internet by rule.
+    #[schemars(extend("default" = false))]
     pub block_outbound_internet: Option<bool>,
     /// Whether nodes, pods and services have IPv6 addresses, too. Needs kubenet and Linux. Machines reach the Internet by
     /// IPv4; the subnets of a vnet that exists already need IPv6 ranges of their own.

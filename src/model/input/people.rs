@@ -28,10 +28,10 @@ pub(in crate::model) struct LinuxProfile {
     #[serde(rename = "customNodesDNS")]
     pub custom_nodes_dns: Option<CustomNodesDns>,
     /// Whether waiting updates are installed before the node starts.
-    #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
+    #[schemars(extend("default" = false, "x-engine-always" = false, "x-engine-no-effect" = LATER))]
     pub run_unattended_upgrades_on_bootstrap: Option<bool>,
     /// Whether security updates are installed by themselves.
-    #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "Ubuntu's images install them by themselves"))]
+    #[schemars(extend("default" = true, "x-engine-always" = true, "x-engine-no-effect" = "Ubuntu's images install them by themselves"))]
     pub enable_unattended_upgrades: Option<bool>,
     /// The MTU of the first interface.
     #[serde(rename = "eth0MTU")]
@@ -184,6 +184,7 @@ pub(in crate::model) struct WindowsRuntimes {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct HypervRuntime {
     /// The build.
+    #[schemars(extend("enum" = ["17763", "18362", "18363", "19041"]))]
     pub build_number: Option<String>,
 }
 
@@ -230,7 +231,7 @@ pub(in crate::model) struct AccessProfile {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct SoftwareProfile {
     /// The distribution's and Kubernetes' own servers, one mirror for everything, or the machine image.
-    #[schemars(extend("enum" = ["distribution", "mirror", "image"]))]
+    #[schemars(extend("default" = "distribution", "enum" = ["distribution", "mirror", "image"]))]
     pub source: Option<String>,
     /// The mirror's base URL.
     pub mirror: Option<String>,

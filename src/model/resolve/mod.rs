@@ -5,6 +5,7 @@
 
 mod control_plane;
 mod custom_files;
+mod feature_gates;
 mod identity;
 mod machines;
 mod network;
@@ -35,7 +36,8 @@ use crate::contract::TargetName;
 /// Decides every value. What the model names by a relative path is looked up from `folder`.
 pub(super) fn resolve(model: &ApiModel, folder: &Path, findings: &mut Findings) -> (Cluster, Origins) {
     let mut resolver = Resolver { folder, findings, origins: Origins::new() };
-    let cluster = resolver.cluster(model);
+    let mut cluster = resolver.cluster(model);
+    feature_gates::leave_out(&mut cluster, resolver.findings);
     (cluster, resolver.origins)
 }
 

@@ -87,7 +87,9 @@ impl Resolver<'_> {
                 "aks-engine's value",
                 3,
             ),
-            single_placement_group: if network.load_balancer.sku == LoadBalancerSku::Standard {
+            single_placement_group: if !scale_set {
+                false
+            } else if network.load_balancer.sku == LoadBalancerSku::Standard {
                 self.or(
                     profile.single_placement_group,
                     &at("singlePlacementGroup"),

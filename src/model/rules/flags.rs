@@ -51,7 +51,8 @@ fn flags(component: Component, root: &str, given: Option<&BTreeMap<String, Strin
                 findings.judge(&[], warning.help("leave it out to be rid of this warning"));
             }
             Judgement::Dropped(instead) => {
-                let message = format!("Kubernetes has dropped --{name} of {whose}, so it is left out: {instead}");
+                let message =
+                    format!("Kubernetes has dropped or replaced --{name} of {whose}, so it is left out: {instead}");
                 let warning = Diagnostic::warning("flag-dropped", pointer, message);
                 findings.judge(&[], warning.help("leave it out to be rid of this warning"));
             }

@@ -1,7 +1,9 @@
 //! Names, ids and tags that Azure or Kubernetes would refuse.
 //!
-//! Sources: "Naming rules and restrictions for Azure resources" and "Use tags to organize your Azure resources",
-//! read 2026-11-25.
+//! Sources, looked up 2026-11-25 in stored copies of learn.microsoft.com: "Naming rules and restrictions for Azure
+//! resources" (a Linux machine has up to 64 characters) and the limitations in "Use tags to organize your Azure
+//! resources" (50 tags; 512 and 256 characters; `<>%&\?/`). Which ids have a form, that `dataDir` is a path from the
+//! root, and the bounds of etcd's storage: aks-engine f634f52, `pkg/api/vlabs/validate.go`.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use super::super::document::child;
 use super::super::findings::Findings;
 use super::super::identity::Identity;
 use super::super::input::ApiModel;
-use super::super::pointers::{KUBERNETES, MASTER, PROPERTIES, pool};
+use super::super::pointers::{KUBERNETES, MASTER, PROPERTIES, SERVICE_PRINCIPAL, pool};
 use super::people::is_public_key;
 
 /// Tags of one resource; the engine's own are some of them.
@@ -51,6 +53,11 @@ fn resource_ids(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
     {
         let kind = "Microsoft.ManagedIdentity/userAssignedIdentities";
         ids.push((format!("{KUBERNETES}/userAssignedID"), Some(id.clone()), kind));
+    }
+    let principal = model.properties.as_ref().and_then(|properties| properties.service_principal_profile.as_ref());
+    let reference = principal.and_then(|principal| principal.keyvault_secret_ref.as_ref());
+    if let Some(id) = reference.and_then(|reference| reference.vault_id.clone()) {
+        ids.push((format!("{SERVICE_PRINCIPAL}/keyvaultSecretRef/vaultID"), Some(id), "Microsoft.KeyVault/vaults"));
     }
     let profiles = model.properties.iter().flat_map(|properties| properties.agent_pool_profiles.iter().flatten());
     for (index, profile) in profiles.enumerate() {

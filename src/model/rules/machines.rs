@@ -117,6 +117,7 @@ fn kind(cluster: &Cluster, pool: &Pool, profile: &AgentPoolProfile, findings: &m
         (pool.priority != Priority::Regular, "scaleSetPriority"),
         (profile.vmss_over_provisioning_enabled == Some(true), "vmssOverProvisioningEnabled"),
         (pool.public_ip_per_node, "enableVMSSNodePublicIP"),
+        (profile.single_placement_group == Some(true), "singlePlacementGroup"),
     ];
     for (_, name) in wants.into_iter().filter(|(wanted, _)| *wanted && !scale_set) {
         let fault = Diagnostic::error("scale-set-only", at(name), format!("{name} needs a scale set"));

@@ -124,6 +124,12 @@ fn image(profile: &WindowsProfile, findings: &mut Findings) {
 /// What keeps containers apart is protection, so it is not left out without a word.
 fn isolation(profile: &WindowsProfile, findings: &mut Findings) {
     let Some(runtimes) = &profile.windows_runtimes else { return };
+    let builds: Vec<&Option<String>> = runtimes.hyperv_runtimes.iter().flatten().map(|it| &it.build_number).collect();
+    for (place, build) in builds.iter().enumerate().filter(|(place, build)| builds[..*place].contains(build)) {
+        let message = format!("the build {} stands here a second time", build.as_deref().unwrap_or("without a number"));
+        let pointer = format!("{WINDOWS}/windowsRuntimes/hypervRuntimes/{place}");
+        findings.judge(&[], Diagnostic::error("windows-isolation", pointer, message).help("name each build once"));
+    }
     if runtimes.default.as_deref() == Some("hyperv") {
         let message = "Kubernetes does not run Windows containers under Hyper-V; they would share the node's kernel";
         let fault = Diagnostic::error("windows-isolation", format!("{WINDOWS}/windowsRuntimes/default"), message);

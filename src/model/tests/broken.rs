@@ -87,6 +87,7 @@ fn machine_cases() -> Vec<Case> {
         one("pool-ports", P, "ports", json!([80])),
         case("control-plane-scale-set", at(P, "availabilityProfile"), &[(at(M, "availabilityProfile"), scale_set())]),
         one("scale-set-only", P, "scaleSetPriority", json!("Spot")),
+        one("scale-set-only", P, "singlePlacementGroup", json!(true)),
         one("eviction-policy", P, "scaleSetEvictionPolicy", json!("Delete")),
         case(
             "ephemeral-caching",
@@ -143,7 +144,7 @@ fn not_yet_cases() -> Vec<Case> {
     };
     let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/secrets/s/1";
     let windows = json!({"adminUsername": "azureuser", "adminPassword": id});
-    let vault = json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": "/v", "secretName": "s"}});
+    let vault = json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": id.trim_end_matches("/secrets/s/1"), "secretName": "s"}});
     vec![
         unmanaged(M),
         unmanaged(P),
@@ -489,6 +490,12 @@ fn people_cases() -> Vec<Case> {
         case("image-reference", at(W, "imageReference"), &windows(account(json!({"imageReference": {"name": "x"}})))),
         case(
             "windows-isolation",
+            at(W, "windowsRuntimes/hypervRuntimes/1"),
+            &windows(account(json!({"windowsRuntimes": {"hypervRuntimes": [
+                {"buildNumber": "17763"}, {"buildNumber": "17763"}]}}))),
+        ),
+        case(
+            "windows-isolation",
             at(W, "windowsRuntimes/default"),
             &windows(account(json!({"windowsRuntimes": {"default": "hyperv"}}))),
         ),
@@ -573,6 +580,7 @@ fn each_warning_is_caused() {
             vec![("/properties/orchestratorProfile/orchestratorVersion".into(), json!("1.35.99"))],
         ),
         ("flag-dropped", vec![(at(K, "controllerManagerConfig"), json!({"--pod-eviction-timeout": "5m0s"}))]),
+        ("feature-gate-dropped", vec![(at(K, "kubeletConfig"), json!({"--feature-gates": "MountPropagation=true"}))]),
         (
             "flag-inherited",
             vec![(at(P, "kubernetesConfig/kubeletConfig"), json!({"--cloud-config": "/etc/kubernetes/azure.json"}))],

@@ -33,6 +33,17 @@ pub(super) fn cases() -> Vec<Case> {
             at(P, "loadBalancerBackendAddressPoolIDs/0"),
             &[(at(P, "loadBalancerBackendAddressPoolIDs"), json!([""]))],
         ),
+        case(
+            "resource-id-form",
+            "/properties/servicePrincipalProfile/keyvaultSecretRef/vaultID".into(),
+            &[
+                (at(K, "useManagedIdentity"), json!(false)),
+                (
+                    "/properties/servicePrincipalProfile".into(),
+                    json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": "/subscriptions/s", "secretName": "n"}}),
+                ),
+            ],
+        ),
         one("resource-id-form", K, "userAssignedID", json!("/subscriptions/s/resourceGroups/g")),
         case(
             "guid-form",
@@ -126,6 +137,16 @@ pub(super) fn warnings() -> Vec<(&'static str, Vec<(String, Value)>)> {
     let old_key = json!({"servicePrincipalClientID": "c", "secret": "s"});
     vec![
         ("api-version-converted", vec![("/apiVersion".into(), json!("2017-07-01"))]),
+        (
+            "key-renamed",
+            vec![
+                (at(K, "useManagedIdentity"), json!(false)),
+                (
+                    "/properties/servicePrincipalProfile".into(),
+                    json!({"servicePrincipalClientID": "", "clientId": "c", "secret": "s"}),
+                ),
+            ],
+        ),
         (
             "key-renamed",
             vec![(at(K, "useManagedIdentity"), json!(false)), ("/properties/servicePrincipalProfile".into(), old_key)],

@@ -332,3 +332,49 @@ proptest! {
         prop_assert_eq!(reading.cluster.is_none(), reading.diagnostics.has_errors());
     }
 }
+
+/// Gates that the asked Kubernetes takes stay; the flag goes with its last gate; the release decides.
+#[test]
+fn only_feature_gates_of_the_release_are_left() {
+    let gates = |release: &str, flag: &str, value: &str| {
+        let mut model = quickstart();
+        let orchestrator = &mut model["properties"]["orchestratorProfile"];
+        orchestrator["orchestratorRelease"] = release.into();
+        orchestrator["kubernetesConfig"]["apiServerConfig"] = serde_json::json!({ flag: value });
+        let reading = read_value(&model);
+        let told = reading.diagnostics.iter().filter(|diagnostic| diagnostic.code == "feature-gate-dropped").count();
+        (reading.cluster.unwrap().component_flags.api_server.get(flag).cloned(), told)
+    };
+    let flag = "--feature-gates";
+    assert_eq!(gates("1.36", flag, "MountPropagation=true,DebugContainers=true"), (None, 2));
+    assert_eq!(
+        gates("1.36", flag, "MountPropagation=true, AllAlpha=false,kube:KubeletInUserNamespace=true"),
+        (Some("AllAlpha=false,kube:KubeletInUserNamespace=true".into()), 1)
+    );
+    assert_eq!(gates("1.34", flag, "ImageVolume=false"), (Some("ImageVolume=false".into()), 0));
+    assert_eq!(gates("1.36", flag, "ImageVolume=false"), (None, 1));
+}
+
+/// An early key beside today's one: left out if it says the same or nothing, a fault if it says something else.
+#[test]
+fn an_early_key_beside_todays_is_left_out_where_it_adds_nothing() {
+    for (early, fault) in [("", false), ("<your id>", false), ("mine", false), ("another", true)] {
+        let mut model = quickstart();
+        model["properties"]["orchestratorProfile"]["kubernetesConfig"]["useManagedIdentity"] = false.into();
+        for early_first in [true, false] {
+            let (early, today) = (("servicePrincipalClientID", early), ("clientId", "mine"));
+            let (first, second) = if early_first { (early, today) } else { (today, early) };
+            model["properties"]["servicePrincipalProfile"] =
+                serde_json::json!({ first.0: first.1, second.0: second.1, "secret": "canary" });
+            let reading = read_value(&model);
+            let codes: Vec<&str> = reading.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+            assert_eq!(codes.contains(&"duplicate-key"), fault, "{codes:?}");
+            assert!(codes.contains(&"key-renamed"), "{codes:?}");
+            if let Some(cluster) = reading.cluster {
+                assert!(
+                    matches!(&cluster.identity, Identity::ServicePrincipal { client_id, .. } if client_id == "mine")
+                );
+            }
+        }
+    }
+}
