@@ -3,8 +3,8 @@
 //! Sources, read 2026-11-25: for the reserved ones, kubeadm 1.36.3, `cmd/kubeadm/app/phases/controlplane/manifests.go`.
 //! For those that were dropped, that none of the sources of Kubernetes 1.36.3 (`cmd`, `pkg`) and of its libraries
 //! `apiserver`, `component-base` and `kubelet` defines them for the component; that older releases had them is known
-//! from models that set them. `--admission-control` is still there, but not beside the flag that kubeadm sets. Values
-//! that were aks-engine's own: aks-engine f634f52, `pkg/api/defaults-*.go`.
+//! from models that set them, and from the flags that aks-engine f634f52 sets (`pkg/api/defaults-*.go`), whose values
+//! tell what nobody chose. `--admission-control` is still there, but not beside the flag that kubeadm sets.
 
 use std::collections::BTreeMap;
 
@@ -140,7 +140,9 @@ impl Component {
                 ("dynamic-config-dir", "new settings come with new machines"),
                 ("enable-custom-metrics", "an adapter of the metrics API takes its place"),
                 ("experimental-check-node-capabilities-before-mount", "CSI drivers mount volumes"),
+                ("experimental-dockershim-root-directory", "there is no Docker on the nodes"),
                 ("image-pull-progress-deadline", "containerd has its own"),
+                ("keep-terminated-pod-volumes", "volumes are unmounted when their pod has ended"),
                 ("network-plugin", "containerd calls the network plugins"),
                 ("network-plugin-mtu", "containerd calls the network plugins"),
                 ("non-masquerade-cidr", "ip-masq-agent takes its place"),

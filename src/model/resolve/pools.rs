@@ -88,7 +88,12 @@ impl Resolver<'_> {
                 3,
             ),
             single_placement_group: if !scale_set {
-                false
+                self.or(
+                    profile.single_placement_group.filter(|single| !single),
+                    &at("singlePlacementGroup"),
+                    "an availability set has none",
+                    false,
+                )
             } else if network.load_balancer.sku == LoadBalancerSku::Standard {
                 self.or(
                     profile.single_placement_group,
