@@ -102,6 +102,11 @@ fn no_secret_is_said_or_lies_in_a_file_for_others() {
             );
         }
 
+        // The folder stands on its own: the model in it finds the user's file there.
+        std::fs::remove_file(place.path("own.yaml")).unwrap();
+        place.expect(0, &["validate", place.cluster().join("apimodel.json").to_str().unwrap()]);
+        assert_eq!(std::fs::read_to_string(place.cluster().join("custom-files/0")).unwrap(), CANARY);
+
         let mut with_secrets = 0;
         for path in files(Path::new(folder)) {
             let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
