@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use super::addons::AddOns;
 use super::encryption::Encryption;
+use super::host::HostSettings;
 use crate::base::Secret;
 use crate::pki::KeyMaterial;
 
@@ -347,6 +348,8 @@ pub struct NodeSettings {
     pub maximum_pods: u32,
     /// Files that the user adds.
     pub custom_files: Vec<CustomFile>,
+    /// The machine below Kubernetes.
+    pub host: HostSettings,
 }
 
 /// All that the control-plane machines are told; the same for each of them.
@@ -368,6 +371,8 @@ pub struct ControlPlaneMachine {
     pub administrators: String,
     /// How long the bootstrap token lives after the cluster has started, in hours.
     pub token_hours: u32,
+    /// Whether the token is kept alive on the machines, for pools that an autoscaler grows.
+    pub keeps_token: bool,
     /// etcd's backend quota in bytes (2 GiB as aks-engine).
     pub etcd_quota_bytes: u64,
     /// Arguments of kube-apiserver besides the bootstrap's, without leading dashes. These win.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::custom_data::{CustomData, MachineFile, pack};
-use super::input::{ClusterSettings, ControlPlaneMachine, CustomFile, Network, Start, WorkerMachine};
+use super::input::{ClusterSettings, ControlPlaneMachine, CustomFile, Network, NodeSettings, Start, WorkerMachine};
 use super::view::MachineView;
 use super::{BootstrapError, addons, encryption, templates};
 
@@ -52,12 +52,19 @@ pub(super) fn check(cluster: &ClusterSettings) -> Result<(), BootstrapError> {
 fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>, BootstrapError> {
     check(&machine.cluster)?;
     let view = MachineView::of_control_plane(machine);
-    let mut files = common_files(&view, &machine.cluster)?;
+    let mut files = common_files(&view, &machine.cluster, &machine.node)?;
     let mut add = |path: &str, mode, template: &str| -> Result<(), BootstrapError> {
         files.push(MachineFile::new(path, mode, templates::render(template, &view)?));
         Ok(())
     };
     add("/opt/engine/steps.sh", "0755", "scripts/steps-control-plane.sh")?;
+    for name in [Some("approve-serving"), machine.keeps_token.then_some("renew-token")].into_iter().flatten() {
+        add(&format!("/opt/engine/{name}.sh"), "0755", &format!("scripts/{name}.sh"))?;
+        for kind in ["service", "timer"] {
+            let unit = format!("engine-{name}.{kind}");
+            add(&format!("/etc/systemd/system/{unit}"), "0644", &format!("systemd/{unit}"))?;
+        }
+    }
     add("/etc/engine/kubeadm/cluster.yaml", "0600", "kubeadm/cluster.yaml")?;
     if machine.start == Start::Init {
         add("/etc/engine/kubeadm/init.yaml", "0600", "kubeadm/init.yaml")?;
@@ -84,7 +91,7 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
 fn worker_files(machine: &WorkerMachine) -> Result<Vec<MachineFile>, BootstrapError> {
     check(&machine.cluster)?;
     let view = MachineView::of_worker(&machine.cluster, &machine.node);
-    let mut files = common_files(&view, &machine.cluster)?;
+    let mut files = common_files(&view, &machine.cluster, &machine.node)?;
     files.push(MachineFile::new("/opt/engine/steps.sh", "0755", templates::render("scripts/steps-worker.sh", &view)?));
     files.push(MachineFile::new("/etc/engine/pki/ca.crt", "0644", machine.cluster.certificate_authority.as_str()));
     files.extend(machine.node.custom_files.iter().map(custom_file));
@@ -96,7 +103,11 @@ fn custom_file(file: &CustomFile) -> MachineFile {
 }
 
 /// What every machine gets.
-fn common_files(view: &MachineView, cluster: &ClusterSettings) -> Result<Vec<MachineFile>, BootstrapError> {
+fn common_files(
+    view: &MachineView,
+    cluster: &ClusterSettings,
+    node: &NodeSettings,
+) -> Result<Vec<MachineFile>, BootstrapError> {
     let mut files = Vec::new();
     let mut add = |path: &str, mode, template: &str| -> Result<(), BootstrapError> {
         files.push(MachineFile::new(path, mode, templates::render(template, view)?));
@@ -106,13 +117,29 @@ fn common_files(view: &MachineView, cluster: &ClusterSettings) -> Result<Vec<Mac
     add("/opt/engine/bootstrap.sh", "0755", "scripts/bootstrap.sh")?;
     add("/opt/engine/library.sh", "0755", "scripts/library.sh")?;
     add("/opt/engine/steps-node.sh", "0755", "scripts/steps-node.sh")?;
-    add("/opt/engine/network-rules.sh", "0755", "scripts/network-rules.sh")?;
+    add("/opt/engine/steps-host.sh", "0755", "scripts/steps-host.sh")?;
+    add("/etc/engine/network/rules.nft", "0644", "network/rules.nft")?;
+    if view.host.proxied {
+        add("/etc/engine/proxy.env", "0600", "host/proxy.env")?;
+    }
+    if node.host.audit {
+        add("/etc/engine/audit.rules", "0644", "host/audit.rules")?;
+    }
     add("/etc/systemd/system/engine-bootstrap.service", "0644", "systemd/engine-bootstrap.service")?;
     add("/etc/systemd/system/engine-network-rules.service", "0644", "systemd/engine-network-rules.service")?;
     add("/etc/sysctl.d/90-kubernetes.conf", "0644", "host/kernel-parameters.conf")?;
     add("/etc/engine/containerd.toml", "0644", "containerd/config.toml")?;
     add("/etc/engine/kubeadm/join.yaml", "0600", "kubeadm/join.yaml")?;
     add("/etc/engine/kubeadm/discovery.yaml", "0600", "kubeadm/discovery.yaml")?;
+    let patch = format!("{}\n", view.kubelet_patch);
+    files.push(MachineFile::new("/etc/engine/kubeadm/patches/kubeletconfiguration+merge.json", "0600", patch));
+    for (number, authority) in node.host.authorities.iter().enumerate() {
+        files.push(MachineFile::new(format!("/etc/engine/trust/{number}.crt"), "0644", authority.as_str()));
+    }
+    let mut add = |path: &str, mode, template: &str| -> Result<(), BootstrapError> {
+        files.push(MachineFile::new(path, mode, templates::render(template, view)?));
+        Ok(())
+    };
     if view.cloud_file {
         add("/etc/engine/azure.json", "0600", "cloud/azure.json")?;
     }

@@ -7,16 +7,25 @@ use serde::Serialize;
 
 use super::addons::Download;
 use super::encryption;
+use super::host::HostView;
 use super::input::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneMachine, CustomFile, MachineType, Network, NodeSettings,
     PackageSource, ProxyMode, Software, Start,
 };
+use super::kubelet;
 
 /// A name with its value.
 #[derive(Serialize)]
 pub(super) struct Pair {
     pub name: String,
     pub value: String,
+}
+
+/// A range of addresses, and its family as nft calls it.
+#[derive(Serialize)]
+pub(super) struct Range {
+    family: &'static str,
+    range: String,
 }
 
 /// A taint of a node.
@@ -83,6 +92,11 @@ pub(super) struct MachineView<'a> {
     pub instance_metadata: bool,
     pub kernel_parameters: Vec<Pair>,
     pub kubelet_arguments: Vec<Pair>,
+    /// All of them as flags, for a kubelet that kubeadm does not configure.
+    pub kubelet_flags: Vec<Pair>,
+    pub kubelet_patch: String,
+    pub host: HostView<'a>,
+    pub pod_ranges: Vec<Range>,
     pub has_taints: bool,
     pub taints: Vec<Taint>,
     pub deadline_minutes: u32,
@@ -92,6 +106,7 @@ pub(super) struct MachineView<'a> {
     pub downloads: Vec<&'a Download>,
     pub administrators: &'a str,
     pub token_hours: u32,
+    pub keeps_token: bool,
     pub etcd_arguments: Vec<Pair>,
     pub api_server_arguments: Vec<Pair>,
     pub api_server_volumes: Vec<VolumeView<'a>>,
@@ -224,6 +239,13 @@ fn pair(first: IpNet, second: Option<IpNet>) -> String {
     second.map_or_else(|| first.to_string(), |second| format!("{first},{second}"))
 }
 
+/// The pods' ranges, one of each family that the cluster has.
+fn pod_ranges(cluster: &ClusterSettings) -> Vec<Range> {
+    let ranges = std::iter::once(cluster.pod_subnet).chain(cluster.ipv6.map(|ipv6| ipv6.pod_subnet));
+    let family = |range: &ipnet::IpNet| if range.addr().is_ipv4() { "ip" } else { "ip6" };
+    ranges.map(|range| Range { family: family(&range), range: range.to_string() }).collect()
+}
+
 fn taint(text: &str) -> Taint {
     let (name, effect) = text.rsplit_once(':').unwrap_or((text, "NoSchedule"));
     let (key, value) = name.split_once('=').unwrap_or((name, ""));
@@ -254,9 +276,14 @@ impl<'a> MachineView<'a> {
         view.administrators = &machine.administrators;
         view.token_hours = machine.token_hours;
         view.downloads = machine.add_ons.downloads().collect();
+        view.keeps_token = machine.keeps_token;
         view.etcd_arguments =
             arguments([("quota-backend-bytes", machine.etcd_quota_bytes.to_string())], &BTreeMap::new());
-        let mut api_server = vec![("profiling", "false".to_owned())];
+        // Kubelets' certificates are the cluster's, so the API server need not take another's.
+        let mut api_server = vec![
+            ("kubelet-certificate-authority", "/etc/kubernetes/pki/ca.crt".to_owned()),
+            ("profiling", "false".to_owned()),
+        ];
         if machine.encryption.is_wanted() {
             api_server.push(("encryption-provider-config", encryption::CONFIGURATION.to_owned()));
             view.api_server_volumes.push(VolumeView::folder("encryption", encryption::FOLDER));
@@ -320,7 +347,7 @@ impl<'a> MachineView<'a> {
         certificate_names.extend(cluster.subject_alternative_names.iter().cloned());
         let mut seen = std::collections::BTreeSet::new();
         certificate_names.retain(|name| seen.insert(name.clone()));
-        let mut kubelet = vec![
+        let mut own = vec![
             ("cloud-provider", "external".to_owned()),
             ("max-pods", node.maximum_pods.to_string()),
             (
@@ -329,10 +356,12 @@ impl<'a> MachineView<'a> {
             ),
         ];
         if !labels.is_empty() {
-            kubelet.push(("node-labels", labels.join(",")));
+            own.push(("node-labels", labels.join(",")));
         }
-        let mut kubelet: BTreeMap<&str, &str> = kubelet.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut kubelet: BTreeMap<&str, &str> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
         kubelet.extend(cluster.kubelet_arguments.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let kubelet_flags = pairs(kubelet.iter().map(|(name, value)| (*name, *value)));
+        let (kubelet_patch, kubelet) = kubelet::split(kubelet);
         Self {
             role,
             start: "join",
@@ -391,6 +420,10 @@ impl<'a> MachineView<'a> {
                 cluster.kernel_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())),
             ),
             kubelet_arguments: pairs(kubelet),
+            kubelet_flags,
+            kubelet_patch,
+            host: HostView::new(&node.host, cluster),
+            pod_ranges: pod_ranges(cluster),
             has_taints: !node.taints.is_empty(),
             taints: node.taints.iter().map(|text| taint(text)).collect(),
             deadline_minutes: cluster.deadline_minutes,
@@ -399,6 +432,7 @@ impl<'a> MachineView<'a> {
             downloads: Vec::new(),
             administrators: "",
             token_hours: 0,
+            keeps_token: false,
             etcd_arguments: Vec::new(),
             api_server_arguments: Vec::new(),
             api_server_volumes: Vec::new(),

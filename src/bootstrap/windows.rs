@@ -155,8 +155,12 @@ impl<'a> WindowsView<'a> {
         };
         let mut view = MachineView::of_worker(cluster, node);
         view.prepared_image = machine.software == WindowsSoftware::PreparedImage;
-        let pairs = view.kubelet_arguments.iter();
+        let pairs = view.kubelet_flags.iter();
         let mut arguments: Vec<String> = pairs.map(|pair| format!("--{}={}", pair.name, pair.value)).collect();
+        // Its serving certificate is the cluster's, as on Linux: the API server takes no other.
+        if !arguments.iter().any(|argument| argument.starts_with("--rotate-server-certificates=")) {
+            arguments.push("--rotate-server-certificates=true".to_owned());
+        }
         if !node.taints.is_empty() {
             arguments.push(format!("--register-with-taints={}", node.taints.join(",")));
         }

@@ -18,6 +18,7 @@ use crate::model::{
 use crate::pki::KeyMaterial;
 
 use super::context::{API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, WINDOWS_PASSWORD_HANDLE};
+use super::host_settings::host_settings;
 use super::windows_settings::windows_machine;
 use super::{ExpandError, Names, Payloads, custom_data_handle};
 
@@ -79,6 +80,7 @@ pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> 
         let data = match pool.operating_system {
             OperatingSystem::Linux => {
                 settings.kubelet_arguments = kubelet_arguments(cluster, pool);
+                settings.kernel_parameters.clone_from(&pool.kernel_parameters);
                 bootstrap::worker(&WorkerMachine { cluster: settings, node: node_settings(cluster, pool) })
             }
             OperatingSystem::Windows => {
@@ -311,6 +313,7 @@ fn control_plane_machine(
 ) -> ControlPlaneMachine {
     let mut settings = settings;
     settings.kubelet_arguments.extend(flags(&cluster.control_plane.kubelet_flags));
+    settings.kernel_parameters.clone_from(&cluster.control_plane.kernel_parameters);
     ControlPlaneMachine {
         cluster: settings,
         node: NodeSettings {
@@ -323,6 +326,7 @@ fn control_plane_machine(
                 .iter()
                 .map(|file| bootstrap::CustomFile { path: file.dest.clone(), content: file.content.clone() })
                 .collect(),
+            host: host_settings(cluster, cluster.control_plane.audit),
         },
         add_ons: kubernetes_release_of(&cluster.kubernetes_version)
             .map(|release| add_ons(cluster, release))
@@ -331,6 +335,7 @@ fn control_plane_machine(
         keys: ControlPlaneKeys::from(keys),
         encryption: super::protection::encryption(cluster, keys),
         token_hours: TOKEN_HOURS,
+        keeps_token: grows_by_itself(cluster),
         etcd_quota_bytes: u64::from(cluster.control_plane.etcd_storage_limit_gib) << 30,
         administrators: cluster.sign_in.as_ref().and_then(|sign_in| sign_in.admin_group_id.clone()).unwrap_or_default(),
         api_server_arguments: {
@@ -341,6 +346,14 @@ fn control_plane_machine(
         controller_manager_arguments: flags(&cluster.component_flags.controller_manager),
         scheduler_arguments: flags(&cluster.component_flags.scheduler),
     }
+}
+
+/// Whether an autoscaler makes machines that nobody renews the token for.
+fn grows_by_itself(cluster: &Cluster) -> bool {
+    cluster
+        .addons
+        .iter()
+        .any(|addon| addon.name.eq_ignore_ascii_case("cluster-autoscaler") && addon.enabled == Some(true))
 }
 
 pub(super) fn node_settings(cluster: &Cluster, pool: &Pool) -> NodeSettings {
@@ -356,6 +369,7 @@ pub(super) fn node_settings(cluster: &Cluster, pool: &Pool) -> NodeSettings {
         taints: pool.taints.iter().map(ToString::to_string).collect(),
         maximum_pods: pool.max_pods,
         custom_files: Vec::new(),
+        host: host_settings(cluster, pool.audit),
     }
 }
 

@@ -15,6 +15,7 @@ mod control_plane;
 mod control_plane_scale_set;
 mod error;
 mod group;
+mod host_settings;
 mod identity;
 mod jumpbox;
 mod key_vault;

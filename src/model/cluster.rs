@@ -119,6 +119,8 @@ pub struct StackSettings {
     pub domain: String,
     /// Whether AD FS signs in, not Microsoft Entra ID.
     pub uses_adfs: bool,
+    /// Certificates of authorities that its machines trust (PEM, one each).
+    pub root_certificates: Vec<String>,
 }
 
 /// Linux machines: who logs in, and how the system is kept.
@@ -138,6 +140,23 @@ pub struct LinuxSettings {
     pub vault_secrets: Vec<VaultSecrets>,
     /// A DNS server of the user's own for every node.
     pub dns_server: Option<std::net::IpAddr>,
+    /// A domain that short names are looked up in.
+    pub search_domain: Option<String>,
+    /// The way out through a proxy.
+    pub proxy: Option<HttpProxy>,
+}
+
+/// A proxy, and what goes past it. Its addresses may hold passwords.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpProxy {
+    /// For http.
+    pub http: Option<Secret>,
+    /// For https.
+    pub https: Option<Secret>,
+    /// What is reached without it, besides the cluster's own.
+    pub bypass: Vec<String>,
+    /// Certificates of authorities that the machines trust (PEM, one each).
+    pub trusted_authorities: Vec<String>,
 }
 
 /// Windows machines: who logs in, and what they start from.

@@ -40,6 +40,10 @@ pub struct ControlPlane {
     pub first_consecutive_static_ip: IpAddr,
     /// Addresses on each node's interface, its own included (more than one with Azure CNI: one for each pod).
     pub addresses_per_node: u32,
+    /// Kernel parameters, over the engine's own.
+    pub kernel_parameters: BTreeMap<String, String>,
+    /// Whether the audit daemon runs.
+    pub audit: bool,
     /// The most pods on a control-plane node.
     pub max_pods: u32,
     /// The subnet of a vnet that exists already (its resource id); `None`: the engine makes the vnet.

@@ -27,7 +27,7 @@ mod write_windows;
 mod tests;
 
 pub use cluster::{
-    Addon, AddonPool, Cluster, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource, StackSettings,
+    Addon, AddonPool, Cluster, ComponentFlags, HttpProxy, KeyVaultSku, LinuxSettings, SoftwareSource, StackSettings,
     WindowsSettings,
 };
 pub use control_plane::{ControlPlane, CustomFile};

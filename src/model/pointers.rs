@@ -11,6 +11,8 @@ pub(super) const ACCESS: &str = "/properties/accessProfile";
 pub(super) const SOFTWARE: &str = "/properties/softwareProfile";
 pub(super) const STACK: &str = "/properties/customCloudProfile";
 
+pub(super) const POOLS: &str = "/properties/agentPoolProfiles";
+
 /// The pointer of a pool's property.
 pub(super) fn pool(index: usize, name: &str) -> String {
     format!("/properties/agentPoolProfiles/{index}/{name}")

@@ -55,6 +55,10 @@ pub struct Pool {
     pub tags: BTreeMap<String, String>,
     /// Flags for the kubelet on these nodes, over the cluster's.
     pub kubelet_flags: BTreeMap<String, String>,
+    /// Kernel parameters, over the engine's own.
+    pub kernel_parameters: BTreeMap<String, String>,
+    /// Whether the audit daemon runs.
+    pub audit: bool,
     /// Whether ultra disks can be attached.
     pub ultra_ssd: bool,
     /// Whether the host encrypts disks and caches.

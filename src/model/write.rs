@@ -9,10 +9,11 @@ use super::control_plane::{ControlPlane, CustomFile};
 use super::identity::{Certificates, Identity, ServicePrincipalSecret, VaultSecrets};
 use super::input::{
     AadProfile, AccessProfile, AddonInput, AddonPoolInput, AgentPoolProfile, ApiModel, CertificateProfile,
-    CustomCloudProfile, CustomFile as CustomFileInput, CustomNodesDns, FeatureFlags, ImageReference, JumpboxInput,
-    KeyVaultSecretReference, KubernetesConfig, LinuxProfile, MasterProfile, NodeKubernetesConfig, NumberOrText,
-    OrchestratorProfile, PrivateClusterInput, Properties, PublicKey, SecretText, ServicePrincipalProfile,
-    SoftwareProfile, SourceVault, Ssh, VaultCertificate, VaultSecrets as VaultSecretsInput,
+    CustomCloudProfile, CustomFile as CustomFileInput, CustomNodesDns, CustomSearchDomain, FeatureFlags,
+    HttpProxyConfig, ImageReference, JumpboxInput, KeyVaultSecretReference, KubernetesConfig, LinuxProfile,
+    MasterProfile, NodeKubernetesConfig, NumberOrText, OrchestratorProfile, PrivateClusterInput, Properties, PublicKey,
+    SecretText, ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh, VaultCertificate,
+    VaultSecrets as VaultSecretsInput,
 };
 use super::network::LoadBalancerSku;
 use super::pool::{Availability, Image, OperatingSystem, OsDisk, Pool, Priority, Storage};
@@ -81,6 +82,8 @@ impl Cluster {
             custom_cloud_profile: self.stack.as_ref().map(|stack| CustomCloudProfile {
                 portal_url: Some(stack.portal_url.clone()),
                 identity_system: Some(if stack.uses_adfs { "adfs" } else { "azure_ad" }.into()),
+                custom_cloud_root_certificates: (!stack.root_certificates.is_empty())
+                    .then(|| base64_list(&stack.root_certificates)),
                 ..CustomCloudProfile::default()
             }),
             ..Properties::default()
@@ -171,6 +174,8 @@ impl Cluster {
             platform_update_domain_count: Some(plane.update_domain_count),
             single_placement_group: Some(plane.single_placement_group),
             encryption_at_host: Some(plane.encryption_at_host),
+            audit_d_enabled: Some(plane.audit),
+            sysctld_config: Some(plane.kernel_parameters.clone()),
             custom_vm_tags: Some(plane.tags.clone()),
             custom_files: Some(
                 plane
@@ -202,6 +207,16 @@ impl Cluster {
             run_unattended_upgrades_on_bootstrap: Some(linux.upgrade_on_bootstrap),
             enable_unattended_upgrades: Some(linux.unattended_upgrades),
             eth0_mtu: linux.mtu,
+            custom_search_domain: linux
+                .search_domain
+                .clone()
+                .map(|name| CustomSearchDomain { name: Some(name), ..CustomSearchDomain::default() }),
+            http_proxy_config: linux.proxy.as_ref().map(|proxy| HttpProxyConfig {
+                http_proxy: proxy.http.as_ref().and_then(secret),
+                https_proxy: proxy.https.as_ref().and_then(secret),
+                no_proxy: texts_of(&proxy.bypass),
+                trusted_ca: Some(proxy.trusted_authorities.concat()),
+            }),
             ..LinuxProfile::default()
         }
     }
@@ -271,6 +286,8 @@ fn agent_pool_profile(pool: &Pool) -> AgentPoolProfile {
         encryption_at_host: Some(pool.encryption_at_host),
         custom_node_labels: Some(pool.labels.clone()),
         node_taints: Some(pool.taints.iter().map(ToString::to_string).collect()),
+        audit_d_enabled: (!windows).then_some(pool.audit),
+        sysctld_config: Some(pool.kernel_parameters.clone()),
         custom_vm_tags: Some(pool.tags.clone()),
         platform_fault_domain_count: Some(pool.fault_domain_count),
         platform_update_domain_count: Some(pool.update_domain_count),
@@ -363,6 +380,13 @@ fn service_principal_profile(identity: &Identity) -> Option<ServicePrincipalProf
     })
 }
 
+/// Certificates in aks-engine's form: each in base64, separated by commas.
+fn base64_list(certificates: &[String]) -> String {
+    use base64::Engine as _;
+    let packed = certificates.iter().map(|certificate| base64::engine::general_purpose::STANDARD.encode(certificate));
+    packed.collect::<Vec<String>>().join(",")
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "every field that takes it is an option")]
 fn secret(secret: &Secret) -> Option<SecretText> {
     Some(SecretText(secret.clone()))
@@ -403,11 +427,12 @@ fn certificate_profile(certificates: &Certificates) -> CertificateProfile {
 /// Takes out what says nothing: nulls, empty texts and empty objects and lists. Kept are the items of maps that are
 /// somebody's own, and the lists of ranges, where empty means nobody.
 fn prune(value: &mut Value, name: &str) {
-    const MAPS: [&str; 9] = [
+    const MAPS: [&str; 10] = [
         "tags",
         "customVMTags",
         "customNodeLabels",
         "kubeletConfig",
+        "sysctldConfig",
         "apiServerConfig",
         "controllerManagerConfig",
         "cloudControllerManagerConfig",

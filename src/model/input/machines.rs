@@ -107,7 +107,7 @@ pub(in crate::model) struct MasterProfile {
     pub single_placement_group: Option<bool>,
     /// The audit daemon.
     #[serde(rename = "auditDEnabled")]
-    #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
+    #[schemars(extend("default" = false))]
     pub audit_d_enabled: Option<bool>,
     /// Whether ultra disks can be attached.
     #[serde(rename = "ultraSSDEnabled")]
@@ -121,7 +121,6 @@ pub(in crate::model) struct MasterProfile {
     pub custom_vm_tags: Option<BTreeMap<String, String>>,
     /// Kernel settings.
     #[serde(rename = "sysctldConfig")]
-    #[schemars(extend("x-engine-no-effect" = LATER))]
     pub sysctld_config: Option<BTreeMap<String, String>>,
     /// etcd as a service of Cosmos DB.
     #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = "Azure no longer offers it; etcd runs on the control-plane nodes"))]
@@ -225,7 +224,7 @@ pub(in crate::model) struct AgentPoolProfile {
     pub encryption_at_host: Option<bool>,
     /// The audit daemon.
     #[serde(rename = "auditDEnabled")]
-    #[schemars(extend("x-engine-always" = false, "x-engine-no-effect" = LATER))]
+    #[schemars(extend("default" = false))]
     pub audit_d_enabled: Option<bool>,
     /// Labels of the nodes.
     pub custom_node_labels: Option<BTreeMap<String, String>>,
@@ -249,7 +248,6 @@ pub(in crate::model) struct AgentPoolProfile {
     pub platform_update_domain_count: Option<u32>,
     /// Kernel settings.
     #[serde(rename = "sysctldConfig")]
-    #[schemars(extend("x-engine-no-effect" = LATER))]
     pub sysctld_config: Option<BTreeMap<String, String>>,
     /// The proximity placement group.
     #[serde(rename = "proximityPlacementGroupID")]

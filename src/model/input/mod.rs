@@ -23,8 +23,9 @@ pub(super) use kubernetes::{
 };
 pub(super) use machines::{AgentPoolProfile, CustomFile, ImageReference, MasterProfile};
 pub(super) use people::{
-    AccessProfile, CertificateProfile, CustomNodesDns, KeyVaultSecretReference, LinuxProfile, PublicKey,
-    ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh, VaultCertificate, VaultSecrets, WindowsProfile,
+    AccessProfile, CertificateProfile, CustomNodesDns, CustomSearchDomain, HttpProxyConfig, KeyVaultSecretReference,
+    LinuxProfile, PublicKey, ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh, VaultCertificate,
+    VaultSecrets, WindowsProfile,
 };
 
 /// Why a property has no effect: not built yet.
@@ -229,8 +230,7 @@ pub(super) struct CustomCloudProfile {
     /// Where that cloud's files lie.
     #[schemars(extend("x-engine-no-effect" = "see softwareProfile"))]
     pub azure_environment_spec_config: Option<serde_json::Map<String, serde_json::Value>>,
-    /// Root certificates of the cloud.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
+    /// Root certificates of the cloud, each as base64, separated by commas.
     pub custom_cloud_root_certificates: Option<String>,
     /// Package sources of the cloud.
     #[schemars(extend("x-engine-no-effect" = "see softwareProfile"))]

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ImageReference, LATER, SecretText};
+use super::{ImageReference, SecretText};
+
+const NO_REALM: &str = "machines look names up in the domain, but do not join its realm";
 
 /// Linux machines: who logs in.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -22,21 +24,36 @@ pub(in crate::model) struct LinuxProfile {
     #[schemars(extend("x-engine-no-effect" = "the scripts are the engine's own"))]
     pub script_root: Option<String>,
     /// A domain that names are looked up in.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
     pub custom_search_domain: Option<CustomSearchDomain>,
     /// A DNS server of one's own.
     #[serde(rename = "customNodesDNS")]
     pub custom_nodes_dns: Option<CustomNodesDns>,
     /// Whether waiting updates are installed before the node starts.
-    #[schemars(extend("default" = false, "x-engine-always" = false, "x-engine-no-effect" = LATER))]
+    #[schemars(extend("default" = false))]
     pub run_unattended_upgrades_on_bootstrap: Option<bool>,
     /// Whether security updates are installed by themselves.
-    #[schemars(extend("default" = true, "x-engine-always" = true, "x-engine-no-effect" = "Ubuntu's images install them by themselves"))]
+    #[schemars(extend("default" = true))]
     pub enable_unattended_upgrades: Option<bool>,
     /// The MTU of the first interface.
     #[serde(rename = "eth0MTU")]
-    #[schemars(range(min = 0, max = 9000), extend("x-engine-always" = 1500, "x-engine-no-effect" = "interfaces keep the 1500 that Azure tells them"))]
+    #[schemars(range(min = 0, max = 9000))]
     pub eth0_mtu: Option<u32>,
+    /// The way out through a proxy (AKS's name and form).
+    pub http_proxy_config: Option<HttpProxyConfig>,
+}
+
+/// The way out through a proxy.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::model) struct HttpProxyConfig {
+    /// The proxy for http, `http://[user:password@]host:port`.
+    pub http_proxy: Option<SecretText>,
+    /// The proxy for https.
+    pub https_proxy: Option<SecretText>,
+    /// What is reached without it, besides the cluster's own names and ranges: names, domains with a leading dot, ranges.
+    pub no_proxy: Option<Vec<String>>,
+    /// Certificates that the nodes trust besides their distribution's, as PEM or base64.
+    pub trusted_ca: Option<String>,
 }
 
 /// How the administrator logs in.
@@ -72,8 +89,10 @@ pub(in crate::model) struct CustomSearchDomain {
     /// Its name.
     pub name: Option<String>,
     /// Who joins the realm.
+    #[schemars(extend("x-engine-no-effect" = NO_REALM))]
     pub realm_user: Option<String>,
     /// That user's password.
+    #[schemars(extend("x-engine-no-effect" = NO_REALM))]
     pub realm_password: Option<SecretText>,
 }
 

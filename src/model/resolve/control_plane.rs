@@ -106,6 +106,13 @@ impl Resolver<'_> {
             ),
             proximity_placement_group_id: master.proximity_placement_group_id.clone(),
             kubelet_flags,
+            kernel_parameters: master.sysctld_config.clone().unwrap_or_default(),
+            audit: self.or(
+                master.audit_d_enabled,
+                &master_pointer("auditDEnabled"),
+                "Kubernetes has an audit log of its own",
+                false,
+            ),
             tags: master.custom_vm_tags.clone().unwrap_or_default(),
             custom_files: self.custom_files(master),
         }

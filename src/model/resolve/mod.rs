@@ -6,6 +6,7 @@
 mod control_plane;
 mod custom_files;
 mod feature_gates;
+mod hosts;
 mod identity;
 mod machines;
 mod network;
@@ -147,7 +148,12 @@ impl Resolver<'_> {
             "most stamps sign in by Microsoft Entra ID",
             "azure_ad".to_owned(),
         );
-        Some(StackSettings { portal_url, domain: domain.unwrap_or_default(), uses_adfs: identity_system == "adfs" })
+        Some(StackSettings {
+            portal_url,
+            domain: domain.unwrap_or_default(),
+            uses_adfs: identity_system == "adfs",
+            root_certificates: self.stack_authorities(profile.custom_cloud_root_certificates.as_deref()),
+        })
     }
 
     /// The given value, or a default whose reason is recorded.

@@ -144,6 +144,12 @@ impl Resolver<'_> {
             taints: self.taints(index, profile),
             tags: profile.custom_vm_tags.clone().unwrap_or_default(),
             kubelet_flags,
+            kernel_parameters: profile.sysctld_config.clone().unwrap_or_default(),
+            audit: if operating_system == OperatingSystem::Windows {
+                profile.audit_d_enabled.unwrap_or_default()
+            } else {
+                self.or(profile.audit_d_enabled, &at("auditDEnabled"), "Kubernetes has an audit log of its own", false)
+            },
             ultra_ssd: self.or(
                 profile.ultra_ssd_enabled,
                 &at("ultraSSDEnabled"),

@@ -32,6 +32,8 @@ impl Resolver<'_> {
             vault_secrets: vault_secrets(profile.secrets.as_ref()),
             mtu: profile.eth0_mtu.filter(|mtu| *mtu != 0),
             dns_server: profile.custom_nodes_dns.and_then(|dns| self.address(dns.dns_server.as_deref(), &dns_pointer)),
+            search_domain: profile.custom_search_domain.and_then(|domain| domain.name).filter(|name| !name.is_empty()),
+            proxy: self.proxy(profile.http_proxy_config),
         }
     }
 

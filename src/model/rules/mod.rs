@@ -13,6 +13,7 @@ mod encryption;
 mod flag_values;
 mod flags;
 mod forms;
+mod hosts;
 mod machines;
 mod not_yet;
 mod offers;
@@ -37,6 +38,7 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     access::judge(cluster, findings);
     windows::judge(cluster, model, findings);
     encryption::judge(cluster, findings);
+    hosts::judge(cluster, findings);
     promises::judge(model, findings);
     flags::judge(cluster, model, findings);
     forms::judge(cluster, model, findings);

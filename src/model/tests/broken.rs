@@ -179,6 +179,20 @@ pub(super) fn principal() -> (String, Value) {
     ("/properties/servicePrincipalProfile".into(), json!({"clientId": "c", "secret": "s"}))
 }
 
+fn windows_pool(settings: Value) -> Value {
+    let mut pool = json!({"name": "win", "count": 1, "vmSize": "Standard_D2s_v5", "osType": "Windows",
+        "availabilityProfile": "AvailabilitySet"});
+    if let (Value::Object(pool), Value::Object(settings)) = (&mut pool, settings) {
+        pool.extend(settings);
+    }
+    pool
+}
+
+fn windows() -> (String, Value) {
+    let profile = json!({"adminUsername": "azureuser", "adminPassword": "Canary-1234567"});
+    ("/properties/windowsProfile".into(), profile)
+}
+
 fn address_cases() -> Vec<Case> {
     let own_vnet = |second: Value| {
         vec![
@@ -456,6 +470,26 @@ fn people_cases() -> Vec<Case> {
         one("admin-username", L, "adminUsername", json!("root")),
         one("mtu", L, "eth0MTU", json!(1400)),
         case(
+            "proxy-url",
+            at(L, "httpProxyConfig/httpsProxy"),
+            &[(at(L, "httpProxyConfig"), json!({"httpProxy": "http://a.example:1", "httpsProxy": "http://a b"}))],
+        ),
+        case(
+            "certificate-form",
+            at(L, "httpProxyConfig/trustedCa"),
+            &[(at(L, "httpProxyConfig"), json!({"trustedCa": "bm8="}))],
+        ),
+        case(
+            "search-domain-form",
+            at(L, "customSearchDomain/name"),
+            &[(at(L, "customSearchDomain"), json!({"name": "-a.example"}))],
+        ),
+        case(
+            "kernel-parameter",
+            at(P, "sysctldConfig/somaxconn"),
+            &[(at(P, "sysctldConfig"), json!({"somaxconn": "1"}))],
+        ),
+        case(
             "ssh-public-key",
             at(L, "ssh/publicKeys/0/keyData"),
             &[(at(L, "ssh/publicKeys/0/keyData"), json!("-----BEGIN"))],
@@ -614,9 +648,13 @@ fn each_warning_is_caused() {
         ("no-effect", vec![(at(K, "etcdEncryptionKey"), json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))]),
         ("no-effect", vec![(at(K, "keyVaultSku"), json!("premium"))]),
         ("no-effect", vec![(at(K, "cloudControllerManagerConfig"), json!({"--v": "4"}))]),
-        ("no-effect", vec![("/properties/linuxProfile/eth0MTU".into(), json!(3900))]),
-        ("no-effect", vec![("/properties/linuxProfile/enableUnattendedUpgrades".into(), json!(false))]),
-        ("no-effect", vec![("/properties/linuxProfile/runUnattendedUpgradesOnBootstrap".into(), json!(true))]),
+        (
+            "no-effect",
+            vec![(
+                "/properties/linuxProfile/customSearchDomain".into(),
+                json!({"name": "a.example", "realmUser": "u"}),
+            )],
+        ),
         ("service-principal-unused", vec![principal()]),
         (
             "service-range-in-vnet",
@@ -670,6 +708,55 @@ fn each_warning_is_caused() {
     let all: BTreeSet<&str> =
         RULES.iter().filter(|rule| rule.severity == Severity::Warning).map(|rule| rule.code).collect();
     assert_eq!(covered, all);
+}
+
+#[test]
+fn settings_of_the_host_are_read_and_written() {
+    let certificate = rcgen::generate_simple_self_signed(vec!["a.example".to_owned()]).unwrap().cert;
+    let packed = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, certificate.pem());
+    let der = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, certificate.der());
+    let proxy = json!({"httpProxy": "http://u:p@proxy.example:3128", "noProxy": [".a.example"], "trustedCa": packed});
+    let reading = read_value(&changed(&[
+        ("/properties/linuxProfile/httpProxyConfig", proxy),
+        ("/properties/linuxProfile/customSearchDomain", json!({"name": "corp.example"})),
+        ("/properties/linuxProfile/eth0MTU", json!(3900)),
+        ("/properties/linuxProfile/enableUnattendedUpgrades", json!(false)),
+        ("/properties/linuxProfile/runUnattendedUpgradesOnBootstrap", json!(true)),
+        (&at(M, "auditDEnabled"), json!(true)),
+        (&at(P, "sysctldConfig"), json!({"net.core.somaxconn": "16384"})),
+        (
+            "/properties/customCloudProfile",
+            json!({"portalURL": "https://portal.local.azurestack.external/",
+            "customCloudRootCertificates": format!("{packed},{der}")}),
+        ),
+        ("/location", json!("local")),
+        (&principal().0, principal().1),
+        (&at(K, "useManagedIdentity"), json!(false)),
+    ]));
+    assert_eq!(errors(&reading.diagnostics), Vec::<String>::new());
+    let cluster = reading.cluster.unwrap();
+    let told: Vec<&str> = reading.diagnostics.iter().map(|told| told.pointer.as_str()).collect();
+    assert!(!told.iter().any(|pointer| pointer.starts_with("/properties/linuxProfile")), "{told:?}");
+    there_and_back(&cluster, "settings of the host");
+    let linux = &cluster.linux;
+    let proxy = linux.proxy.as_ref().unwrap();
+    assert_eq!(proxy.trusted_authorities.len(), 1);
+    assert_eq!(cluster.stack.as_ref().unwrap().root_certificates, vec![proxy.trusted_authorities[0].clone(); 2]);
+    assert_eq!(linux.search_domain.as_deref(), Some("corp.example"));
+    assert_eq!(cluster.pools[0].kernel_parameters["net.core.somaxconn"], "16384");
+    assert_eq!((cluster.control_plane.audit, cluster.pools[0].audit), (true, false));
+}
+
+#[test]
+fn settings_of_linux_are_told_on_a_windows_pool() {
+    for (name, value) in [("auditDEnabled", json!(true)), ("sysctldConfig", json!({"net.core.somaxconn": "1"}))] {
+        let (at_profile, profile) = windows();
+        let pool = windows_pool(json!({ name: value }));
+        let reading = read_value(&changed(&[("/properties/agentPoolProfiles/1", pool), (&at_profile, profile)]));
+        let pointer = format!("/properties/agentPoolProfiles/1/{name}");
+        let told = reading.diagnostics.iter().filter(|told| told.pointer == pointer);
+        assert_eq!(told.map(|told| told.code).collect::<Vec<_>>(), ["no-effect"]);
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ $KubeletArguments = @(
     '--max-pods=110'
     '--node-ip=@NODE_ADDRESS@'
     '--node-labels=agentpool=linuxpool,kubernetes.azure.com/role=agent'
+    '--rotate-server-certificates=true'
     '--register-with-taints=dedicated=batch:NoSchedule'
 )
 # The administrator's keys for SSH.

@@ -92,6 +92,7 @@ fn node(role: &str) -> NodeSettings {
         taints: Vec::new(),
         maximum_pods: 110,
         custom_files: Vec::new(),
+        host: engine::bootstrap::HostSettings::default(),
     }
 }
 
@@ -167,6 +168,7 @@ pub fn control_plane(start: Start) -> ControlPlaneMachine {
         encryption: Encryption::default(),
         administrators: "55555555-0000-0000-0000-000000000000".to_owned(),
         token_hours: 48,
+        keeps_token: false,
         etcd_quota_bytes: 2 << 30,
         api_server_arguments: BTreeMap::new(),
         controller_manager_arguments: BTreeMap::new(),
@@ -207,11 +209,16 @@ pub struct Written {
 
 /// What cloud-init would write, read out of the document line by line as the template lays it out.
 pub fn written(data: &CustomData) -> Vec<Written> {
+    written_in(data.cloud_config.expose())
+}
+
+/// The same of a document's text.
+pub fn written_in(document: &str) -> Vec<Written> {
     let mut files = Vec::new();
     let mut packed = false;
     let (mut path, mut mode) = (String::new(), String::new());
     let text = |quoted: &str| serde_json::from_str::<String>(quoted).unwrap();
-    for line in data.cloud_config.expose().lines() {
+    for line in document.lines() {
         if let Some(value) = line.strip_prefix("- path: ") {
             path = text(value);
             packed = false;

@@ -3,6 +3,9 @@
 
 mod fixture;
 mod golden;
+mod private_root;
+mod rendered;
 mod scripts;
 mod tools;
+mod upkeep;
 mod windows;

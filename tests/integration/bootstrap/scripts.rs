@@ -10,14 +10,14 @@ use engine::bootstrap::{self, CustomData, Network, Start};
 use super::fixture;
 
 const STAND_IN: &str = include_str!("stand-in.sh");
-const PROGRAMS: [&str; 20] = [
+const PROGRAMS: [&str; 22] = [
     "apt-get",
     "apt-mark",
+    "augenrules",
     "blkid",
     "curl",
     "hostname",
     "ip",
-    "ip6tables",
     "iptables",
     "kubeadm",
     "kubectl",
@@ -31,6 +31,8 @@ const PROGRAMS: [&str; 20] = [
     "swapoff",
     "sysctl",
     "systemctl",
+    "unattended-upgrade",
+    "update-ca-certificates",
 ];
 
 /// A machine below a temporary folder.
@@ -153,9 +155,27 @@ fn the_first_machine_starts_the_cluster() {
     assert!(machine.calls().contains("kubelet=1.35.9-* kubeadm=1.35.9-* kubectl=1.35.9-*"));
     let log = machine.log();
     assert!(!log.contains("abcdef.0123456789abcdef"), "the log shows the token");
-    for step in
-        ["host", "cloud", "packages", "runtime", "network", "etcd_disk", "keys", "init", "add_ons", "endpoint", "ready"]
-    {
+    for step in [
+        "host",
+        "trust",
+        "proxy",
+        "interface",
+        "cloud",
+        "updates",
+        "packages",
+        "time",
+        "audit",
+        "runtime",
+        "network",
+        "etcd_disk",
+        "keys",
+        "init",
+        "upkeep",
+        "add_ons",
+        "endpoint",
+        "ready",
+        "timers",
+    ] {
         assert!(log.contains(&format!("step {step}: done in ")), "{step}: {log}");
     }
     // Running it again changes nothing and calls nothing.
@@ -450,12 +470,13 @@ fn in_a_cluster_of_two_families_a_machine_has_two_addresses_and_both_kinds_of_ru
     assert!(
         first.read("/etc/kubernetes/addons/10-kube-proxy.yaml").contains("clusterCIDR: \"10.244.0.0/16,fc00::/48\"")
     );
-    first.command(first.path("/opt/engine/network-rules.sh")).output().unwrap();
-    assert!(
-        first.calls().contains("ip6tables --wait --table nat --insert POSTROUTING --source fc00::/48"),
-        "{}",
-        first.calls()
-    );
+    let rules = first.read("/etc/engine/network/rules.nft");
+    for rule in [
+        "ip saddr 10.244.0.0/16 ip daddr != 10.244.0.0/16 fib daddr type != local masquerade\n",
+        "ip6 saddr fc00::/48 ip6 daddr != fc00::/48 fib daddr type != local masquerade\n",
+    ] {
+        assert!(rules.contains(rule), "{rules}");
+    }
 }
 
 #[test]
@@ -488,23 +509,6 @@ fn the_wait_command_tells_the_result_in_one_line() {
         "{\"status\":\"failed\",\"step\":\"packages\",\"cause\":\"apt: no network\"}\n",
     );
     assert_eq!(wait(), (false, "bootstrap: step packages failed: apt: no network\n".to_owned()));
-}
-
-#[test]
-fn packet_rules_are_set_once_for_the_role() {
-    let machine = master(Start::Init, 0, 0);
-    assert!(machine.command(machine.path("/opt/engine/network-rules.sh")).status().unwrap().success());
-    let calls = machine.calls();
-    assert!(
-        calls.contains(
-            "--insert PREROUTING --protocol tcp --dport 4443 --match addrtype --dst-type LOCAL --jump REDIRECT --to-ports 443"
-        ),
-        "{calls}"
-    );
-    assert!(calls.contains("--insert POSTROUTING --source 10.244.0.0/16 ! --destination 10.244.0.0/16"), "{calls}");
-    let machine = Machine::new(&worker(0), "k8s-linuxpool-12345678-0", "10.240.0.4");
-    assert!(machine.command(machine.path("/opt/engine/network-rules.sh")).status().unwrap().success());
-    assert!(!machine.calls().contains("REDIRECT"));
 }
 
 fn with_key_vault(start: Start, identity: bootstrap::CloudIdentity, index: u32) -> Machine {

@@ -101,6 +101,7 @@ case $name in
         printf '%s\n' "$document" >>"$world/leases"
         sed -E 's/.*"holderIdentity": "([^"]*)".*"renewTime": "([^"]*)".*/\1|\2|7/' <<<"$document" >"$world/lease"
         ;;
+      *'get pods'*component=etcd*) echo etcd-of-a-peer ;;
       *'delete lease'*) rm -f "$world/lease" ;;
     esac
     ;;

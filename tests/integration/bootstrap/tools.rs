@@ -46,7 +46,7 @@ fn machines() -> Vec<(&'static str, CustomData)> {
 }
 
 /// Where a tool is, or `None` and a line that says that it is missing.
-fn tool(name: &str) -> Option<PathBuf> {
+pub fn tool(name: &str) -> Option<PathBuf> {
     let found =
         std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file());
     if found.is_none() {
@@ -56,7 +56,7 @@ fn tool(name: &str) -> Option<PathBuf> {
 }
 
 /// Runs a command that has to succeed, and gives what it said.
-fn run(command: &mut Command, about: &str) -> String {
+pub fn run(command: &mut Command, about: &str) -> String {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{about}: {said}");
@@ -92,7 +92,7 @@ fn cloud_init_accepts_the_document() {
 /// kubeadm itself reads its configuration, and makes the leaves of a control-plane machine from the engine's keys.
 #[test]
 fn kubeadm_accepts_configuration_and_keys() {
-    let Some(kubeadm) = tool("kubeadm") else { return };
+    let Some(kubeadm) = super::rendered::kubeadm(engine::catalog::DEFAULT_KUBERNETES_RELEASE) else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let material = engine::pki::KeyMaterial::generate(
@@ -117,6 +117,7 @@ fn kubeadm_accepts_configuration_and_keys() {
             std::fs::create_dir_all(certificates.join("etcd")).unwrap();
             std::fs::write(certificates.join(name), text).unwrap();
         } else if let Some(name) = file.path.strip_prefix("/etc/engine/kubeadm/") {
+            std::fs::create_dir_all(path(name).parent().unwrap()).unwrap();
             std::fs::write(path(name), text).unwrap();
         }
     }
@@ -182,9 +183,12 @@ fn the_inner_wait_script_is_accepted_too() {
 fn systemd_accepts_the_units() {
     let Some(analyze) = tool("systemd-analyze") else { return };
     let folder = tempfile::tempdir().unwrap();
-    for unit in lay_out(folder.path(), |path| path.ends_with(".service")) {
+    for unit in lay_out(folder.path(), |path| path.ends_with(".service") || path.ends_with(".timer")) {
         // The commands are not installed here, so a stand-in takes their place.
-        let text = std::fs::read_to_string(&unit).unwrap().replace("ExecStart=/opt/engine/", "ExecStart=/bin/true ");
+        let text = std::fs::read_to_string(&unit)
+            .unwrap()
+            .replace("ExecStart=/opt/engine/", "ExecStart=/bin/true ")
+            .replace("/usr/sbin/nft", "/bin/true");
         std::fs::write(&unit, text).unwrap();
         run(Command::new(&analyze).arg("verify").arg(&unit), &unit.display().to_string());
     }
@@ -199,5 +203,30 @@ fn kubernetes_accepts_the_add_ons() {
         let mut command = Command::new(&validate);
         command.args(["--kubernetes-version", release.release, "--strict"]).args(&manifests);
         run(&mut command, &format!("kubernetes-validate {}", release.release));
+    }
+}
+
+/// The packet rules of a machine of each kind: nft's own judgement, and what they say.
+#[test]
+fn nft_accepts_the_packet_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    for rules in lay_out(folder.path(), |path| path.ends_with("/rules.nft")) {
+        let text = std::fs::read_to_string(&rules).unwrap();
+        let control_plane = rules.display().to_string().contains("control-plane");
+        assert!(text.contains("    ip daddr 169.254.169.254 drop\n"), "{text}");
+        assert!(text.contains("    ip daddr 168.63.129.16 tcp dport { 80, 443, 32526 } drop\n"), "{text}");
+        assert!(text.contains("ip saddr 10.244.0.0/16 ip daddr != 10.244.0.0/16 fib daddr type != local masquerade\n"));
+        assert_eq!(text.contains("fib daddr type local tcp dport 4443 redirect to :443\n"), control_plane, "{text}");
+        let Some(nft) = tool("nft") else { continue };
+        // In a network of its own, so that the host's rules are not even looked at.
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--net"]).arg(nft).args(["--check", "--file"]).arg(&rules);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if said.contains("Operation not permitted") || said.contains("unshare failed") {
+            println!("skipped: no packet rules here: {said}");
+            continue;
+        }
+        assert!(output.status.success(), "{}: {said}", rules.display());
     }
 }
