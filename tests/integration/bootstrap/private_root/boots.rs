@@ -181,7 +181,7 @@ fn a_worker_is_added_a_year_later() {
     assert!(!old.log().contains(TOKEN) && !old.read("/var/lib/engine/result.json").contains(TOKEN));
     assert!(old.log().contains(&format!("{}-", year_of_old(&old))), "the clock is not a year ahead");
 
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = jiff::Timestamp::now().as_second();
     std::fs::write(world.path("tokens").join(RENEWED), format!("{}\n", now + 31_536_000 + 4 * 3600)).unwrap();
     let new = world.worker(&worker(RENEWED, 45), 8);
     new.write("/own/clock", YEAR);
