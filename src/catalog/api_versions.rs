@@ -13,10 +13,13 @@ pub enum ApiProfile {
 }
 
 /// Provider or type (lower case; the longest that fits counts), version in Azure, version in Azure Stack Hub.
-const VERSIONS: [(&str, &str, &str); 9] = [
+const VERSIONS: [(&str, &str, &str); 11] = [
     ("microsoft.compute", "2025-04-01", "2020-06-01"),
     ("microsoft.compute/disks", "2025-01-02", "2019-11-01"),
     ("microsoft.compute/snapshots", "2025-01-02", "2019-11-01"),
+    // Roles on single resources are the other provider's, whose versions they have.
+    ("microsoft.network/applicationgateways/providers/roleassignments", "2022-04-01", "2018-09-01-preview"),
+    ("microsoft.managedidentity/userassignedidentities/providers/roleassignments", "2022-04-01", "2018-09-01-preview"),
     ("microsoft.network", "2025-05-01", "2018-11-01"),
     ("microsoft.storage", "2025-06-01", "2019-06-01"),
     ("microsoft.keyvault", "2026-02-01", "2019-09-01"),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::{
-    ExpandError, Names, Payloads, balancer, control_plane, group, identity, jumpbox, key_vault, network, pool, security,
+    ExpandError, Names, Payloads, application_gateway, balancer, control_plane, group, identity, jumpbox, key_vault,
+    network, pool, security,
 };
 use crate::graph::{Resource, ResourceGraph, Scope, Value};
 use crate::model::Cluster;
@@ -15,7 +16,7 @@ type Builder = fn(&Context<'_>) -> Result<Vec<Resource>, ExpandError>;
 
 /// The builders. The order is that of a reader who goes from the outside to the inside, and of the emitted template; which
 /// resource is made first follows from references alone.
-const BUILDERS: [(&str, Builder); 9] = [
+const BUILDERS: [(&str, Builder); 10] = [
     // First, because all others lie in it.
     ("group", group::build),
     // Before the machines, which carry it.
@@ -32,6 +33,8 @@ const BUILDERS: [(&str, Builder); 9] = [
     ("key vault", key_vault::build),
     // After everything they share.
     ("pools", pool::build),
+    // After the network, in which it has a subnet.
+    ("application gateway", application_gateway::build),
     // Last, as nothing needs it.
     ("jumpbox", jumpbox::build),
 ];

@@ -19,13 +19,16 @@ pub(super) enum Role {
     Contributor,
     /// Seeing everything.
     Reader,
+    /// Giving a shared identity to machines.
+    ManagedIdentityOperator,
 }
 
 impl Role {
-    const fn definition(self) -> &'static str {
+    pub(super) const fn definition(self) -> &'static str {
         match self {
             Self::Contributor => "b24988ac-6180-42a0-ab88-20f7382dd24c",
             Self::Reader => "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+            Self::ManagedIdentityOperator => "f1a07417-d97a-45cb-824c-7a7467783830",
         }
     }
 }
@@ -74,17 +77,21 @@ pub(super) fn role_of_scale_set(
 fn assignment(context: &Context<'_>, symbol: &str, role: Role, principal: Reference) -> Result<Resource, ExpandError> {
     let principal = Value::from(principal);
     let name = Value::Call(Function::Guid, vec![group_id(), principal.clone(), role.definition().into()]);
-    let definition = Value::Call(
-        Function::SubscriptionResourceId,
-        vec!["Microsoft.Authorization/roleDefinitions".into(), role.definition().into()],
-    );
     let resource = context.bare_resource(symbol, ROLE_TYPE, name)?.properties(Value::object([
-        ("roleDefinitionId", definition),
+        ("roleDefinitionId", role_definition(role)),
         ("principalId", principal),
         // Says that the principal may be too new to be found everywhere, so that its absence is no error.
         ("principalType", "ServicePrincipal".into()),
     ]));
     Ok(resource)
+}
+
+/// The id of a built-in role.
+pub(super) fn role_definition(role: Role) -> Value {
+    Value::Call(
+        Function::SubscriptionResourceId,
+        vec!["Microsoft.Authorization/roleDefinitions".into(), role.definition().into()],
+    )
 }
 
 /// The body's `identity` of a machine or scale set; `None` with a service principal.

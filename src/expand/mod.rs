@@ -8,6 +8,7 @@
 //! Deliberately absent: what runs inside the machines (`bootstrap`), templates (`arm`), what is already there (`plan`).
 
 mod add_ons;
+mod application_gateway;
 mod balancer;
 mod build;
 mod context;

@@ -109,6 +109,21 @@ impl<'a> Names<'a> {
         numbered("k8s-agent-outbound", number)
     }
 
+    /// The application gateway, and the policy of its firewall.
+    pub fn gateway(self) -> String {
+        format!("k8s-appgw-{}", self.suffix)
+    }
+
+    /// The application gateway's public address.
+    pub fn gateway_address(self) -> String {
+        format!("k8s-appgw-ip-{}", self.suffix)
+    }
+
+    /// The identity of the application gateway's ingress controller.
+    pub fn gateway_identity(self) -> String {
+        format!("k8s-appgw-ic-identity-{}", self.suffix)
+    }
+
     /// What the names of a pool's machines begin with; the index follows. Windows allows a machine 15 characters.
     pub fn pool_prefix(self, pool: &Pool) -> String {
         match pool.operating_system {

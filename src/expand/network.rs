@@ -28,6 +28,11 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
     if let Some(range) = network.agent_subnet {
         subnets.push(named(names.worker_subnet(), subnet(context, range, network.ipv6.map(|ipv6| ipv6.agent_subnet))));
     }
+    if let Some(gateway) = context.cluster.application_gateway() {
+        // Neither the nodes' rules nor their routes are for gateways: Azure talks to them from outside.
+        let range = Value::object([("addressPrefix", gateway.subnet.to_string().into())]);
+        subnets.push(named(super::application_gateway::SUBNET, range));
+    }
     let prefixes = ranges([network.vnet_cidr].into_iter().chain(network.ipv6.map(|ipv6| ipv6.vnet)));
     let virtual_network = context
         .resource(symbol::VIRTUAL_NETWORK, "Microsoft.Network/virtualNetworks", context.names.virtual_network())?

@@ -32,6 +32,9 @@ pub fn outputs(cluster: &Cluster) -> Vec<(&'static str, Value)> {
         let name = Reference::attribute(symbol::PUBLIC_ADDRESS, &["properties", "dnsSettings", "fqdn"]);
         outputs.push(("masterFQDN", name.into()));
     }
+    if cluster.application_gateway().is_some() {
+        outputs.push(("applicationGatewayName", names.gateway().into()));
+    }
     outputs
 }
 

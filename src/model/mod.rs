@@ -1,5 +1,6 @@
 //! The API model: text → spanned JSON → JSON Schema → types → defaults → rules, and the resolved [`Cluster`].
 
+mod application_gateway;
 mod cluster;
 mod control_plane;
 mod document;
@@ -26,6 +27,7 @@ mod write_windows;
 #[allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may fail by a panic, and says what it saw")]
 mod tests;
 
+pub use application_gateway::ApplicationGateway;
 pub use cluster::{
     Addon, AddonPool, Cluster, ComponentFlags, HttpProxy, KeyVaultSku, LinuxSettings, SoftwareSource, StackSettings,
     WindowsSettings,

@@ -48,6 +48,20 @@ const TABLE: &[TypeFacts] = &[
         expected_seconds: 3,
         ..DEFAULT
     },
+    TypeFacts {
+        resource_type: "Microsoft.Network/applicationGateways",
+        // They are the ingress controller's, once the gateway is there.
+        new_only: &[
+            "/properties/backendAddressPools",
+            "/properties/backendHttpSettingsCollection",
+            "/properties/frontendPorts",
+            "/properties/httpListeners",
+            "/properties/requestRoutingRules",
+        ],
+        honours_etag: true,
+        expected_seconds: 300,
+        ..DEFAULT
+    },
     TypeFacts { resource_type: "Microsoft.Compute/availabilitySets", expected_seconds: 1, ..DEFAULT },
     TypeFacts {
         resource_type: "Microsoft.Compute/virtualMachines",

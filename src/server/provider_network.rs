@@ -184,6 +184,33 @@ pub(super) const NETWORK: &[Provider] = &[
         ..BASE
     },
     Provider {
+        resource_type: "Microsoft.Network/applicationGateways",
+        seconds: (300.0, 60.0, 120.0),
+        children: &[
+            "gatewayIPConfigurations",
+            "frontendIPConfigurations",
+            "frontendPorts",
+            "backendAddressPools",
+            "backendHttpSettingsCollection",
+            "httpListeners",
+            "requestRoutingRules",
+        ],
+        defaults: &[
+            ("/properties/backendHttpSettingsCollection/*/properties/cookieBasedAffinity", "\"Disabled\""),
+            ("/properties/backendHttpSettingsCollection/*/properties/requestTimeout", "30"),
+            ("/properties/frontendIPConfigurations/*/properties/privateIPAllocationMethod", "\"Dynamic\""),
+            ("/properties/httpListeners/*/properties/requireServerNameIndication", "false"),
+        ],
+        server_owned: &["/properties/operationalState"],
+        ..BASE
+    },
+    Provider {
+        resource_type: "Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies",
+        seconds: (3.0, 3.0, 10.0),
+        back_references: &[many("", "applicationGateways", "applicationGateways")],
+        ..BASE
+    },
+    Provider {
         resource_type: "Microsoft.Network/natGateways",
         seconds: (11.0, 5.0, 10.0),
         retry_after: (10, 10),

@@ -79,6 +79,12 @@ impl AzureSchemas {
     fn visit(&mut self, template: &Json, path: &str, faults: &mut Vec<String>, seen: &mut usize) {
         for (index, resource) in template["resources"].as_array().into_iter().flatten().enumerate() {
             let path = format!("{path}/resources/{index}");
+            let mut resource = resource.clone();
+            if resource["type"].as_str().unwrap().ends_with("/providers/roleAssignments") {
+                // A role on a single resource is published under its own type alone.
+                resource["type"] = json!("Microsoft.Authorization/roleAssignments");
+            }
+            let resource = &resource;
             let kind = resource["type"].as_str().unwrap();
             let version = resource["apiVersion"].as_str().unwrap();
             let (provider, types) = kind.split_once('/').unwrap();

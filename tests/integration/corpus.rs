@@ -106,6 +106,11 @@ pub const REFUSALS: &[Refusal] = &[
         why: "The example leaves the service principal to its user; aks-engine refuses it as it is, too.",
     },
     Refusal {
+        code: "application-gateway-subnet",
+        pointer: "/config/appgw-subnet",
+        why: "The example leaves the range of the gateway's subnet to its user.",
+    },
+    Refusal {
         code: "api-version-unsupported",
         pointer: "/apiVersion",
         why: "The model is one of a cluster that Azure manages, or of DC/OS and Swarm.",

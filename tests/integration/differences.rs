@@ -204,12 +204,25 @@ pub const TABLE: &[Difference] = &[
         explains: |finding| matches!(finding, Finding::Missing { key } if key.starts_with("Microsoft.Storage/storageAccounts kv")),
     },
     Difference {
-        name: "application-gateway",
-        what: "No application gateway with its address, identity and roles.",
-        why: "The engine has no such add-on yet.",
-        explains: |finding| match finding {
-            Finding::Missing { key } => key.contains("k8s-appgw-"),
-            _ => false,
+        name: "application-gateway-firewall",
+        what: "The firewall of an application gateway is a policy of its own, for which the gateway waits.",
+        why: "Azure no longer takes new gateways with a firewall's settings inside.",
+        explains: |finding| {
+            finding.mentions("Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies k8s-appgw-")
+        },
+    },
+    Difference {
+        name: "role-on-the-gateway-identity",
+        what: "Machines with identities of their own get no role on the identity of an application gateway's ingress \
+               controller. A service principal and a shared identity that the engine makes do.",
+        why: "It let aad-pod-identity, which is archived, hand the identity to machines; there is no single principal to give \
+              it to.",
+        explains: |finding| {
+            *finding
+                == Finding::Missing {
+                    key: "Microsoft.Authorization/roleAssignments on microsoft.managedidentity/userassignedidentities"
+                        .to_owned(),
+                }
         },
     },
     Difference {

@@ -61,12 +61,21 @@ fn role_key(owner: Option<&str>) -> String {
     )
 }
 
+/// A role on a single resource is known by the resource's type, for the same reason.
+fn scoped_role_key(resource_type: &str) -> Option<String> {
+    let owner = resource_type.strip_suffix("/providers/roleAssignments")?;
+    Some(format!("{ROLE} on {}", owner.to_ascii_lowercase()))
+}
+
 fn theirs(resources: &[Json]) -> Inventory {
     let text = |json: &Json| json.as_str().unwrap().to_owned();
     let keys = |resource: &Json| -> Vec<String> {
         resource["dependsOn"].as_array().into_iter().flatten().map(text).filter(|key| key.contains(' ')).collect()
     };
-    let plain = |resource: &Json| format!("{} {}", text(&resource["type"]), text(&resource["name"]));
+    let plain = |resource: &Json| {
+        let resource_type = text(&resource["type"]);
+        scoped_role_key(&resource_type).unwrap_or_else(|| format!("{resource_type} {}", text(&resource["name"])))
+    };
     let roles: BTreeMap<String, String> = resources
         .iter()
         .filter(|resource| resource["type"] == ROLE)
@@ -102,11 +111,14 @@ fn ours(graph: &ResourceGraph) -> Inventory {
     let is_group = |node: &Node| node.resource.resource_type.as_ref() == GROUP_TYPE;
     let key = |node: &Node| {
         if node.resource.resource_type.as_ref() != ROLE {
-            return node.key.to_string();
+            let scoped = scoped_role_key(&node.resource.resource_type);
+            return scoped.unwrap_or_else(|| node.key.to_string());
         }
-        let owner = graph.dependencies(&node.key).into_iter().find(|owner| !is_group(owner)).unwrap();
-        let is_identity = owner.resource.resource_type.ends_with("userAssignedIdentities");
-        role_key((!is_identity).then_some(owner.key.as_str()))
+        let owners: Vec<&Node> = graph.dependencies(&node.key).into_iter().filter(|owner| !is_group(owner)).collect();
+        let identity = owners.iter().find(|owner| owner.resource.resource_type.ends_with("userAssignedIdentities"));
+        let owner = identity.unwrap_or(&owners[0]);
+        let is_shared = identity.is_some_and(|identity| !identity.key.name().starts_with("k8s-appgw-"));
+        role_key((!is_shared).then_some(owner.key.as_str()))
     };
     let mut inventory = Inventory::new();
     for node in graph.nodes() {
@@ -194,6 +206,9 @@ pub fn folders_with(corpus: &Path, part: &str, file: &str) -> Vec<(String, PathB
 /// Reads a model of the corpus with a Kubernetes of today.
 pub fn read_today(folder: &Path) -> Result<engine::model::Cluster, String> {
     let text = std::fs::read_to_string(folder.join("apimodel.json")).unwrap();
+    // What the examples leave to their users.
+    let text = text.replace("<subnet CIDR>", "10.1.0.0/24");
+    let text = text.replace("\"<>\"", "\"11111111-2222-3333-4444-555555555555\"");
     let mut model: Json = serde_json::from_str(&text).unwrap();
     if let Some(profile) = model["properties"]["orchestratorProfile"].as_object_mut() {
         profile.shift_remove("orchestratorVersion");

@@ -6,6 +6,7 @@
 mod addons;
 mod access;
 mod addresses;
+mod application_gateway;
 mod capacity;
 mod codes;
 mod control_plane_addresses;
@@ -44,6 +45,7 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     forms::judge(cluster, model, findings);
     flag_values::judge(cluster, findings);
     addons::judge(cluster, model, findings);
+    application_gateway::judge(cluster, findings);
     places::judge(cluster, model, findings);
     not_yet::judge(cluster, model, findings);
 }

@@ -44,7 +44,7 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
         if addon.name.is_empty() || cluster.addons[..index].iter().any(|other| other.name == addon.name) {
             continue;
         }
-        offer(addon, &pointer, findings);
+        offer(addon, &cluster.name_suffix, &pointer, findings);
     }
 }
 
@@ -79,7 +79,7 @@ fn name(cluster: &Cluster, index: usize, addon: &Addon, pointer: &str, findings:
 }
 
 /// What is there of an add-on, and what of its settings has no effect.
-fn offer(addon: &Addon, pointer: &str, findings: &mut Findings) {
+fn offer(addon: &Addon, suffix: &str, pointer: &str, findings: &mut Findings) {
     let at = |name: &str| format!("{pointer}/{name}");
     let (always, switched) = (ALWAYS.contains(&addon.name.as_str()), SWITCHED.contains(&addon.name.as_str()));
     let wanted = addon.enabled == Some(true);
@@ -88,7 +88,14 @@ fn offer(addon: &Addon, pointer: &str, findings: &mut Findings) {
         findings.judge(&[], Diagnostic::warning("addon-replaced", at("name"), message).help("leave it out"));
     } else if wanted && !always && !switched && addon.manifest.is_none() {
         let message = format!("add-on \"{}\" is not installed by this version of the engine", addon.name);
-        let help = "give its manifest as \"data\" (base64), or install it into the cluster yourself";
+        let help = if addon.name == super::super::application_gateway::ADD_ON {
+            format!(
+                "the gateway is made; install its ingress controller (AGIC) by Helm, with the gateway k8s-appgw-{suffix} and \
+                 the identity k8s-appgw-ic-identity-{suffix}"
+            )
+        } else {
+            "give its manifest as \"data\" (base64), or install it into the cluster yourself".to_owned()
+        };
         findings.judge(&[], Diagnostic::warning("addon-not-installed", at("name"), message).help(help));
     }
     let has_settings = !(addon.config.is_empty() && addon.secrets.is_empty());

@@ -641,7 +641,14 @@ fn each_warning_is_caused() {
         ("addon-replaced", vec![(at(K, "addons"), json!([{"name": "tiller", "enabled": true}]))]),
         (
             "addon-not-installed",
-            vec![(at(K, "addons"), json!([{"name": "appgw-ingress", "enabled": true, "config": {"a": "b"}}]))],
+            vec![(at(K, "addons"), json!([{"name": "node-problem-detector", "enabled": true, "config": {"a": "b"}}]))],
+        ),
+        (
+            "addon-not-installed",
+            vec![(
+                at(K, "addons"),
+                json!([{"name": "appgw-ingress", "enabled": true, "config": {"appgw-subnet": "10.1.0.0/24"}}]),
+            )],
         ),
         ("no-effect", vec![(at(K, "addons"), json!([{"name": "coredns", "enabled": false}]))]),
         ("no-effect", vec![(at(K, "addons"), json!([{"name": "coredns", "config": {"a": "b"}}]))]),

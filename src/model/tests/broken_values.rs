@@ -20,6 +20,9 @@ pub(super) fn cases() -> Vec<Case> {
         let pools = json!([{"name": name, "config": {"min-nodes": least, "max-nodes": "3"}}]);
         addon(json!({"name": "cluster-autoscaler", "enabled": true, "pools": pools}))
     };
+    let gateway = |config: Value| addon(json!({"name": "appgw-ingress", "enabled": true, "config": config}));
+    let gateway_subnet = |range: &str| gateway(json!({"appgw-subnet": range}));
+    let of_gateway = |name: &str| at(K, &format!("addons/0/config/{name}"));
     let many: serde_json::Map<String, Value> = (0..46).map(|number| (format!("tag{number}"), json!("x"))).collect();
     let jumpbox = |name: &str, value: &str| {
         let told = at(K, &format!("privateCluster/jumpboxProfile/{name}"));
@@ -109,6 +112,30 @@ pub(super) fn cases() -> Vec<Case> {
         custom_file("dest", json!({"source": "Cargo.toml", "dest": "etc/a"})),
         custom_file("dest", json!({"source": "Cargo.toml", "dest": "/etc/../a"})),
         custom_file("dest", json!({"source": "Cargo.toml", "dest": "/etc/kubernetes/manifests/a.yaml"})),
+        case(
+            "application-gateway-identity",
+            "/properties/servicePrincipalProfile/objectId".into(),
+            &[gateway_subnet("10.1.0.0/24"), (at(K, "useManagedIdentity"), json!(false)), principal()],
+        ),
+        case(
+            "application-gateway-network",
+            at(K, "networkPlugin"),
+            &[gateway_subnet("10.1.0.0/24"), (at(K, "networkPlugin"), json!("kubenet"))],
+        ),
+        case("application-gateway-subnet", of_gateway("appgw-subnet"), &[gateway(json!({}))]),
+        case("application-gateway-subnet", of_gateway("appgw-subnet"), &[gateway_subnet("10.1.0.0/29")]),
+        case("application-gateway-subnet", of_gateway("appgw-subnet"), &[gateway_subnet("192.168.0.0/24")]),
+        case("application-gateway-subnet", of_gateway("appgw-subnet"), &[gateway_subnet("10.240.7.0/24")]),
+        case(
+            "application-gateway-sku",
+            of_gateway("appgw-sku"),
+            &[gateway(json!({"appgw-subnet": "10.1.0.0/24", "appgw-sku": "WAF_Medium"}))],
+        ),
+        case(
+            "application-gateway-address",
+            of_gateway("appgw-private-ip"),
+            &[gateway(json!({"appgw-subnet": "10.1.0.0/24", "appgw-private-ip": "10.1.1.10"}))],
+        ),
         case("extension-unknown", at(P, "extensions/0/name"), &[(at(P, "extensions"), json!([{"name": "x"}]))]),
         case(
             "extension-unknown",
