@@ -98,7 +98,11 @@ pub(super) fn parse(source: &Source) -> Result<Node, Diagnostic> {
     let strict = serde_json::from_str::<Value>(text);
     let parsed = jsonc_parser::parse_to_ast(text, &jsonc_parser::CollectOptions::default(), &options);
     let fault = |message: String, start: usize| {
-        let start = (start + offset).min(source.text.len());
+        let mut start = (start + offset).min(source.text.len());
+        // Where a comment was, each byte counts, so reading may have stopped within a letter of it.
+        while !source.text.is_char_boundary(start) {
+            start -= 1;
+        }
         let mut end = (start + 1).min(source.text.len());
         while !source.text.is_char_boundary(end) {
             end += 1;
@@ -253,6 +257,13 @@ mod tests {
         }
         assert_eq!(parse(&source(&"[".repeat(100_000))).unwrap_err().code, "syntax");
         assert_eq!(parse(&source(&(("[".repeat(200)) + &"]".repeat(200)))).unwrap_err().code, "syntax");
+    }
+
+    #[test]
+    fn a_fault_within_a_comments_letter_is_told_at_the_letter() {
+        let source = Source { name: "model".to_owned(), text: " // \u{feff}".to_owned() };
+        let span = parse(&source).unwrap_err().span.unwrap();
+        assert!(source.text.is_char_boundary(span.start) && source.text.is_char_boundary(span.end), "{span:?}");
     }
 
     #[test]
