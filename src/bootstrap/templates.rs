@@ -4,10 +4,11 @@
 //! Templates are named by their path below `templates/` without `.hbs`. Every value that can hold more than letters,
 //! digits, dots and dashes goes through the helper of its format: `json`, `yaml`, `shell` or `powershell`.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason, handlebars_helper, no_escape,
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason, Renderable as _, Template,
+    handlebars_helper, no_escape,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -16,68 +17,89 @@ use super::BootstrapError;
 
 macro_rules! sources {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../templates/", $name, ".hbs")))),*]
+        vec![$(Source {
+            name: $name,
+            text: include_str!(concat!("../../templates/", $name, ".hbs")),
+            parsed: OnceLock::new(),
+        }),*]
     };
 }
 
+/// A template, which is parsed when it is first rendered: no machine needs them all, and parsing them all takes longer
+/// than everything else that makes its files.
+struct Source {
+    name: &'static str,
+    text: &'static str,
+    parsed: OnceLock<Result<Template, String>>,
+}
+
+impl Source {
+    fn template(&self) -> Result<&Template, String> {
+        let parsed = self.parsed.get_or_init(|| Template::compile(self.text).map_err(|cause| cause.to_string()));
+        parsed.as_ref().map_err(Clone::clone)
+    }
+}
+
 /// Every template.
-const TEMPLATES: &[(&str, &str)] = sources![
-    "cloud-init/machine.yaml",
-    "scripts/bootstrap.sh",
-    "scripts/library.sh",
-    "scripts/settings.sh",
-    "scripts/steps-node.sh",
-    "scripts/steps-control-plane.sh",
-    "scripts/steps-key-vault.sh",
-    "scripts/steps-worker.sh",
-    "scripts/steps-host.sh",
-    "scripts/approve-serving.sh",
-    "scripts/renew-token.sh",
-    "scripts/wait.sh",
-    "systemd/engine-bootstrap.service",
-    "systemd/engine-network-rules.service",
-    "systemd/engine-approve-serving.service",
-    "systemd/engine-approve-serving.timer",
-    "systemd/engine-renew-token.service",
-    "systemd/engine-renew-token.timer",
-    "network/rules.nft",
-    "host/proxy.env",
-    "host/audit.rules",
-    "host/kernel-parameters.conf",
-    "host/package-source.sources",
-    "containerd/config.toml",
-    "cloud/azure.json",
-    "kubeadm/cluster.yaml",
-    "kubeadm/init.yaml",
-    "kubeadm/join.yaml",
-    "kubeadm/discovery.yaml",
-    "encryption/configuration.yaml",
-    "encryption/plugin.yaml",
-    "addons/kube-proxy.yaml",
-    "addons/coredns.yaml",
-    "addons/cloud-controller-manager.yaml",
-    "addons/cloud-node-manager.yaml",
-    "addons/disk-driver.yaml",
-    "addons/windows.yaml",
-    "windows/bootstrap.ps1",
-    "windows/settings.ps1",
-    "windows/library.ps1",
-    "windows/steps-host.ps1",
-    "windows/steps-node.ps1",
-    "windows/wait.ps1",
-    "windows/containerd.toml",
-    "windows/join.yaml",
-    "windows/azure.conflist",
-    "windows/kubenet.conf",
-    "addons/file-driver.yaml",
-    "addons/storage-classes.yaml",
-    "addons/calico.yaml",
-    "addons/cilium.yaml",
-    "addons/metrics-server.yaml",
-    "addons/cluster-autoscaler.yaml",
-    "addons/nvidia-device-plugin.yaml",
-    "addons/administrators.yaml",
-];
+static TEMPLATES: LazyLock<Vec<Source>> = LazyLock::new(|| {
+    sources![
+        "cloud-init/machine.yaml",
+        "scripts/bootstrap.sh",
+        "scripts/library.sh",
+        "scripts/settings.sh",
+        "scripts/steps-node.sh",
+        "scripts/steps-control-plane.sh",
+        "scripts/steps-key-vault.sh",
+        "scripts/steps-worker.sh",
+        "scripts/steps-host.sh",
+        "scripts/approve-serving.sh",
+        "scripts/renew-token.sh",
+        "scripts/wait.sh",
+        "systemd/engine-bootstrap.service",
+        "systemd/engine-network-rules.service",
+        "systemd/engine-approve-serving.service",
+        "systemd/engine-approve-serving.timer",
+        "systemd/engine-renew-token.service",
+        "systemd/engine-renew-token.timer",
+        "network/rules.nft",
+        "host/proxy.env",
+        "host/audit.rules",
+        "host/kernel-parameters.conf",
+        "host/package-source.sources",
+        "containerd/config.toml",
+        "cloud/azure.json",
+        "kubeadm/cluster.yaml",
+        "kubeadm/init.yaml",
+        "kubeadm/join.yaml",
+        "kubeadm/discovery.yaml",
+        "encryption/configuration.yaml",
+        "encryption/plugin.yaml",
+        "addons/kube-proxy.yaml",
+        "addons/coredns.yaml",
+        "addons/cloud-controller-manager.yaml",
+        "addons/cloud-node-manager.yaml",
+        "addons/disk-driver.yaml",
+        "addons/windows.yaml",
+        "windows/bootstrap.ps1",
+        "windows/settings.ps1",
+        "windows/library.ps1",
+        "windows/steps-host.ps1",
+        "windows/steps-node.ps1",
+        "windows/wait.ps1",
+        "windows/containerd.toml",
+        "windows/join.yaml",
+        "windows/azure.conflist",
+        "windows/kubenet.conf",
+        "addons/file-driver.yaml",
+        "addons/storage-classes.yaml",
+        "addons/calico.yaml",
+        "addons/cilium.yaml",
+        "addons/metrics-server.yaml",
+        "addons/cluster-autoscaler.yaml",
+        "addons/nvidia-device-plugin.yaml",
+        "addons/administrators.yaml",
+    ]
+});
 
 /// The template by which containerd writes the network configuration once it knows the node's pod range. It is a
 /// template of containerd's own (Go), so it is not rendered here.
@@ -87,9 +109,10 @@ pub(super) const AZURE_NETWORK: &str = include_str!("../../templates/network/azu
 /// What keeps cloud-init from giving the pods' addresses to the machine (Azure CNI).
 pub(super) const AZURE_ADDRESSES: &str = include_str!("../../templates/network/cloud-init-addresses.cfg");
 
-static REGISTRY: LazyLock<Result<Handlebars<'static>, BootstrapError>> = LazyLock::new(registry);
+/// The helpers and the rules for values; it holds no template.
+static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(registry);
 
-fn registry() -> Result<Handlebars<'static>, BootstrapError> {
+fn registry() -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(no_escape);
@@ -99,12 +122,7 @@ fn registry() -> Result<Handlebars<'static>, BootstrapError> {
     registry.register_helper("powershell", Box::new(powershell));
     handlebars_helper!(equal: |left: Value, right: Value| left == right);
     registry.register_helper("equal", Box::new(equal));
-    for (name, text) in TEMPLATES {
-        registry
-            .register_template_string(name, text)
-            .map_err(|cause| BootstrapError::Template { template: (*name).to_owned(), cause: cause.to_string() })?;
-    }
-    Ok(registry)
+    registry
 }
 
 /// Renders a template, and refuses a text that shows that something was not rendered as text.
@@ -119,8 +137,10 @@ pub(super) fn render(template: &str, data: &impl Serialize) -> Result<String, Bo
 /// Renders a template whose values are whole texts of others, which may hold what [`render`] refuses.
 pub(super) fn assemble(template: &str, data: &impl Serialize) -> Result<String, BootstrapError> {
     let failed = |cause: String| BootstrapError::Template { template: template.to_owned(), cause };
-    let registry = REGISTRY.as_ref().map_err(|cause| failed(cause.to_string()))?;
-    registry.render(template, data).map_err(|cause| failed(cause.to_string()))
+    let source = TEMPLATES.iter().find(|source| source.name == template);
+    let parsed = source.ok_or_else(|| failed("there is no such template".to_owned()))?.template().map_err(failed)?;
+    let values = Context::wraps(data).map_err(|cause| failed(cause.to_string()))?;
+    parsed.renders(&REGISTRY, &values, &mut RenderContext::new(None)).map_err(|cause| failed(cause.to_string()))
 }
 
 /// The helper's only parameter. Strict mode does not look at parameters, so it is done here.
@@ -216,14 +236,16 @@ mod tests {
     use super::*;
 
     fn try_render(template: &str, data: &Value) -> Result<String, String> {
-        let mut registry = registry().unwrap();
+        let mut registry = registry();
         registry.register_template_string("test", template).unwrap();
         registry.render("test", data).map_err(|cause| cause.to_string())
     }
 
     #[test]
     fn every_template_parses() {
-        registry().unwrap();
+        for source in TEMPLATES.iter() {
+            source.template().unwrap();
+        }
     }
 
     #[test]

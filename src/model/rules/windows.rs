@@ -11,9 +11,17 @@ use super::super::pool::OperatingSystem;
 
 /// Account names that Azure refuses on Windows.
 ///
-/// Source: learn.microsoft.com, "Frequently asked questions about Windows virtual machines", read 2026-11-25.
-const TAKEN_NAMES: [&str; 14] = [
+/// Source: learn.microsoft.com, REST reference of virtual machines, `OSProfile.adminUsername`, "Disallowed values", read
+/// 2026-11-28.
+const TAKEN_NAMES: [&str; 32] = [
+    "1",
+    "123",
+    "a",
+    "actuser",
+    "adm",
     "admin",
+    "admin1",
+    "admin2",
     "administrator",
     "aspnet",
     "backup",
@@ -24,9 +32,20 @@ const TAKEN_NAMES: [&str; 14] = [
     "owner",
     "root",
     "server",
+    "sql",
+    "support",
+    "support_388945a0",
     "sys",
     "test",
+    "test1",
+    "test2",
+    "test3",
     "user",
+    "user1",
+    "user2",
+    "user3",
+    "user4",
+    "user5",
 ];
 
 pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
