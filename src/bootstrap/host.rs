@@ -22,6 +22,8 @@ pub struct HostSettings {
     pub unattended_upgrades: bool,
     /// Whether the audit daemon runs.
     pub audit: bool,
+    /// A script of the user's own that runs before anything is installed.
+    pub extension: Option<Extension>,
 }
 
 impl Default for HostSettings {
@@ -35,6 +37,7 @@ impl Default for HostSettings {
             upgrade_on_bootstrap: false,
             unattended_upgrades: true,
             audit: false,
+            extension: None,
         }
     }
 }
@@ -50,6 +53,27 @@ pub struct Proxy {
     pub bypass: Vec<String>,
 }
 
+/// A shell script of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extension {
+    /// Its name: letters, digits, `-`, `_` and `.`; its folder's and its log's, too.
+    pub name: String,
+    /// Its file, without folders.
+    pub file: String,
+    /// Where it lies: an https address without quotation marks and backslashes.
+    pub url: Secret,
+    /// What it finds as its first argument; may be empty.
+    pub parameters: Secret,
+}
+
+#[derive(Serialize)]
+struct ExtensionView<'a> {
+    name: &'a str,
+    file: &'a str,
+    url: &'a str,
+    parameters: &'a str,
+}
+
 /// What templates may ask about the host.
 #[derive(Serialize)]
 pub(super) struct HostView<'a> {
@@ -63,6 +87,7 @@ pub(super) struct HostView<'a> {
     upgrade_on_bootstrap: bool,
     unattended_upgrades: bool,
     audit: bool,
+    extension: Option<ExtensionView<'a>>,
 }
 
 impl<'a> HostView<'a> {
@@ -80,6 +105,12 @@ impl<'a> HostView<'a> {
             upgrade_on_bootstrap: host.upgrade_on_bootstrap,
             unattended_upgrades: host.unattended_upgrades,
             audit: host.audit,
+            extension: host.extension.as_ref().map(|extension| ExtensionView {
+                name: &extension.name,
+                file: &extension.file,
+                url: extension.url.expose(),
+                parameters: extension.parameters.expose(),
+            }),
         }
     }
 }

@@ -241,6 +241,9 @@ pub struct AzureCloud {
     pub location: String,
     /// Whether workers are machines of their own (`standard`) or of scale sets (`vmss`).
     pub machine_type: MachineType,
+    /// Whether some of the scale sets' instances are machines of their own (orchestration mode Flexible), which the
+    /// controllers look for only if told.
+    pub flexible_nodes: bool,
     /// The virtual network's name.
     pub virtual_network: String,
     /// The virtual network's resource group; empty: that of the machines.

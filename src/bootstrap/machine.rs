@@ -122,6 +122,9 @@ fn common_files(
     if view.host.proxied {
         add("/etc/engine/proxy.env", "0600", "host/proxy.env")?;
     }
+    if node.host.extension.is_some() {
+        add("/etc/engine/extension.sh", "0600", "host/extension.sh")?;
+    }
     if node.host.audit {
         add("/etc/engine/audit.rules", "0644", "host/audit.rules")?;
     }

@@ -20,7 +20,7 @@ pub use addons::{
 pub use custom_data::{CustomData, LIMIT};
 pub use encryption::{Encryption, KeyVault};
 pub use error::BootstrapError;
-pub use host::{HostSettings, Proxy};
+pub use host::{Extension, HostSettings, Proxy};
 pub use input::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomFile, DiskDriverImages,
     Images, Ipv6Ranges, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software, Start,

@@ -64,6 +64,7 @@ static TEMPLATES: LazyLock<Vec<Source>> = LazyLock::new(|| {
         "network/rules.nft",
         "host/proxy.env",
         "host/audit.rules",
+        "host/extension.sh",
         "host/kernel-parameters.conf",
         "host/package-source.sources",
         "containerd/config.toml",

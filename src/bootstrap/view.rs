@@ -161,6 +161,7 @@ pub(super) struct CloudView<'a> {
     resource_group: &'a str,
     location: &'a str,
     machine_type: &'static str,
+    flexible_nodes: bool,
     virtual_network: &'a str,
     virtual_network_resource_group: &'a str,
     subnet: &'a str,
@@ -200,6 +201,7 @@ impl<'a> CloudView<'a> {
                 MachineType::Standard => "standard",
                 MachineType::ScaleSet => "vmss",
             },
+            flexible_nodes: cloud.flexible_nodes,
             virtual_network: &cloud.virtual_network,
             virtual_network_resource_group: if cloud.virtual_network_resource_group.is_empty() {
                 resource_group

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::leftovers::{begun, sort_out};
 use super::{Basis, ClusterError, Definition, Form, Prepared, Session, generate, observe, place};
-use crate::contract::{Address, Applied, AppliedResources, Support};
+use crate::contract::{Address, Applied, AppliedResources, ChangeKind, Operation, Support};
+use crate::expand::{Instruction, instructions};
 use crate::graph::{ResourceGraph, ResourceKey};
 use crate::plan::{ObservedResources, Plan, Removal, Request, Secrets, World, plan};
 use crate::state::Store;
@@ -48,7 +49,7 @@ pub(super) async fn prepare(
     let observed =
         observe(&session.target, &session.scope, Some(&expansion.graph), &expansion.secrets, &applied).await?;
     let normalise = |address: &Address, body| session.target.normalise(address, body);
-    let plan = plan(&Request {
+    let mut plan = plan(&Request {
         verb,
         graph: &expansion.graph,
         observed: &observed,
@@ -57,6 +58,9 @@ pub(super) async fn prepare(
         normalise: &normalise,
         removal,
     })?;
+    let due = instructions(&definition.cluster, &session.scope.resource_group);
+    let due: Vec<String> = due.iter().filter(|told| is_due(told, &plan)).map(Instruction::lines).collect();
+    plan.notes.extend(due);
     let mut adopted = adopted(&expansion.graph, &observed, &plan, &applied, &expansion.secrets);
     let is_wanted = |key: &ResourceKey| expansion.graph.node(key).is_some();
     let known = definition.applied();
@@ -85,6 +89,16 @@ pub(super) async fn prepare(
         folder: definition.folder,
         locked,
         plan,
+    })
+}
+
+/// Whether a step makes what calls for it: who has done as told is not told again.
+fn is_due(instruction: &Instruction, plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| match &step.operation {
+        Operation::Change(change) => {
+            change.kind == ChangeKind::Create && instruction.after.iter().any(|symbol| **symbol == *change.symbol)
+        }
+        Operation::Act(_) => false,
     })
 }
 

@@ -6,7 +6,7 @@ use super::definition::nowhere;
 use super::{ClusterError, Definition};
 use crate::arm::{Emission, emit};
 use crate::base::{Files, Secret};
-use crate::expand::{expand, outputs};
+use crate::expand::{Instruction, expand, instructions, outputs};
 use crate::graph::{Lookup, Reference};
 use crate::model::CustomFile;
 
@@ -16,13 +16,17 @@ pub struct Artifacts {
     pub files: Files,
     /// How many resources the template makes.
     pub resources: usize,
+    /// What somebody else has to do besides, as people read it.
+    pub notes: Vec<String>,
     /// The length of each pool's customData in base64 characters.
     pub custom_data: BTreeMap<String, usize>,
 }
 
 /// Which files, and how they look.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Form {
+pub struct Form<'a> {
+    /// The resource group that is meant, where it is not the one of the cluster's name.
+    pub resource_group: Option<&'a str>,
     /// Neither `apimodel.json` nor the template is among them.
     pub parameters_only: bool,
     /// The template and its parameters have no indentation. They say the same.
@@ -33,7 +37,7 @@ pub struct Form {
 ///
 /// # Errors
 /// What cannot be expanded, or not be said in a template.
-pub fn generate(definition: &Definition, form: &Form) -> Result<Artifacts, ClusterError> {
+pub fn generate(definition: &Definition, form: &Form<'_>) -> Result<Artifacts, ClusterError> {
     let cluster = &definition.cluster;
     let payloads = definition.payloads()?;
     let graph = expand(cluster, &nowhere(cluster), &payloads.payloads)?;
@@ -71,7 +75,9 @@ pub fn generate(definition: &Definition, form: &Form) -> Result<Artifacts, Clust
         let text = crate::pki::sign_in_kubeconfig(&cluster.dns_prefix, &server, authority, environment, who);
         files.private(format!("kubeconfig/kubeconfig.{}.sign-in.json", cluster.location), text);
     }
-    Ok(Artifacts { files, resources: graph.len() - 1, custom_data: payloads.lengths })
+    let notes = instructions(cluster, form.resource_group.unwrap_or(&cluster.dns_prefix));
+    let notes = notes.iter().map(Instruction::lines).collect();
+    Ok(Artifacts { files, resources: graph.len() - 1, notes, custom_data: payloads.lengths })
 }
 
 /// JSON as people edit it, with a newline at the end.

@@ -30,15 +30,16 @@ pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError>
     if context.cluster.control_plane.has_internal_balancer() {
         resources.push(internal_balancer(context)?);
     }
-    if context.has_standard_balancer() && !context.cluster.pools.is_empty() {
+    // Without an outbound rule the cloud controller makes it, once a service asks for one.
+    if context.has_outbound_rules() && !context.cluster.pools.is_empty() {
         resources.extend(worker_balancer(context)?);
     }
     Ok(resources)
 }
 
-/// Whether the control plane has a public load balancer: for the API server, and with the Standard kind also to go out.
+/// Whether the control plane has a public load balancer: for the API server, and where an outbound rule is the way out.
 pub(super) fn has_public_balancer(context: &Context<'_>) -> bool {
-    context.cluster.network.private_cluster.is_none() || context.has_standard_balancer()
+    context.cluster.network.private_cluster.is_none() || context.has_outbound_rules()
 }
 
 /// Whether the API server can be reached from outside the network.
@@ -100,7 +101,7 @@ fn public_balancer(context: &Context<'_>) -> Result<Resource, ExpandError> {
             ("probe", part("probes", PROBE)),
         ]);
         if context.has_standard_balancer() {
-            // Going out has a rule of its own; two ways out for one address are refused.
+            // Going out has a way of its own; two ways out for one address are refused.
             rule.insert("disableOutboundSnat", true.into());
             rule.insert("enableTcpReset", true.into());
         }
@@ -112,7 +113,7 @@ fn public_balancer(context: &Context<'_>) -> Result<Resource, ExpandError> {
             properties.insert("inboundNatRules", Value::array(ssh_rules(context, &front_end)));
         }
     }
-    if context.has_standard_balancer() {
+    if context.has_outbound_rules() {
         properties.insert("outboundRules", outbound_rules(context, &backend, [front_end]));
     }
     let balancer = context.resource(symbol::PUBLIC_BALANCER, BALANCER_TYPE, names.public_balancer())?;
@@ -263,7 +264,7 @@ fn worker_backend(context: &Context<'_>) -> Value {
 
 /// The pools of load balancers that a worker's interface stands in.
 pub(super) fn worker_backends(context: &Context<'_>) -> Option<Value> {
-    context.has_standard_balancer().then(|| Value::array([Value::sub_resource(worker_backend(context))]))
+    context.has_outbound_rules().then(|| Value::array([Value::sub_resource(worker_backend(context))]))
 }
 
 /// The pools of load balancers that a control-plane machine's interface stands in.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::{
     ExpandError, Names, Payloads, application_gateway, balancer, control_plane, group, identity, jumpbox, key_vault,
-    network, pool, security,
+    nat_gateway, network, pool, security,
 };
 use crate::graph::{Resource, ResourceGraph, Scope, Value};
 use crate::model::Cluster;
@@ -16,13 +16,15 @@ type Builder = fn(&Context<'_>) -> Result<Vec<Resource>, ExpandError>;
 
 /// The builders. The order is that of a reader who goes from the outside to the inside, and of the emitted template; which
 /// resource is made first follows from references alone.
-const BUILDERS: [(&str, Builder); 10] = [
+const BUILDERS: [(&str, Builder); 11] = [
     // First, because all others lie in it.
     ("group", group::build),
     // Before the machines, which carry it.
     ("identity", identity::build),
     // Before the network, whose subnet holds it.
     ("security", security::build),
+    // Before the network, whose subnets go out by it.
+    ("NAT gateway", nat_gateway::build),
     // Before balancers and interfaces, which take addresses from its subnet.
     ("network", network::build),
     // Before the interfaces, which stand in the balancers' pools.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{ExpandError, Names};
 use crate::catalog::ApiProfile;
 use crate::graph::{Function, Resource, Scope, Series, Value};
-use crate::model::{Cluster, LoadBalancerSku, Pool};
+use crate::model::{Cluster, LoadBalancerSku, OutboundType, Pool};
 
 /// The port of the API server, on the balancers' front ends and on the machines (aks-engine's). The kubeadm
 /// configuration has to say the same.
@@ -47,6 +47,7 @@ pub(super) mod symbol {
     pub const PUBLIC_BALANCER: &str = "public-balancer";
     pub const INTERNAL_BALANCER: &str = "internal-balancer";
     pub const WORKER_BALANCER: &str = "worker-balancer";
+    pub const NAT_GATEWAY: &str = "nat-gateway";
     pub const KEY_VAULT: &str = "key-vault";
     pub const KEY_VAULT_KEY: &str = "key-vault-key";
 
@@ -93,6 +94,11 @@ impl Context<'_> {
     /// Whether the load balancers are of the Standard kind, which lets out only what a rule lets out.
     pub fn has_standard_balancer(&self) -> bool {
         self.cluster.network.load_balancer.sku == LoadBalancerSku::Standard
+    }
+
+    /// Whether the load balancers are the nodes' way out, and need a rule for it.
+    pub fn has_outbound_rules(&self) -> bool {
+        self.has_standard_balancer() && self.cluster.network.outbound == OutboundType::LoadBalancer
     }
 
     /// Whether the cloud knows what Azure Stack Hub does not: deletion with the machine, subnets without a way out of

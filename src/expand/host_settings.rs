@@ -1,10 +1,11 @@
 //! How the cluster's machines are set up below Kubernetes, put into the input of `bootstrap`.
 
-use crate::bootstrap::{HostSettings, Proxy};
-use crate::model::Cluster;
+use crate::base::Secret;
+use crate::bootstrap::{Extension, HostSettings, Proxy};
+use crate::model::{Cluster, PreProvisionScript};
 
-/// The settings of Linux machines; whether they audit is each pool's own.
-pub(super) fn host_settings(cluster: &Cluster, audit: bool) -> HostSettings {
+/// The settings of Linux machines; whether they audit, and the script they run first, are each pool's own.
+pub(super) fn host_settings(cluster: &Cluster, audit: bool, script: Option<&PreProvisionScript>) -> HostSettings {
     let linux = &cluster.linux;
     let proxy = linux.proxy.as_ref();
     let roots = cluster.stack.iter().flat_map(|stack| &stack.root_certificates);
@@ -20,5 +21,11 @@ pub(super) fn host_settings(cluster: &Cluster, audit: bool) -> HostSettings {
         upgrade_on_bootstrap: linux.upgrade_on_bootstrap,
         unattended_upgrades: linux.unattended_upgrades,
         audit,
+        extension: script.map(|script| Extension {
+            name: script.name.clone(),
+            file: script.script.rsplit('/').next().unwrap_or_default().to_owned(),
+            url: script.url(),
+            parameters: script.parameters.clone().unwrap_or_else(|| Secret::new("")),
+        }),
     }
 }

@@ -12,7 +12,7 @@ use crate::bootstrap::{
 };
 use crate::catalog::{Cloud, KubernetesRelease, has_nvidia_processors, kubernetes_release_of};
 use crate::model::{
-    Availability, Cluster, Identity, NetworkPlugin, NetworkPolicy, OperatingSystem, Pool, ProxyMode,
+    Availability, Cluster, Identity, NetworkPlugin, NetworkPolicy, OperatingSystem, Orchestration, Pool, ProxyMode,
     ServicePrincipalSecret, SoftwareSource,
 };
 use crate::pki::KeyMaterial;
@@ -246,7 +246,7 @@ fn add_ons(cluster: &Cluster, release: &KubernetesRelease) -> AddOns {
 
 /// The cloud as the controllers see it. Tenant, subscription and group are asked on the machine, so that a template
 /// fits wherever it is deployed.
-fn azure_cloud(cluster: &Cluster) -> AzureCloud {
+pub(super) fn azure_cloud(cluster: &Cluster) -> AzureCloud {
     let names = Names::of(cluster);
     let plane = &cluster.control_plane;
     let scale_sets =
@@ -259,6 +259,7 @@ fn azure_cloud(cluster: &Cluster) -> AzureCloud {
         resource_group: String::new(),
         location: cluster.location.clone(),
         machine_type: if scale_sets { MachineType::ScaleSet } else { MachineType::Standard },
+        flexible_nodes: cluster.pools.iter().any(|pool| pool.orchestration == Orchestration::Flexible),
         virtual_network: subnet.map_or_else(|| names.virtual_network(), |subnet| subnet.network.to_owned()),
         virtual_network_resource_group: subnet.map_or_else(String::new, |subnet| subnet.group.to_owned()),
         subnet: subnet.map_or_else(|| names.worker_subnet().to_owned(), |subnet| subnet.name.to_owned()),
@@ -326,7 +327,7 @@ fn control_plane_machine(
                 .iter()
                 .map(|file| bootstrap::CustomFile { path: file.dest.clone(), content: file.content.clone() })
                 .collect(),
-            host: host_settings(cluster, cluster.control_plane.audit),
+            host: host_settings(cluster, cluster.control_plane.audit, cluster.control_plane.pre_provision.as_ref()),
         },
         add_ons: kubernetes_release_of(&cluster.kubernetes_version)
             .map(|release| add_ons(cluster, release))
@@ -369,7 +370,7 @@ pub(super) fn node_settings(cluster: &Cluster, pool: &Pool) -> NodeSettings {
         taints: pool.taints.iter().map(ToString::to_string).collect(),
         maximum_pods: pool.max_pods,
         custom_files: Vec::new(),
-        host: host_settings(cluster, pool.audit),
+        host: host_settings(cluster, pool.audit, pool.pre_provision.as_ref()),
     }
 }
 

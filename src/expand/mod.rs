@@ -18,11 +18,13 @@ mod error;
 mod group;
 mod host_settings;
 mod identity;
+mod instructions;
 mod jumpbox;
 mod key_vault;
 mod machine;
 mod machine_settings;
 mod names;
+mod nat_gateway;
 mod network;
 mod outputs;
 mod pool;
@@ -39,6 +41,7 @@ pub use context::{
     API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, Payloads, WINDOWS_PASSWORD_HANDLE, custom_data_handle,
 };
 pub use error::ExpandError;
+pub use instructions::{Instruction, instructions};
 pub use machine_settings::{MachinePayloads, machine_payloads};
 pub use names::Names;
 pub use outputs::outputs;

@@ -109,6 +109,16 @@ impl<'a> Names<'a> {
         numbered("k8s-agent-outbound", number)
     }
 
+    /// The NAT gateway.
+    pub fn nat_gateway(self) -> String {
+        format!("k8s-natgw-{}", self.suffix)
+    }
+
+    /// The NAT gateway's public address; `number` counts from 1, and the first has none in its name.
+    pub fn nat_address(self, number: u32) -> String {
+        numbered(&format!("k8s-natgw-ip-{}", self.suffix), number)
+    }
+
     /// The application gateway, and the policy of its firewall.
     pub fn gateway(self) -> String {
         format!("k8s-appgw-{}", self.suffix)
@@ -178,5 +188,10 @@ impl<'a> Names<'a> {
 }
 
 fn numbered(name: &str, number: u32) -> String {
-    if number == 1 { name.to_owned() } else { format!("{name}{number}") }
+    match number {
+        1 => name.to_owned(),
+        // A number after a number would be read as one.
+        _ if name.ends_with(|letter: char| letter.is_ascii_digit()) => format!("{name}-{number}"),
+        _ => format!("{name}{number}"),
+    }
 }

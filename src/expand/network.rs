@@ -7,6 +7,7 @@ use super::ExpandError;
 use super::context::{Context, symbol};
 use super::security::named;
 use crate::graph::{Resource, Value};
+use crate::model::OutboundType;
 
 pub(super) fn build(context: &Context<'_>) -> Result<Vec<Resource>, ExpandError> {
     let mut resources = Vec::new();
@@ -58,8 +59,11 @@ fn subnet(context: &Context<'_>, range: IpNet, second: Option<IpNet>) -> Value {
     if context.cluster.network.needs_route_table() {
         subnet.insert("routeTable", Value::sub_resource(Value::id_of(symbol::ROUTE_TABLE)));
     }
+    if context.cluster.network.outbound == OutboundType::NatGateway {
+        subnet.insert("natGateway", Value::sub_resource(Value::id_of(symbol::NAT_GATEWAY)));
+    }
     if context.is_azure() {
-        // The way out is the load balancers'; Azure's own, for those without one, has been retired.
+        // The way out is the load balancers' or the NAT gateway's; Azure's own, for those without one, has been retired.
         subnet.insert("defaultOutboundAccess", false.into());
     }
     subnet

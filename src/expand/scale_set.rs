@@ -1,5 +1,5 @@
-//! A pool as a scale set of equal instances (orchestration mode Uniform). Its script stands in its profile, so that
-//! instances which an autoscaler adds have it too.
+//! A pool as a scale set: of equal instances (orchestration mode Uniform), or of machines of their own (Flexible). Its script
+//! stands in its profile, so that instances which an autoscaler adds have it too.
 
 use super::ExpandError;
 use super::balancer::worker_backends;
@@ -9,7 +9,11 @@ use super::machine::{DiskSettings, given_once, image, interface_settings, ipv6_c
 use super::pool::{common_settings, data_disks, kind};
 use super::security::named;
 use crate::graph::{Resource, Value};
-use crate::model::Pool;
+use crate::model::{Orchestration, Pool};
+
+/// The version of Microsoft.Network in which Azure makes the interfaces of mode Flexible; it takes two, and this is the one
+/// that all regions have (Microsoft.Compute 2025-04-01).
+const NETWORK_API_VERSION: &str = "2020-11-01";
 
 /// The name of the script in the profile (aks-engine's).
 const SCRIPT: &str = "vmssCSE";
@@ -32,11 +36,13 @@ fn scale_set(context: &Context<'_>, pool: &Pool) -> Result<Resource, ExpandError
     common_settings(context, pool, &mut profile);
     let mut properties = Value::object([]);
     if context.is_azure() {
-        properties.insert("orchestrationMode", "Uniform".into());
+        properties.insert("orchestrationMode", pool.orchestration.word().into());
     }
     properties.insert("platformFaultDomainCount", pool.fault_domain_count.into());
-    properties.insert("upgradePolicy", Value::object([("mode", "Manual".into())]));
-    properties.insert("overprovision", pool.overprovision.into());
+    if pool.orchestration == Orchestration::Uniform {
+        properties.insert("upgradePolicy", Value::object([("mode", "Manual".into())]));
+        properties.insert("overprovision", pool.overprovision.into());
+    }
     properties.insert("singlePlacementGroup", pool.single_placement_group.into());
     if let Some(id) = &pool.proximity_placement_group_id {
         properties.insert("proximityPlacementGroup", Value::sub_resource(id.as_str().into()));
@@ -72,7 +78,8 @@ fn storage(context: &Context<'_>, pool: &Pool) -> Value {
     let disks = DiskSettings {
         vm_size: &pool.vm_size,
         encryption_set: pool.disk_encryption_set_id.as_deref(),
-        in_scale_set: true,
+        // Machines of their own have to be told that their disks go with them.
+        in_scale_set: pool.orchestration == Orchestration::Uniform,
     };
     let mut storage = Value::object([
         ("imageReference", image(&pool.image, &pool.name)),
@@ -86,6 +93,7 @@ fn storage(context: &Context<'_>, pool: &Pool) -> Value {
 
 fn network(context: &Context<'_>, pool: &Pool, name: &str) -> Value {
     let subnet = context.worker_subnet(pool);
+    let flexible = pool.orchestration == Orchestration::Flexible;
     let configurations = (1..=pool.addresses_per_node.max(1)).map(|number| {
         let mut properties = Value::object([("primary", (number == 1).into()), ("subnet", subnet.clone())]);
         if number == 1 {
@@ -93,7 +101,11 @@ fn network(context: &Context<'_>, pool: &Pool, name: &str) -> Value {
                 properties.insert("loadBalancerBackendAddressPools", backends);
             }
             if pool.public_ip_per_node {
-                let address = named("pub1", Value::object([("idleTimeoutInMinutes", 30_u32.into())]));
+                let mut settings = Value::object([("idleTimeoutInMinutes", 30_u32.into())]);
+                if flexible {
+                    settings.insert("deleteOption", "Delete".into());
+                }
+                let address = named("pub1", settings);
                 properties.insert("publicIPAddressConfiguration", address);
             }
         }
@@ -102,5 +114,11 @@ fn network(context: &Context<'_>, pool: &Pool, name: &str) -> Value {
     let configurations = configurations.chain(ipv6_configuration(context, "ipconfig1v6", &subnet));
     let mut properties = Value::object([("primary", true.into()), ("ipConfigurations", Value::array(configurations))]);
     interface_settings(context, pool.accelerated_networking, &mut properties);
-    Value::object([("networkInterfaceConfigurations", Value::array([named(name, properties)]))])
+    let mut network = Value::object([]);
+    if flexible {
+        properties.insert("deleteOption", "Delete".into());
+        network.insert("networkApiVersion", NETWORK_API_VERSION.into());
+    }
+    network.insert("networkInterfaceConfigurations", Value::array([named(name, properties)]));
+    network
 }

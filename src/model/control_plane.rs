@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::extension::PreProvisionScript;
 use super::pool::{Availability, Caching, Image, OsDisk};
 use crate::base::Secret;
 
@@ -62,6 +63,8 @@ pub struct ControlPlane {
     pub kubelet_flags: BTreeMap<String, String>,
     /// Tags for these machines.
     pub tags: BTreeMap<String, String>,
+    /// A script that each machine runs before it becomes a node.
+    pub pre_provision: Option<PreProvisionScript>,
     /// Files that the user puts on these machines.
     pub custom_files: Vec<CustomFile>,
 }

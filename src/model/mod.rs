@@ -5,6 +5,7 @@ mod cluster;
 mod control_plane;
 mod document;
 mod explain;
+mod extension;
 mod findings;
 mod flags;
 mod identity;
@@ -34,12 +35,13 @@ pub use cluster::{
 };
 pub use control_plane::{ControlPlane, CustomFile};
 pub use explain::{Explained, explain};
+pub use extension::PreProvisionScript;
 pub use identity::{Certificates, Identity, ServicePrincipalSecret, SignIn, VaultCertificate, VaultSecrets};
 pub use network::{
-    Ipv6Ranges, Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, PrivateCluster,
-    ProxyMode,
+    Ipv6Ranges, Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, OutboundType,
+    PrivateCluster, ProxyMode,
 };
-pub use pool::{Availability, Caching, Image, OperatingSystem, OsDisk, Pool, Priority, Storage, Taint};
+pub use pool::{Availability, Caching, Image, OperatingSystem, Orchestration, OsDisk, Pool, Priority, Storage, Taint};
 pub use read::{Origin, Origins, ReadOptions, Reading, read};
 pub use rules::{RULES, Rule};
 pub use schema::schema;

@@ -31,6 +31,8 @@ pub struct Network {
     pub proxy_mode: ProxyMode,
     /// The load balancers.
     pub load_balancer: LoadBalancer,
+    /// How nodes reach what is outside.
+    pub outbound: OutboundType,
     /// Present if the API server has no public address.
     pub private_cluster: Option<PrivateCluster>,
     /// Who reaches the API server from outside the vnet; `0.0.0.0/0` is everybody, empty is nobody.
@@ -145,7 +147,7 @@ impl ProxyMode {
 pub struct LoadBalancer {
     /// Their kind.
     pub sku: LoadBalancerSku,
-    /// Public addresses for outgoing connections (Standard only), 1 to 16.
+    /// Public addresses for outgoing connections, of a Standard one or of the NAT gateway, 1 to 16.
     pub outbound_ip_count: u32,
     /// When an idle outgoing connection is dropped, in minutes, 4 to 120.
     pub outbound_idle_timeout_minutes: u32,
@@ -168,6 +170,28 @@ impl LoadBalancerSku {
         match self {
             Self::Basic => "Basic",
             Self::Standard => "Standard",
+        }
+    }
+}
+
+/// The nodes' way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OutboundType {
+    /// Outbound rules of the Standard load balancers; a Basic one lets out by itself.
+    LoadBalancer,
+    /// A NAT gateway on the subnets.
+    NatGateway,
+    /// The user's own routes, on the user's own subnets.
+    UserDefinedRouting,
+}
+
+impl OutboundType {
+    /// The word in the model.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::LoadBalancer => "loadBalancer",
+            Self::NatGateway => "natGateway",
+            Self::UserDefinedRouting => "userDefinedRouting",
         }
     }
 }

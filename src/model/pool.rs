@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::extension::PreProvisionScript;
+
 /// Workers of one kind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
@@ -25,6 +27,8 @@ pub struct Pool {
     pub data_disk_caching: Caching,
     /// Availability set or scale set.
     pub availability: Availability,
+    /// How a scale set makes its machines; an availability set has machines of the engine's own making.
+    pub orchestration: Orchestration,
     /// Availability zones; machine N stands in zone N modulo their number. Empty: none.
     pub zones: Vec<String>,
     /// Fault domains.
@@ -57,6 +61,8 @@ pub struct Pool {
     pub kubelet_flags: BTreeMap<String, String>,
     /// Kernel parameters, over the engine's own.
     pub kernel_parameters: BTreeMap<String, String>,
+    /// A script that each machine runs before it becomes a node.
+    pub pre_provision: Option<PreProvisionScript>,
     /// Whether the audit daemon runs.
     pub audit: bool,
     /// Whether ultra disks can be attached.
@@ -98,6 +104,25 @@ pub enum Availability {
     AvailabilitySet,
     /// A virtual machine scale set.
     ScaleSet,
+}
+
+/// How a scale set makes its machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Orchestration {
+    /// As equal instances, which are parts of the set.
+    Uniform,
+    /// As machines of their own, which belong to the set.
+    Flexible,
+}
+
+impl Orchestration {
+    /// Azure's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Uniform => "Uniform",
+            Self::Flexible => "Flexible",
+        }
+    }
 }
 
 /// What runs on a machine.
@@ -166,8 +191,6 @@ pub struct OsDisk {
 pub enum Storage {
     /// A managed disk.
     ManagedDisks,
-    /// A blob in a storage account.
-    StorageAccount,
     /// The host's own disk; gone with the machine.
     Ephemeral,
 }

@@ -6,14 +6,15 @@ use crate::base::Secret;
 
 use super::cluster::{Addon, AddonPool, Cluster, SoftwareSource};
 use super::control_plane::{ControlPlane, CustomFile};
+use super::extension::PreProvisionScript;
 use super::identity::{Certificates, Identity, ServicePrincipalSecret, VaultSecrets};
 use super::input::{
     AadProfile, AccessProfile, AddonInput, AddonPoolInput, AgentPoolProfile, ApiModel, CertificateProfile,
-    CustomCloudProfile, CustomFile as CustomFileInput, CustomNodesDns, CustomSearchDomain, FeatureFlags,
-    HttpProxyConfig, ImageReference, JumpboxInput, KeyVaultSecretReference, KubernetesConfig, LinuxProfile,
-    MasterProfile, NodeKubernetesConfig, NumberOrText, OrchestratorProfile, PrivateClusterInput, Properties, PublicKey,
-    SecretText, ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh, VaultCertificate,
-    VaultSecrets as VaultSecretsInput,
+    CustomCloudProfile, CustomFile as CustomFileInput, CustomNodesDns, CustomSearchDomain, ExtensionProfile,
+    ExtensionReference, FeatureFlags, HttpProxyConfig, ImageReference, JumpboxInput, KeyVaultSecretReference,
+    KubernetesConfig, LinuxProfile, MasterProfile, NodeKubernetesConfig, NumberOrText, OrchestratorProfile,
+    PrivateClusterInput, Properties, PublicKey, SecretText, ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh,
+    VaultCertificate, VaultSecrets as VaultSecretsInput,
 };
 use super::network::LoadBalancerSku;
 use super::pool::{Availability, Image, OperatingSystem, OsDisk, Pool, Priority, Storage};
@@ -62,6 +63,7 @@ impl Cluster {
                 admin_group_id: sign_in.admin_group_id.clone(),
                 ..AadProfile::default()
             }),
+            extension_profiles: Some(self.extension_profiles()),
             certificate_profile: Some(certificate_profile(&self.certificates)),
             access_profile: Some(AccessProfile {
                 api_server_source_ranges: texts_of(&network.api_server_source_ranges),
@@ -88,6 +90,26 @@ impl Cluster {
             }),
             ..Properties::default()
         }
+    }
+
+    /// The scripts of all machines, each once.
+    fn extension_profiles(&self) -> Vec<ExtensionProfile> {
+        let pools = self.pools.iter().filter_map(|pool| pool.pre_provision.as_ref());
+        let mut scripts: Vec<&PreProvisionScript> = self.control_plane.pre_provision.iter().chain(pools).collect();
+        scripts.sort_by_key(|script| &script.name);
+        scripts.dedup();
+        scripts
+            .into_iter()
+            .map(|script| ExtensionProfile {
+                name: Some(script.name.clone()),
+                version: Some(script.version.clone()),
+                root_url: Some(script.root_url.clone()),
+                script: Some(script.script.clone()),
+                url_query: script.query.as_ref().and_then(secret),
+                extension_parameters: script.parameters.as_ref().and_then(secret),
+                parameters_keyvault_secret_ref: None,
+            })
+            .collect()
     }
 
     fn kubernetes_config(&self) -> KubernetesConfig {
@@ -123,6 +145,7 @@ impl Cluster {
             // A Basic one has none, and whoever names some is told so.
             load_balancer_outbound_ips: (network.load_balancer.sku == LoadBalancerSku::Standard)
                 .then_some(network.load_balancer.outbound_ip_count),
+            outbound_type: Some(network.outbound.word().into()),
             outbound_rule_idle_timeout_in_minutes: Some(network.load_balancer.outbound_idle_timeout_minutes),
             maximum_load_balancer_rule_count: Some(network.load_balancer.maximum_rule_count),
             kube_proxy_mode: Some(network.proxy_mode.word().into()),
@@ -175,6 +198,7 @@ impl Cluster {
             single_placement_group: Some(plane.single_placement_group),
             encryption_at_host: Some(plane.encryption_at_host),
             audit_d_enabled: Some(plane.audit),
+            pre_provision_extension: plane.pre_provision.as_ref().map(extension_reference),
             sysctld_config: Some(plane.kernel_parameters.clone()),
             custom_vm_tags: Some(plane.tags.clone()),
             custom_files: Some(
@@ -222,6 +246,10 @@ impl Cluster {
     }
 }
 
+fn extension_reference(script: &PreProvisionScript) -> ExtensionReference {
+    ExtensionReference { name: Some(script.name.clone()), ..ExtensionReference::default() }
+}
+
 /// A range, and that of the second family after a comma.
 fn pair(first: ipnet::IpNet, second: Option<ipnet::IpNet>) -> String {
     second.map_or_else(|| first.to_string(), |second| format!("{first},{second}"))
@@ -259,6 +287,7 @@ fn agent_pool_profile(pool: &Pool) -> AgentPoolProfile {
         vm_size: Some(pool.vm_size.clone()),
         os_type: Some(if windows { "Windows" } else { "Linux" }.into()),
         availability_profile: Some(availability_word(pool.availability).into()),
+        orchestration_mode: (pool.availability == Availability::ScaleSet).then(|| pool.orchestration.word().into()),
         availability_zones: Some(pool.zones.clone()),
         os_disk_size_gb: pool.os_disk.size_gib,
         os_disk_caching_type: Some(pool.os_disk.caching.word().into()),
@@ -286,6 +315,7 @@ fn agent_pool_profile(pool: &Pool) -> AgentPoolProfile {
         encryption_at_host: Some(pool.encryption_at_host),
         custom_node_labels: Some(pool.labels.clone()),
         node_taints: Some(pool.taints.iter().map(ToString::to_string).collect()),
+        pre_provision_extension: pool.pre_provision.as_ref().map(extension_reference),
         audit_d_enabled: (!windows).then_some(pool.audit),
         sysctld_config: Some(pool.kernel_parameters.clone()),
         custom_vm_tags: Some(pool.tags.clone()),
@@ -306,7 +336,6 @@ const fn availability_word(availability: Availability) -> &'static str {
 const fn storage_word(disk: &OsDisk) -> &'static str {
     match disk.storage {
         Storage::ManagedDisks => "ManagedDisks",
-        Storage::StorageAccount => "StorageAccount",
         Storage::Ephemeral => "Ephemeral",
     }
 }

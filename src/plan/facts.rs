@@ -42,6 +42,7 @@ const TABLE: &[TypeFacts] = &[
         ..DEFAULT
     },
     TypeFacts { resource_type: "Microsoft.Network/loadBalancers", honours_etag: true, expected_seconds: 5, ..DEFAULT },
+    TypeFacts { resource_type: "Microsoft.Network/natGateways", honours_etag: true, ..DEFAULT },
     TypeFacts {
         resource_type: "Microsoft.Network/networkInterfaces",
         honours_etag: true,

@@ -87,6 +87,7 @@ pub(super) fn delete(world: &mut World, entry: &Entry) {
     match provider.behaviour {
         Behaviour::LoadBalancer => leave_pools(world, &entry.id),
         Behaviour::Machine => delete_with_machine(world, entry),
+        Behaviour::ScaleSet => super::flexible::delete_members(world, &entry.id),
         Behaviour::Identity => {
             if let Some(principal) = text(&entry.body, "/properties/principalId") {
                 world.store.remove(&format!("principal/{principal}"));
@@ -151,12 +152,20 @@ fn delete_with_machine(world: &mut World, entry: &Entry) {
             delete(world, &below);
         }
     }
+    super::flexible::member_gone(world, entry);
 }
 
 /// Instances of a scale set are gone.
 pub(super) fn delete_instances(world: &mut World, operation: &Operation) {
     let Some(mut entry) = world.entry(&operation.resource) else { return };
     let wanted: Vec<&str> = operation.arguments.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    if super::flexible::is_flexible(&entry.body) {
+        entry.operation = None;
+        entry.state = "Succeeded".to_owned();
+        world.put_entry(&entry);
+        super::flexible::delete_named(world, &entry.id, &wanted);
+        return;
+    }
     let group = super::resource_id::ResourceId::of_text(&entry.id).and_then(|id| id.group).unwrap_or_default();
     let instances = match entry.hidden.get("instances") {
         Some(Json::Object(instances)) => instances.clone(),

@@ -161,6 +161,10 @@ fn complete_disk(
 
 /// A scale set's operation has ended: it has as many instances as it should.
 pub(super) fn complete_set(world: &mut World, entry: &mut Entry, at: i64) {
+    if super::flexible::is_flexible(&entry.body) {
+        super::flexible::complete(world, entry, at);
+        return;
+    }
     let capacity = usize::try_from(entry.body["sku"]["capacity"].as_u64().unwrap_or(0)).unwrap_or(0).min(1000);
     let group = ResourceId::of_text(&entry.id).and_then(|id| id.group).unwrap_or_default();
     let prefix = text(&entry.body, "/properties/virtualMachineProfile/osProfile/computerNamePrefix")

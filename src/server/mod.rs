@@ -12,6 +12,7 @@ mod error;
 mod exchange;
 mod find;
 mod finish;
+mod flexible;
 mod groups;
 mod http;
 mod identities;

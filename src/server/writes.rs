@@ -10,7 +10,7 @@ use super::provider::{self, Behaviour, Deletion, Provider, Signal};
 use super::resource_id::ResourceId;
 use super::resources::{find, parent_not_found};
 use super::world::{Entry, Operation, Verb, World};
-use super::{addresses, finish, identities, machines, references, render};
+use super::{addresses, finish, flexible, identities, machines, references, render};
 
 /// Creates or replaces a resource.
 pub(super) fn put(
@@ -31,6 +31,9 @@ pub(super) fn put(
     let mut hidden = old.as_ref().map(|old| old.hidden.clone()).unwrap_or_default();
     if provider.behaviour == Behaviour::Machine {
         machines::check_custom_data(&body, old.as_ref(), &mut hidden)?;
+    }
+    if provider.behaviour == Behaviour::ScaleSet {
+        flexible::check(&body)?;
     }
     let mut body = prepare(body, provider, old.as_ref(), &full_id)?;
     if let Some(old) = &old {
@@ -192,9 +195,12 @@ fn complete(
             machines::check(body)?;
             machines::begin(world, body, guid);
         }
-        Behaviour::ScaleSet if text(body, "/properties/timeCreated").is_none() => {
-            super::places::set(body, "/properties/timeCreated", world.timestamp().into());
-            super::places::set(body, "/properties/uniqueId", guid.into());
+        Behaviour::ScaleSet => {
+            flexible::settle(body);
+            if text(body, "/properties/timeCreated").is_none() {
+                super::places::set(body, "/properties/timeCreated", world.timestamp().into());
+                super::places::set(body, "/properties/uniqueId", guid.into());
+            }
         }
         Behaviour::Identity => identities::begin(world, body),
         Behaviour::RoleAssignment => identities::complete_assignment(world, full_id, &id.scope, body, old)?,

@@ -57,8 +57,8 @@ pub const TABLE: &[Difference] = &[
     Difference {
         name: "roles-on-a-given-network",
         what: "No role for the machines' identities on a network in another resource group.",
-        why: "The engine writes into its own group only. Whoever owns the network gives the role; aks-engine gave it by a \
-              deployment into that group.",
+        why: "The engine writes into its own group only. Whoever owns the network gives the role, by the command that the \
+              verbs print; aks-engine gave it by a deployment into that group.",
         explains: |_| false,
     },
     Difference {
@@ -129,8 +129,8 @@ pub const TABLE: &[Difference] = &[
     Difference {
         name: "outbound-rules",
         what: "Standard load balancers have an outbound rule; the control plane's no longer has a rule on UDP port 1123.",
-        why: "That rule only served to get outgoing connections translated. Every subnet has an explicit way out, and says \
-              that it has no other (`defaultOutboundAccess`), as Azure has retired the implicit one.",
+        why: "That rule only served to get outgoing connections translated. Every subnet has an explicit way out (by \
+              `outboundType` a NAT gateway or routes of its owner take the rules' place), and says that it has no other (`defaultOutboundAccess`), as Azure has retired the implicit one.",
         explains: |_| false,
     },
     Difference {
@@ -149,7 +149,8 @@ pub const TABLE: &[Difference] = &[
     Difference {
         name: "managed-disks",
         what: "No storage accounts for machines' disks; disks are managed, and availability sets aligned with them.",
-        why: "Azure retired unmanaged disks on 31 March 2026. (aks-engine's storage accounts waited for the control plane's \
+        why: "Azure retired unmanaged disks on 31 March 2026. On Azure Stack Hub, too, a machine with unmanaged disks takes \
+              no managed ones, and volumes of pods are such since Kubernetes has dropped blobs. (aks-engine's storage accounts waited for the control plane's \
               public address, and the machines with them.)",
         explains: |finding| match finding {
             Finding::Field { key, name, theirs, .. } => {

@@ -13,6 +13,7 @@ use crate::cli::options::{ModelOptions, PlaceOptions, ServicePrincipalOptions, s
 use crate::cli::place::{folder_for_model, read_model};
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, Form, generate};
+use crate::view::harmless;
 
 /// Arguments of `engine generate`.
 #[derive(Debug, Args)]
@@ -51,7 +52,11 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let path = model.path().map(PathBuf::as_path).unwrap_or(std::path::Path::new(""));
     let folder = folder_for_model(path, &arguments.place, &read.cluster);
     let definition = Definition::new(read.cluster, arguments.authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
-    let form = Form { parameters_only: arguments.parameters_only, compact: arguments.no_pretty_print };
+    let form = Form {
+        resource_group: arguments.place.resource_group.as_deref(),
+        parameters_only: arguments.parameters_only,
+        compact: arguments.no_pretty_print,
+    };
     let artifacts = generate(&definition, &form)?;
     artifacts.files.write(&folder)?;
 
@@ -66,6 +71,9 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         call.output.text(&format!(" {pool} {}%", length * 100 / bootstrap::LIMIT));
     }
     call.output.text(" of what Azure takes\n");
+    for note in &artifacts.notes {
+        call.output.text(&format!("\n{} {}\n", style.warn("note:"), harmless(note)));
+    }
     call.output.text(&format!(
         "\n{}\n  engine deploy -m {}/apimodel.json --target simulator\n",
         style.strong("Next:"),
@@ -77,6 +85,7 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         "files": paths,
         "resources": artifacts.resources,
         "customData": artifacts.custom_data,
+        "notes": artifacts.notes,
     }));
     Ok(Exit::Success)
 }

@@ -83,10 +83,10 @@ pub(in crate::model) struct MasterProfile {
     pub kubernetes_config: Option<NodeKubernetesConfig>,
     /// Files that are put on each control-plane node, readable by root.
     pub custom_files: Option<Vec<CustomFile>>,
-    /// An extension that runs before anything else.
-    #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
+    /// An extension whose script each machine fetches and runs, as root, before anything is installed. One that fails keeps
+    /// the machine from becoming a node. What it says is in `/var/log/<name>-output.log`.
     pub pre_provision_extension: Option<ExtensionReference>,
-    /// Extensions.
+    /// Extensions that link to a template.
     #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
     pub extensions: Option<Vec<ExtensionReference>>,
     /// Who may reach the cluster by HTTP.
@@ -152,6 +152,10 @@ pub(in crate::model) struct AgentPoolProfile {
     /// How the machines are kept apart.
     #[schemars(extend("enum" = ["AvailabilitySet", "VirtualMachineScaleSets"]))]
     pub availability_profile: Option<String>,
+    /// How a scale set makes its machines: `Uniform`, as equal instances; `Flexible`, as machines of their own that belong
+    /// to the set. The word is Azure Resource Manager's own for it.
+    #[schemars(extend("enum" = ["Uniform", "Flexible"]))]
+    pub orchestration_mode: Option<String>,
     /// Availability zones.
     pub availability_zones: Option<Vec<String>>,
     /// The system disk's size; 0: the image's own.
@@ -233,10 +237,10 @@ pub(in crate::model) struct AgentPoolProfile {
     /// Tags for these machines.
     #[serde(rename = "customVMTags")]
     pub custom_vm_tags: Option<BTreeMap<String, String>>,
-    /// An extension that runs before anything else.
-    #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
+    /// An extension whose script each machine fetches and runs, as root, before anything is installed. One that fails keeps
+    /// the machine from becoming a node. What it says is in `/var/log/<name>-output.log`.
     pub pre_provision_extension: Option<ExtensionReference>,
-    /// Extensions.
+    /// Extensions that link to a template.
     #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
     pub extensions: Option<Vec<ExtensionReference>>,
     /// Fault domains.
@@ -295,7 +299,9 @@ pub(in crate::model) struct ExtensionReference {
     /// Its name among `extensionProfiles`.
     pub name: Option<String>,
     /// Whether it runs on one machine or on all.
+    #[schemars(extend("x-engine-always" = "All", "x-engine-no-effect" = "each machine runs it"))]
     pub single_or_all: Option<String>,
     /// Its template.
+    #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
     pub template: Option<String>,
 }

@@ -21,7 +21,7 @@ pub(super) use kubernetes::{
     AddonInput, AddonPoolInput, JumpboxInput, KubernetesConfig, NodeKubernetesConfig, OrchestratorProfile,
     PrivateClusterInput,
 };
-pub(super) use machines::{AgentPoolProfile, CustomFile, ImageReference, MasterProfile};
+pub(super) use machines::{AgentPoolProfile, CustomFile, ExtensionReference, ImageReference, MasterProfile};
 pub(super) use people::{
     AccessProfile, CertificateProfile, CustomNodesDns, CustomSearchDomain, HttpProxyConfig, KeyVaultSecretReference,
     LinuxProfile, PublicKey, ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh, VaultCertificate,
@@ -30,9 +30,10 @@ pub(super) use people::{
 
 /// Why a property has no effect: not built yet.
 pub(super) const LATER_FLAGS: &str = "the cloud controller runs with the engine's own flags";
-/// Why a property has no effect: what takes the place of extensions.
-pub(super) const EXTENSIONS: &str = "the extensions of the engines before have ended; an add-on with data, such as a DaemonSet, or \
-                                     customFiles of masterProfile take their place";
+/// Why a property has no effect: what takes the place of extensions that link to a template.
+pub(super) const EXTENSIONS: &str = "such an extension links to a template that is written for aks-engine's own, and would \
+                                     replace the machine's script; a preProvisionExtension, or an add-on with data, such as \
+                                     a DaemonSet, takes its place";
 pub(super) const LATER: &str = "this version of the engine does not act on it yet";
 /// Why a property has no effect: the engine writes it, and computes it anew.
 pub(super) const OUTPUT: &str = "the engine computes it";
@@ -114,8 +115,7 @@ pub(super) struct Properties {
     pub software_profile: Option<SoftwareProfile>,
     /// Sign-in by Microsoft Entra ID.
     pub aad_profile: Option<AadProfile>,
-    /// Extensions that pools can name.
-    #[schemars(extend("x-engine-no-effect" = EXTENSIONS))]
+    /// Extensions that the control plane and pools can name.
     pub extension_profiles: Option<Vec<ExtensionProfile>>,
     /// Switches for special behaviour.
     pub feature_flags: Option<FeatureFlags>,
@@ -156,7 +156,7 @@ pub(super) struct AadProfile {
     pub admin_group_id: Option<String>,
 }
 
-/// An extension that pools can name.
+/// An extension: a shell script at `<rootURL>/extensions/<name>/<version>/<script>`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ExtensionProfile {
@@ -164,16 +164,16 @@ pub(super) struct ExtensionProfile {
     pub name: Option<String>,
     /// Its version.
     pub version: Option<String>,
-    /// What is handed to it.
+    /// What the script finds as its first argument.
     pub extension_parameters: Option<SecretText>,
     /// Where that lies in a key vault.
     pub parameters_keyvault_secret_ref: Option<KeyVaultSecretReference>,
-    /// Where its files lie.
+    /// Where its files lie: an address by https, below which there is a folder `extensions`.
     #[serde(rename = "rootURL")]
     pub root_url: Option<String>,
-    /// Its script.
+    /// The shell script, by its path from the version's folder.
     pub script: Option<String>,
-    /// What is put behind each URL.
+    /// What is put behind the address, such as a key of access, without a question mark.
     pub url_query: Option<SecretText>,
 }
 

@@ -114,6 +114,12 @@ impl Resolver<'_> {
                 false,
             ),
             tags: master.custom_vm_tags.clone().unwrap_or_default(),
+            pre_provision: self.pre_provision(
+                context,
+                MASTER,
+                master.pre_provision_extension.as_ref(),
+                OperatingSystem::Linux,
+            ),
             custom_files: self.custom_files(master),
         }
     }

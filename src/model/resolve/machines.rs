@@ -81,13 +81,17 @@ impl Resolver<'_> {
         let pointer = format!("{root}/storageProfile");
         let storage = match storage {
             Some("Ephemeral") => Storage::Ephemeral,
-            Some("StorageAccount") if context.cloud == Cloud::Stack => Storage::StorageAccount,
             Some("StorageAccount") => {
-                let warning = Diagnostic::warning(
-                    "unmanaged-disks-replaced",
-                    &pointer,
-                    "Azure has retired unmanaged disks; managed ones take their place",
-                );
+                // Azure's refusal is "Addition of a managed disk to a VM with blob based disks is not supported"; the disk
+                // driver attaches no others (kubernetes-sigs/azuredisk-csi-driver, docs/driver-parameters.md: `kind`).
+                let message = match context.cloud {
+                    Cloud::Stack => {
+                        "a machine with unmanaged disks takes no managed ones, and pods' volumes are such; managed ones \
+                         take their place"
+                    }
+                    _ => "Azure has retired unmanaged disks; managed ones take their place",
+                };
+                let warning = Diagnostic::warning("unmanaged-disks-replaced", &pointer, message);
                 self.findings.push(warning.help("write \"ManagedDisks\""));
                 Storage::ManagedDisks
             }

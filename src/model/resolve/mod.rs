@@ -5,6 +5,7 @@
 
 mod control_plane;
 mod custom_files;
+mod extensions;
 mod feature_gates;
 mod hosts;
 mod identity;
@@ -28,6 +29,7 @@ use crate::base::{Diagnostic, parse_network};
 use crate::catalog::{Cloud, name_suffix};
 
 use super::cluster::{Cluster, StackSettings};
+use super::extension::PreProvisionScript;
 use super::findings::Findings;
 use super::input::{ApiModel, KubernetesConfig, MasterProfile, Properties};
 use super::pointers::{LOCATION, MASTER, PROPERTIES, STACK};
@@ -55,6 +57,7 @@ struct Context<'a> {
     kubernetes: &'a KubernetesConfig,
     cloud: Cloud,
     name_suffix: &'a str,
+    scripts: &'a [PreProvisionScript],
 }
 
 impl Resolver<'_> {
@@ -74,12 +77,14 @@ impl Resolver<'_> {
         let cloud = if stack.is_some() { Cloud::Stack } else { Cloud::of_location(&location) };
         let dns_prefix = master.dns_prefix.clone().unwrap_or_default();
         let name_suffix = name_suffix(&dns_prefix);
+        let scripts = self.scripts(&properties);
         let context = Context {
             properties: &properties,
             master: &master,
             kubernetes: &kubernetes,
             cloud,
             name_suffix: &name_suffix,
+            scripts: &scripts,
         };
 
         let kubernetes_version = self.kubernetes_version(&orchestrator);

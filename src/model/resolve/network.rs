@@ -9,7 +9,8 @@ use crate::catalog::Cloud;
 
 use super::super::input::PrivateClusterInput;
 use super::super::network::{
-    Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, PrivateCluster, ProxyMode,
+    Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, OutboundType, PrivateCluster,
+    ProxyMode,
 };
 use super::super::pointers::{ACCESS, PROPERTIES};
 use super::{Context, Resolver, kubernetes_pointer, master_pointer};
@@ -85,6 +86,7 @@ impl Resolver<'_> {
             max_pods: self.max_pods(context, plugin),
             proxy_mode: self.proxy_mode(context),
             load_balancer,
+            outbound: self.outbound(context),
             private_cluster,
             api_server_source_ranges,
             ssh_source_ranges,
@@ -173,6 +175,18 @@ impl Resolver<'_> {
                 "Azure's limit when aks-engine was written",
                 250,
             ),
+        }
+    }
+
+    fn outbound(&mut self, context: &Context<'_>) -> OutboundType {
+        match context.kubernetes.outbound_type.as_deref() {
+            Some("natGateway") => OutboundType::NatGateway,
+            Some("userDefinedRouting") => OutboundType::UserDefinedRouting,
+            Some(_) => OutboundType::LoadBalancer,
+            None => {
+                let reason = "the load balancers are there anyway";
+                self.or(None, &kubernetes_pointer("outboundType"), reason, OutboundType::LoadBalancer)
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use crate::catalog::{Cloud, WINDOWS_DISK_GIB, supports_accelerated_networking};
 use super::super::input::AgentPoolProfile;
 use super::super::network::{LoadBalancerSku, Network};
 use super::super::pointers::pool;
-use super::super::pool::{Availability, Caching, Image, OperatingSystem, Pool, Priority, Taint};
+use super::super::pool::{Availability, Caching, Image, OperatingSystem, Orchestration, Pool, Priority, Taint};
 use super::machines::{caching, kubelet_flags};
 use super::{Context, Resolver};
 
@@ -48,6 +48,12 @@ impl Resolver<'_> {
                 Availability::ScaleSet,
             ),
         };
+        let orchestration = match profile.orchestration_mode.as_deref() {
+            Some("Flexible") => Orchestration::Flexible,
+            Some(_) => Orchestration::Uniform,
+            None if availability == Availability::AvailabilitySet => Orchestration::Uniform,
+            None => self.or(None, &at("orchestrationMode"), "aks-engine's scale sets", Orchestration::Uniform),
+        };
         let vm_size = profile.vm_size.clone().unwrap_or_default();
         let kubelet_flags = kubelet_flags(profile.kubernetes_config.as_ref());
         let flag = self.max_pods_flag(Some(&kubelet_flags), &at("kubernetesConfig/kubeletConfig/--max-pods"));
@@ -74,13 +80,22 @@ impl Resolver<'_> {
                 None => self.or(None, &at("dataDiskCachingType"), "aks-engine's value", Caching::ReadOnly),
             },
             zones: profile.availability_zones.clone().unwrap_or_default(),
-            fault_domain_count: self.fault_domains(
-                context,
-                &root,
-                profile.platform_fault_domain_count,
-                availability,
-                profile.availability_zones.as_ref(),
-            ),
+            fault_domain_count: if orchestration == Orchestration::Flexible {
+                self.or(
+                    profile.platform_fault_domain_count,
+                    &at("platformFaultDomainCount"),
+                    "Azure spreads machines over as many as it can",
+                    1,
+                )
+            } else {
+                self.fault_domains(
+                    context,
+                    &root,
+                    profile.platform_fault_domain_count,
+                    availability,
+                    profile.availability_zones.as_ref(),
+                )
+            },
             update_domain_count: self.or(
                 profile.platform_update_domain_count,
                 &at("platformUpdateDomainCount"),
@@ -145,6 +160,12 @@ impl Resolver<'_> {
             tags: profile.custom_vm_tags.clone().unwrap_or_default(),
             kubelet_flags,
             kernel_parameters: profile.sysctld_config.clone().unwrap_or_default(),
+            pre_provision: self.pre_provision(
+                context,
+                &root,
+                profile.pre_provision_extension.as_ref(),
+                operating_system,
+            ),
             audit: if operating_system == OperatingSystem::Windows {
                 profile.audit_d_enabled.unwrap_or_default()
             } else {
@@ -167,6 +188,7 @@ impl Resolver<'_> {
             vm_size,
             operating_system,
             availability,
+            orchestration,
         }
     }
 

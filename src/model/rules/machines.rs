@@ -7,9 +7,10 @@ use crate::catalog::Cloud;
 
 use super::super::cluster::Cluster;
 use super::super::findings::Findings;
+use super::super::identity::Identity;
 use super::super::input::{AgentPoolProfile, ApiModel};
 use super::super::pointers::{KUBERNETES, MASTER, pool};
-use super::super::pool::{Availability, Caching, OsDisk, Pool, Priority, Storage};
+use super::super::pool::{Availability, Caching, Orchestration, OsDisk, Pool, Priority, Storage};
 
 pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
     let Some(properties) = &model.properties else { return };
@@ -118,6 +119,7 @@ fn kind(cluster: &Cluster, pool: &Pool, profile: &AgentPoolProfile, findings: &m
         (profile.vmss_over_provisioning_enabled == Some(true), "vmssOverProvisioningEnabled"),
         (pool.public_ip_per_node, "enableVMSSNodePublicIP"),
         (profile.single_placement_group == Some(true), "singlePlacementGroup"),
+        (pool.orchestration == Orchestration::Flexible, "orchestrationMode"),
     ];
     for (_, name) in wants.into_iter().filter(|(wanted, _)| *wanted && !scale_set) {
         let fault = Diagnostic::error("scale-set-only", at(name), format!("{name} needs a scale set"));
@@ -135,6 +137,45 @@ fn kind(cluster: &Cluster, pool: &Pool, profile: &AgentPoolProfile, findings: &m
         findings.judge(&[&at("scaleSetPriority")], fault.help("leave it out, or write \"scaleSetPriority\": \"Spot\""));
     }
     disk(&pool.os_disk, at("").trim_end_matches('/'), findings);
+    if scale_set && pool.orchestration == Orchestration::Flexible {
+        flexible(cluster, pool, findings);
+    }
+}
+
+/// What a scale set cannot have whose instances are machines of their own.
+///
+/// Source: learn.microsoft.com, "Orchestration modes for Virtual Machine Scale Sets", as known on 2026-11-28.
+fn flexible(cluster: &Cluster, pool: &Pool, findings: &mut Findings) {
+    let at = |name: &str| self::pool(pool.index, name);
+    let mode = at("orchestrationMode");
+    let mut tell = |pointer: String, message: &str, help: &str| {
+        let echo = if pointer == mode { Vec::new() } else { vec![mode.as_str()] };
+        findings.judge(&echo, Diagnostic::error("flexible-scale-set", pointer, message).help(help));
+    };
+    if cluster.identity == Identity::SystemAssigned {
+        tell(
+            mode.clone(),
+            "a scale set of mode Flexible has no identity of its own",
+            "name one for all machines by kubernetesConfig.userAssignedID, such as \"cluster-identity\", or write \"Uniform\"",
+        );
+    }
+    if pool.overprovision {
+        tell(
+            at("vmssOverProvisioningEnabled"),
+            "a scale set of mode Flexible makes no more than asked for",
+            "leave it out",
+        );
+    }
+    if pool.single_placement_group {
+        tell(at("singlePlacementGroup"), "a scale set of mode Flexible has no single placement group", "leave it out");
+    }
+    if pool.fault_domain_count > 1 && !pool.zones.is_empty() || pool.fault_domain_count > 3 {
+        tell(
+            at("platformFaultDomainCount"),
+            "a scale set of mode Flexible has 1 to 3 fault domains, and with zones 1",
+            "leave it out: Azure spreads the machines over as many as it can",
+        );
+    }
 }
 
 fn stack_scale_set(root: &str, findings: &mut Findings) {

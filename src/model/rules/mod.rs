@@ -18,6 +18,7 @@ mod hosts;
 mod machines;
 mod not_yet;
 mod offers;
+mod outbound;
 mod people;
 mod places;
 mod promises;
@@ -34,6 +35,7 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     machines::judge(cluster, model, findings);
     offers::judge(cluster, findings);
     addresses::judge(cluster, model, findings);
+    outbound::judge(cluster, findings);
     capacity::judge(cluster, findings);
     people::judge(cluster, findings);
     access::judge(cluster, findings);

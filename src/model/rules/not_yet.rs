@@ -9,13 +9,11 @@ use super::super::findings::Findings;
 use super::super::identity::{Identity, ServicePrincipalSecret};
 use super::super::input::ApiModel;
 use super::super::network::{NetworkPlugin, NetworkPolicy};
-use super::super::pointers::{KUBERNETES, MASTER, SERVICE_PRINCIPAL, pool};
-use super::super::pool::{OsDisk, Storage};
+use super::super::pointers::{KUBERNETES, SERVICE_PRINCIPAL};
 
 const CODE: &str = "not-supported-yet";
 
 pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
-    unmanaged_disks(cluster, findings);
     network_plugin(cluster, findings);
     network_policy(cluster, findings);
     secret_in_key_vault(cluster, model, findings);
@@ -24,18 +22,6 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
 fn tell(pointer: String, message: &str, help: &str, findings: &mut Findings) {
     let message = format!("{message}: the engine cannot do it yet");
     findings.judge(&[], Diagnostic::error(CODE, pointer, message).help(help));
-}
-
-fn unmanaged_disks(cluster: &Cluster, findings: &mut Findings) {
-    let told = |disk: &OsDisk| disk.storage == Storage::StorageAccount;
-    let message = "disks would be blobs in storage accounts";
-    let help = "write \"ManagedDisks\", or leave it out";
-    if told(&cluster.control_plane.os_disk) {
-        tell(format!("{MASTER}/storageProfile"), message, help, findings);
-    }
-    for pool in cluster.pools.iter().filter(|pool| told(&pool.os_disk)) {
-        tell(self::pool(pool.index, "storageProfile"), message, help, findings);
-    }
 }
 
 fn network_plugin(cluster: &Cluster, findings: &mut Findings) {

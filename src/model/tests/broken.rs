@@ -67,6 +67,14 @@ fn second_pool(name: &str, availability: &str) -> (String, Value) {
 
 fn machine_cases() -> Vec<Case> {
     let scale_set = || json!("VirtualMachineScaleSets");
+    let flexible = |others: &[(String, Value)]| {
+        let own = vec![
+            (at(P, "availabilityProfile"), scale_set()),
+            (at(P, "orchestrationMode"), json!("Flexible")),
+            (at(K, "userAssignedID"), json!("shared")),
+        ];
+        [own, others.to_vec()].concat()
+    };
     vec![
         one("control-plane-count", M, "count", json!(2)),
         one("dns-prefix-form", M, "dnsPrefix", json!("a-")),
@@ -88,6 +96,23 @@ fn machine_cases() -> Vec<Case> {
         case("control-plane-scale-set", at(P, "availabilityProfile"), &[(at(M, "availabilityProfile"), scale_set())]),
         one("scale-set-only", P, "scaleSetPriority", json!("Spot")),
         one("scale-set-only", P, "singlePlacementGroup", json!(true)),
+        one("scale-set-only", P, "orchestrationMode", json!("Flexible")),
+        case("flexible-scale-set", at(P, "orchestrationMode"), &flexible(&[(at(K, "userAssignedID"), Value::Null)])),
+        case(
+            "flexible-scale-set",
+            at(P, "vmssOverProvisioningEnabled"),
+            &flexible(&[(at(P, "vmssOverProvisioningEnabled"), json!(true))]),
+        ),
+        case(
+            "flexible-scale-set",
+            at(P, "singlePlacementGroup"),
+            &flexible(&[(at(P, "singlePlacementGroup"), json!(true))]),
+        ),
+        case(
+            "flexible-scale-set",
+            at(P, "platformFaultDomainCount"),
+            &flexible(&[(at(P, "platformFaultDomainCount"), json!(5))]),
+        ),
         one("eviction-policy", P, "scaleSetEvictionPolicy", json!("Delete")),
         case(
             "ephemeral-caching",
@@ -135,19 +160,10 @@ fn machine_cases() -> Vec<Case> {
 
 /// What no machine of this version can do: a case for each.
 fn not_yet_cases() -> Vec<Case> {
-    let unmanaged = |root: &str| {
-        case(
-            "not-supported-yet",
-            at(root, "storageProfile"),
-            &[(at(root, "storageProfile"), json!("StorageAccount")), stack(), principal()],
-        )
-    };
     let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/secrets/s/1";
     let windows = json!({"adminUsername": "azureuser", "adminPassword": id});
     let vault = json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": id.trim_end_matches("/secrets/s/1"), "secretName": "s"}});
     vec![
-        unmanaged(M),
-        unmanaged(P),
         one("not-supported-yet", K, "networkPlugin", json!("none")),
         one("not-supported-yet", K, "networkPolicy", json!("azure")),
         case(
@@ -294,6 +310,26 @@ fn address_cases() -> Vec<Case> {
                 stack(),
                 principal(),
             ],
+        ),
+        case(
+            "outbound-type",
+            at(K, "outboundType"),
+            &[(at(K, "outboundType"), json!("natGateway")), stack(), principal()],
+        ),
+        case(
+            "outbound-type",
+            at(K, "outboundType"),
+            &[own_vnet(json!(SUBNET)), vec![(at(K, "outboundType"), json!("natGateway"))]].concat(),
+        ),
+        one("outbound-type", K, "outboundType", json!("userDefinedRouting")),
+        case(
+            "outbound-type",
+            at(K, "outboundType"),
+            &[
+                own_vnet(json!(SUBNET)),
+                vec![(at(K, "outboundType"), json!("userDefinedRouting")), (at(K, "networkPlugin"), json!("kubenet"))],
+            ]
+            .concat(),
         ),
         case(
             "stack-network-plugin",
@@ -631,6 +667,15 @@ fn each_warning_is_caused() {
         ),
         ("runtime-replaced", vec![(at(K, "containerRuntime"), json!("docker"))]),
         ("basic-load-balancer", vec![(at(K, "loadBalancerSku"), json!("basic"))]),
+        (
+            "unmanaged-disks-replaced",
+            vec![
+                (at(M, "storageProfile"), json!("StorageAccount")),
+                (at(K, "useManagedIdentity"), json!(false)),
+                stack(),
+                principal(),
+            ],
+        ),
         ("unmanaged-disks-replaced", vec![(at(P, "storageProfile"), json!("StorageAccount"))]),
         (
             "low-priority-replaced",
@@ -670,6 +715,16 @@ fn each_warning_is_caused() {
                 (at(P, "vnetSubnetID"), json!(SUBNET)),
                 (at(M, "vnetCidr"), json!("10.0.0.0/9")),
                 (at(M, "firstConsecutiveStaticIP"), json!("10.1.0.5")),
+            ],
+        ),
+        (
+            "outbound-routing",
+            vec![
+                (at(M, "vnetSubnetID"), json!(SUBNET)),
+                (at(P, "vnetSubnetID"), json!(SUBNET)),
+                (at(M, "vnetCidr"), json!("10.239.0.0/16")),
+                (at(M, "firstConsecutiveStaticIP"), json!("10.239.255.5")),
+                (at(K, "outboundType"), json!("userDefinedRouting")),
             ],
         ),
         ("pods-over-node-range", vec![(at(K, "networkPlugin"), json!("kubenet")), (at(K, "maxPods"), json!(254))]),

@@ -12,6 +12,24 @@ fn custom_file(name: &str, file: Value) -> Case {
     case("custom-file", pointer, &[(at(M, "customFiles"), json!([file]))])
 }
 
+/// A model whose control plane runs a script first, with some of the extension's properties changed.
+pub(super) fn script(changes: &[(&str, Value)]) -> Vec<(String, Value)> {
+    let mut profile = json!({"name": "hello", "version": "v1", "script": "bin/hello.sh",
+        "rootURL": "https://a.example/root", "urlQuery": "sv=1&sig=a%2Fb", "extensionParameters": "canary"});
+    for (name, value) in changes {
+        profile[*name] = value.clone();
+    }
+    vec![
+        ("/properties/extensionProfiles".into(), json!([profile])),
+        (at(M, "preProvisionExtension"), json!({"name": "Hello"})),
+    ]
+}
+
+fn script_case(property: &str, value: Value) -> Case {
+    let pointer = format!("/properties/extensionProfiles/0/{property}");
+    case("extension-script", pointer, &script(&[(property, value)]))
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let scale_set = || (at(P, "availabilityProfile"), json!("VirtualMachineScaleSets"));
     let on_stack = |name: &str, value: Value| vec![(at(P, name), value), stack(), principal()];
@@ -141,6 +159,17 @@ pub(super) fn cases() -> Vec<Case> {
             "extension-unknown",
             at(M, "preProvisionExtension/name"),
             &[(at(M, "preProvisionExtension"), json!({"name": "x"}))],
+        ),
+        script_case("rootURL", json!("http://a.example/")),
+        script_case("rootURL", json!("https://a.example/\"; x")),
+        script_case("urlQuery", json!("a b")),
+        script_case("version", json!("../v1")),
+        script_case("script", json!("../../x.sh")),
+        script_case("script", Value::Null),
+        case(
+            "not-supported-yet",
+            "/properties/extensionProfiles/0/parametersKeyvaultSecretRef".into(),
+            &script(&[("parametersKeyvaultSecretRef", json!({"vaultID": "v", "secretName": "s"}))]),
         ),
         case("zone-form", at(P, "availabilityZones/0"), &[(at(P, "availabilityZones"), json!(["4"]))]),
         case("zone-form", at(P, "availabilityZones/1"), &[(at(P, "availabilityZones"), json!(["1", "1"]))]),

@@ -12,6 +12,7 @@ use crate::base::{Diagnostics, Severity, Source};
 mod broken;
 mod broken_values;
 mod custom_files;
+mod extensions;
 mod versions;
 
 fn root() -> &'static Path {

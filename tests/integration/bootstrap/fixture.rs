@@ -67,6 +67,7 @@ pub fn cluster() -> ClusterSettings {
             resource_group: String::new(),
             location: "westus2".to_owned(),
             machine_type: MachineType::Standard,
+            flexible_nodes: false,
             virtual_network: "k8s-vnet-12345678".to_owned(),
             virtual_network_resource_group: String::new(),
             subnet: "k8s-subnet".to_owned(),

@@ -106,6 +106,22 @@ fn secrets_survive_quoting() {
     assert!(!debugged.contains("write_files"), "customData prints: {debugged}");
 }
 
+/// The cloud controller and the autoscaler look for machines of flexible scale sets only if they are told.
+#[test]
+fn controllers_are_told_of_flexible_nodes() {
+    let told = |flexible: bool| {
+        let mut machine = fixture::control_plane(Start::Init);
+        machine.cluster.cloud.machine_type = bootstrap::MachineType::ScaleSet;
+        machine.cluster.cloud.flexible_nodes = flexible;
+        let files = fixture::written(&bootstrap::control_plane(&machine).unwrap());
+        let file = files.into_iter().find(|file| file.path == "/etc/engine/azure.json").unwrap();
+        let parsed: serde_json::Value = serde_json::from_str(&file.text).unwrap();
+        assert_eq!(parsed["vmType"], "vmss");
+        parsed.get("enableVmssFlexNodes").cloned()
+    };
+    assert_eq!((told(true), told(false)), (Some(true.into()), None));
+}
+
 #[test]
 fn an_address_is_no_endpoint_name_and_a_large_file_is_named() {
     let mut machine = fixture::worker();

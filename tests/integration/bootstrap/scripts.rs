@@ -36,12 +36,12 @@ const PROGRAMS: [&str; 22] = [
 ];
 
 /// A machine below a temporary folder.
-struct Machine {
+pub(super) struct Machine {
     folder: tempfile::TempDir,
 }
 
 impl Machine {
-    fn new(data: &CustomData, hostname: &str, address: &str) -> Self {
+    pub(super) fn new(data: &CustomData, hostname: &str, address: &str) -> Self {
         let machine = Self { folder: tempfile::tempdir().unwrap() };
         for file in fixture::written(data) {
             machine.write(&file.path, &file.text);
@@ -67,13 +67,13 @@ impl Machine {
         self.folder.path().join(path.trim_start_matches('/'))
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(super) fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    fn read(&self, path: &str) -> String {
+    pub(super) fn read(&self, path: &str) -> String {
         std::fs::read_to_string(self.path(path)).unwrap_or_default()
     }
 
@@ -91,7 +91,7 @@ impl Machine {
     }
 
     /// Boots, and gives the result.
-    fn result(&self) -> serde_json::Value {
+    pub(super) fn result(&self) -> serde_json::Value {
         let output = self.boot();
         let text = self.read("/var/lib/engine/result.json");
         serde_json::from_str(&text).unwrap_or_else(|cause| {
@@ -99,19 +99,19 @@ impl Machine {
         })
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         self.read("/var/log/azure/cluster-provision.log")
     }
 
-    fn calls(&self) -> String {
+    pub(super) fn calls(&self) -> String {
         self.read("/world/calls")
     }
 
-    fn count(&self, call: &str) -> usize {
+    pub(super) fn count(&self, call: &str) -> usize {
         self.calls().lines().filter(|line| line.starts_with(call)).count()
     }
 
-    fn succeed(&self) {
+    pub(super) fn succeed(&self) {
         let result = self.result();
         assert_eq!(result["status"], "succeeded", "{result}\n{}", self.log());
     }
@@ -162,6 +162,7 @@ fn the_first_machine_starts_the_cluster() {
         "interface",
         "cloud",
         "updates",
+        "extension",
         "packages",
         "time",
         "audit",

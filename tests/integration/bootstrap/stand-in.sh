@@ -55,6 +55,10 @@ case $name in
         address=$(sed -E 's/.*--resolve [^ :]+:[0-9]+:([^ ]+) .*/\1/' <<<"$call")
         grep -q -x -F "$address" "$world/healthy"
         ;;
+      *'--config -'*)
+        cat >"$world/requested"
+        cp "$world/extension" "$(sed -E 's/.*--output ([^ ]+).*/\1/' <<<"$call")"
+        ;;
       *--output*) echo key >"$(sed -E 's/.*--output ([^ ]+).*/\1/' <<<"$call")" ;;
     esac
     ;;

@@ -2,6 +2,7 @@
 
 mod explain;
 mod foreigners;
+mod given_networks;
 mod killed;
 mod lifecycle;
 mod refusals;

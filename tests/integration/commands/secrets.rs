@@ -36,7 +36,8 @@ fn full_of_secrets() -> Json {
     });
     let id = "11111111-2222-3333-4444-555555555555";
     properties["aadProfile"] = json!({"clientAppID": id, "serverAppID": id, "serverAppSecret": CANARY, "tenantID": id});
-    properties["extensionProfiles"] = json!([{"name": "x", "version": "v1", "rootURL": reference, "extensionParameters": CANARY, "urlQuery": CANARY}]);
+    properties["extensionProfiles"] = json!([{"name": "x", "version": "v1", "rootURL": reference, "script": "x.sh", "extensionParameters": CANARY, "urlQuery": CANARY}]);
+    properties["masterProfile"]["preProvisionExtension"] = json!({"name": "x"});
     properties["masterProfile"]["customFiles"] = json!([{"source": "own.yaml", "dest": "/etc/kubernetes/own.yaml"}]);
     model
 }

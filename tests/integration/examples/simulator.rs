@@ -128,8 +128,8 @@ async fn live_and_die(example: &Example, keys: &KeyMaterial) -> Result<(), Strin
         return Err(format!("deploy: {:?}", finished.summary));
     }
     let again = prepare_deploy(&session, define()?, false).await.map_err(told)?;
-    if !again.plan.is_empty() {
-        return Err(format!("the plan afterwards: {:#?}", again.plan.steps));
+    if !again.plan.is_empty() || !again.plan.notes.is_empty() {
+        return Err(format!("the plan afterwards: {:#?} {:?}", again.plan.steps, again.plan.notes));
     }
     let prepared = prepare_destroy(&session, &folder).await.map_err(told)?;
     let finished = prepared.run(&session, Arc::new(()), Cancel::new()).await.map_err(told)?;

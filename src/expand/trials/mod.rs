@@ -3,12 +3,17 @@
 
 use serde_json::{Value as Json, json};
 
+mod host;
+mod instructions;
+mod scale_sets;
+mod ways_out;
+
 use super::*;
 use crate::base::{Secret, Source};
 use crate::graph::{Context, Lookup, Node, Reference, ResourceGraph, Scope};
 use crate::model::{Cluster, ReadOptions, read};
 
-const QUICKSTART: &str = include_str!("../../apimodels/quickstart.json");
+const QUICKSTART: &str = include_str!("../../../apimodels/quickstart.json");
 
 /// The quick start's cluster with some of the model's `properties` put over its own; null takes one away.
 fn cluster(over: Json) -> Cluster {
