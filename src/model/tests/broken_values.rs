@@ -21,7 +21,7 @@ pub(super) fn script(changes: &[(&str, Value)]) -> Vec<(String, Value)> {
     }
     vec![
         ("/properties/extensionProfiles".into(), json!([profile])),
-        (at(M, "preProvisionExtension"), json!({"name": "Hello"})),
+        (at(M, "preProvisionExtension"), json!({"name": "hello"})),
     ]
 }
 

@@ -86,6 +86,7 @@ fn there_and_back(cluster: &Cluster, name: &str) {
         "etcd-storage-limit-large",
         "zones-partial",
         "gpu-driver",
+        "outbound-routing",
     ];
     // What the model says stays in it, even if nothing follows from it; defaults are not told.
     let kept = [

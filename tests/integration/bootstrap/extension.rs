@@ -19,7 +19,7 @@ fn machine(script: &str) -> Machine {
     });
     let machine = Machine::new(&bootstrap::worker(&worker).unwrap(), "k8s-pool-12345678-0", "10.255.255.20");
     machine.write("/world/extension", script);
-    machine.write("/world/healthy", "10.255.255.5\n");
+    machine.write("/world/healthy", "10.255.255.15\n");
     machine
 }
 

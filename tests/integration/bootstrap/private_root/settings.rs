@@ -18,6 +18,7 @@ fn settings() -> HostSettings {
         upgrade_on_bootstrap: true,
         unattended_upgrades: false,
         audit: true,
+        extension: None,
     }
 }
 
