@@ -102,8 +102,8 @@ pub(in crate::model) struct KubernetesConfig {
     #[schemars(extend("x-engine-always" = true, "x-engine-no-effect" = "control-plane nodes always stay out of the workers' load balancer"))]
     pub exclude_master_from_standard_lb: Option<bool>,
     /// The nodes' way out: outbound rules of the load balancers; `natGateway`, a NAT gateway on the subnets that the engine
-    /// makes; `userDefinedRouting`, routes of your own on subnets of your own, for which the engine makes nothing. The words
-    /// are those of AKS.
+    /// makes; `userDefinedRouting`, routes of your own on subnets of your own, for which the engine makes nothing. AKS
+    /// calls the second `managedNATGateway`.
     #[schemars(extend("default" = "loadBalancer", "enum" = ["loadBalancer", "natGateway", "userDefinedRouting"]))]
     pub outbound_type: Option<String>,
     /// Public addresses for outgoing connections, of the load balancer or of the NAT gateway.

@@ -99,7 +99,7 @@ fn extensions(model: &ApiModel, findings: &mut Findings) {
         let before = before.iter().map(|extension| (format!("{root}/preProvisionExtension/name"), extension));
         for (pointer, extension) in listed.chain(before) {
             let name = extension.name.as_deref().unwrap_or_default();
-            if !known.contains(&name) {
+            if !known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 let message = format!("there is no extension \"{name}\" among extensionProfiles");
                 let fault = Diagnostic::error("extension-unknown", pointer, message);
                 findings.judge(&[], fault.help("add it there, or leave it out here"));

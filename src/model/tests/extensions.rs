@@ -21,7 +21,7 @@ fn a_script_is_found_by_its_name_and_lies_where_aks_engine_looked_for_it() {
         {"name": "own", "version": "v2", "script": "bin/x.sh", "rootURL": "https://a.example/root",
             "urlQuery": "sig=canary", "extensionParameters": "canary"},
     ]);
-    let reading = with(&profiles, &json!({"name": "hello-world", "singleOrAll": "All"}), &json!({"name": "own"}));
+    let reading = with(&profiles, &json!({"name": "Hello-World", "singleOrAll": "All"}), &json!({"name": "own"}));
     assert_eq!(errors(&reading.diagnostics), Vec::<String>::new());
     let cluster = reading.cluster.unwrap();
     let url = |script: &Option<PreProvisionScript>| script.as_ref().unwrap().url().expose().to_owned();
