@@ -7,11 +7,13 @@ mod azure;
 mod error;
 mod exit;
 mod help;
+mod live;
 mod options;
 mod output;
 mod place;
 mod session;
 pub mod settings;
+mod telling;
 mod verb;
 
 use std::ffi::OsString;

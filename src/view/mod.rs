@@ -5,10 +5,12 @@
 
 mod diagnostics;
 mod explained;
+mod markup;
 mod masked;
 mod picture;
 mod plan;
 mod progress;
+mod report;
 mod style;
 mod summary;
 
@@ -17,5 +19,8 @@ pub use explained::{explained_as_json, render_explained};
 pub use picture::{picture_as_page, picture_as_svg};
 pub use plan::{plan_as_json, render_plan};
 pub use progress::Progress;
+pub use report::{
+    Conclusion, EventLine, RunHead, RunRecord, chain_as_json, events_schema, fragment, live_page, report_page,
+};
 pub use style::{Style, harmless};
-pub use summary::{render_resources, render_summary, summary_as_json};
+pub use summary::{render_chain, render_resources, render_summary, summary_as_json};

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use super::progress::seconds;
+use super::report::RunRecord;
+use super::style::brief;
 use super::{Style, harmless};
 use crate::contract::{AppliedResources, Summary};
 
@@ -33,6 +35,35 @@ pub fn render_summary(verb: &str, summary: &Summary, style: Style) -> String {
         if let Some(request) = &fault.request_id {
             let _ = writeln!(text, "  {}", style.faint(&format!("request {}", harmless(request))));
         }
+    }
+    text
+}
+
+/// The most steps of a chain that are shown; the longest ones.
+const LINKS: usize = 6;
+
+/// Which steps made the run take as long as it took; nothing for a run of one step.
+pub fn render_chain(run: &RunRecord, style: Style) -> String {
+    let Some(ended) = run.ended else { return String::new() };
+    let chain = run.slowest_chain();
+    if chain.len() < 2 {
+        return String::new();
+    }
+    let took = |position: &usize| run.steps[*position].took(ended).unwrap_or_default();
+    let mut longest = chain.clone();
+    longest.sort_by_key(|position| std::cmp::Reverse(took(position)));
+    longest.truncate(LINKS);
+    let mut text = format!("\n{}\n", style.strong("The slowest chain:"));
+    for position in chain.iter().filter(|position| longest.contains(position)) {
+        let _ = writeln!(
+            text,
+            "  {}  {}",
+            style.faint(&format!("{:>12}", seconds(took(position)))),
+            brief(&run.steps[*position].id)
+        );
+    }
+    if let Some(rest) = chain.len().checked_sub(LINKS).filter(|rest| *rest > 0) {
+        let _ = writeln!(text, "  {}", style.faint(&format!("and {rest} shorter steps")));
     }
     text
 }

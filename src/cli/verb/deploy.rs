@@ -10,6 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, folder_for_model, read_model};
 use crate::cli::session::{Connected, Wanted, connect};
+use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, PROVIDERS, Prepared, SavedPlan, prepare_deploy};
 use crate::contract::TargetName;
@@ -29,9 +30,11 @@ pub struct Arguments {
     /// Kept for old scripts: an existing folder is always taken up
     #[arg(short = 'f', long, hide = true)]
     force_overwrite: bool,
-    // Last, because its options end under a heading of their own.
+    // Last, because their options stand under headings of their own.
     #[command(flatten)]
     options: DeployOptions,
+    #[command(flatten)]
+    telling: TellingOptions,
 }
 
 /// What `deploy` and `plan` are told alike.
@@ -157,7 +160,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         (format!("engine scale -o {shown} --new-node-count 3"), "another number of machines in a pool"),
         (format!("engine destroy -o {shown}"), "delete everything again"),
     ];
-    let exit = carry_out(call, &connected.session, prepared, &folder, &next).await;
+    let exit = carry_out(call, &connected.session, prepared, &arguments.telling, &folder, &next).await;
     connected.close().await;
     exit
 }

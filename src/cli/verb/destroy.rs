@@ -7,6 +7,7 @@ use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::place::existing_folder;
 use crate::cli::session::Connected;
+use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::prepare_destroy;
 
@@ -20,6 +21,8 @@ pub struct Arguments {
     existing: ExistingOptions,
     #[command(flatten)]
     target: TargetOptions,
+    #[command(flatten)]
+    telling: TellingOptions,
 }
 
 /// Runs the verb.
@@ -32,7 +35,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let group = connected.session.scope.resource_group.clone();
     consent(call, &connected.session, &prepared, Some(&group)).await?;
     let next = [(format!("rm -r {}", folder.display()), "the keys and the state, once nobody needs them")];
-    let exit = carry_out(call, &connected.session, prepared, &folder, &next).await;
+    let exit = carry_out(call, &connected.session, prepared, &arguments.telling, &folder, &next).await;
     connected.close().await;
     exit
 }

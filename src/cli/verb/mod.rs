@@ -58,7 +58,7 @@ pub enum Verb {
     Resume(resume::Arguments),
     /// Serves a simulated Azure on this machine
     Simulate(simulate::Arguments),
-    /// Prints the JSON Schema of the API model
+    /// Prints the JSON Schema of the API model, or of events
     Schema(schema::Arguments),
     /// Shows the settings and where each came from
     Config(config::Arguments),

@@ -2,15 +2,14 @@
 
 use clap::Args;
 
-use super::run::{conclude, listen_for_interrupt, progress};
+use super::run::tell;
 use super::status::connect_existing;
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::place::existing_folder;
+use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Interrupted, resume};
-use crate::execute::Cancel;
-use crate::view::plan_as_json;
 
 /// Arguments of `engine resume`.
 #[derive(Debug, Args)]
@@ -20,6 +19,8 @@ pub struct Arguments {
     existing: ExistingOptions,
     #[command(flatten)]
     target: TargetOptions,
+    #[command(flatten)]
+    telling: TellingOptions,
 }
 
 /// Runs the verb.
@@ -33,13 +34,12 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         interrupted.finished,
         interrupted.plan.steps.len()
     ));
-    let (cancel, events) = (Cancel::new(), progress(call, &connected.session));
-    let listener = listen_for_interrupt(cancel.clone());
-    let result = resume(&connected.session, &folder, events, cancel.clone()).await;
-    listener.abort();
     let next = [(format!("engine status -o {}", folder.display()), "what there is, and how the nodes are")];
-    let plan = plan_as_json(&interrupted.plan, connected.session.target.name().word());
-    let exit = conclude(call, &connected.session, &verb, Some(plan), result, &cancel, &folder, &next);
+    let (session, plan) = (&connected.session, &interrupted.plan);
+    let exit = tell(call, session, plan, &arguments.telling, &folder, &next, |events, cancel| {
+        resume(session, &folder, events, cancel)
+    })
+    .await;
     connected.close().await;
     exit
 }

@@ -8,11 +8,16 @@ use std::sync::Arc;
 use crate::cli::error::{CliError, exit_of};
 use crate::cli::output::{ask, ask_for_word};
 use crate::cli::place::describe_target;
+use crate::cli::telling::{Telling, TellingOptions};
 use crate::cli::{Call, Exit, TROUBLE};
 use crate::cluster::{ClusterError, Finished, Prepared, Session};
-use crate::contract::{ChangeKind, TargetName};
+use crate::contract::{ChangeKind, EventSink, TargetName};
 use crate::execute::{Cancel, CancelLevel};
-use crate::view::{Progress, plan_as_json, render_plan, render_resources, render_summary, summary_as_json};
+use crate::plan::Plan;
+use crate::view::{
+    Progress, RunRecord, chain_as_json, plan_as_json, render_chain, render_plan, render_resources, render_summary,
+    summary_as_json,
+};
 
 /// Shows a plan, and what it gives up, on standard error: the result of the verb is another.
 pub fn show_plan(call: &Call, prepared: &Prepared, target: TargetName) {
@@ -58,27 +63,57 @@ pub async fn carry_out(
     call: &Call,
     session: &Session,
     prepared: Prepared,
+    telling: &TellingOptions,
     folder: &Path,
     next: &[(String, &str)],
 ) -> Result<Exit, CliError> {
-    let verb = prepared.plan.verb.clone();
-    let plan = plan_as_json(&prepared.plan, session.target.name().word());
-    let (cancel, events) = (Cancel::new(), progress(call, session));
+    let plan = prepared.plan.clone();
+    tell(call, session, &plan, telling, folder, next, |events, cancel| prepared.run(session, events, cancel)).await
+}
+
+/// Tells of a run while it goes on, and what came of it.
+pub async fn tell<'a, R>(
+    call: &Call,
+    session: &Session,
+    plan: &Plan,
+    telling: &TellingOptions,
+    folder: &Path,
+    next: &[(String, &str)],
+    run: impl FnOnce(Arc<dyn EventSink>, Cancel) -> R,
+) -> Result<Exit, CliError>
+where
+    R: Future<Output = Result<Finished, ClusterError>> + 'a,
+{
+    let target = session.target.name();
+    let record = RunRecord::new(plan, target.word(), target == TargetName::Simulator);
+    let telling = Telling::begin(call, telling, record).await?;
+    let cancel = Cancel::new();
     let listener = listen_for_interrupt(cancel.clone());
-    let result = prepared.run(session, events, cancel.clone()).await;
+    let result = run(telling.events(progress(call, session)), cancel.clone()).await;
     listener.abort();
-    conclude(call, session, &verb, Some(plan), result, &cancel, folder, next)
+    let record = telling.record();
+    let mut ways: Vec<(String, String)> = Vec::new();
+    if record.is_complete() {
+        ways.extend(next.iter().map(|(command, what_for)| (command.clone(), (*what_for).to_owned())));
+    } else {
+        let resume = format!("engine resume -o {}", folder.display());
+        ways.push((resume, "goes on where it stopped, once the cause is gone".to_owned()));
+    }
+    let concluded = conclude(call, session, plan, &record, result, &cancel, folder, &ways);
+    let exit = concluded.as_ref().map_or_else(|error| error.exit, |exit| *exit);
+    telling.end(call, folder, exit, ways).await;
+    concluded
 }
 
 /// Who shows what happens.
-pub fn progress(call: &Call, session: &Session) -> Arc<Progress> {
+fn progress(call: &Call, session: &Session) -> Arc<Progress> {
     let simulated = session.target.name() == TargetName::Simulator;
     let live = call.environment.error_is_terminal && call.environment.get("TERM") != Some("dumb");
     Arc::new(Progress::new(live, call.output.error_style, simulated))
 }
 
 /// Ctrl-C once: what runs is finished. Twice: at once.
-pub fn listen_for_interrupt(cancel: Cancel) -> tokio::task::JoinHandle<()> {
+fn listen_for_interrupt(cancel: Cancel) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
             cancel.request();
@@ -87,25 +122,25 @@ pub fn listen_for_interrupt(cancel: Cancel) -> tokio::task::JoinHandle<()> {
 }
 
 /// Tells what came of a run, and gives the exit code.
-#[expect(clippy::too_many_arguments, reason = "three callers; each value is of another kind")]
-pub fn conclude(
+#[expect(clippy::too_many_arguments, reason = "one caller; each value is of another kind")]
+fn conclude(
     call: &Call,
     session: &Session,
-    verb: &str,
-    plan: Option<serde_json::Value>,
+    plan: &Plan,
+    record: &RunRecord,
     result: Result<Finished, ClusterError>,
     cancel: &Cancel,
     folder: &Path,
-    next: &[(String, &str)],
+    ways: &[(String, String)],
 ) -> Result<Exit, CliError> {
     let Finished { summary, snapshot } = result?;
+    let verb = &*plan.verb;
     let mut data = summary_as_json(verb, &summary);
     data["target"] = session.target.name().word().into();
     data["simulated"] = (session.target.name() == TargetName::Simulator).into();
     data["folder"] = folder.display().to_string().into();
-    if let Some(plan) = plan {
-        data["plan"] = plan;
-    }
+    data["slowestChain"] = chain_as_json(record);
+    data["plan"] = plan_as_json(plan, session.target.name().word());
     data["resources"] =
         snapshot.applied.values().map(|resource| serde_json::Value::from(resource.address.id.as_str())).collect();
     call.output.data(&data);
@@ -119,10 +154,11 @@ pub fn conclude(
             call.output.text(&render_resources(&snapshot.applied, style));
         }
         call.output.text(&format!("\n{}", render_summary(verb, &summary, style)));
-        if !next.is_empty() {
+        call.output.text(&render_chain(record, style));
+        if !ways.is_empty() {
             call.output.text(&format!("\n{}\n", style.strong("Next:")));
-            let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
-            for (command, what_for) in next {
+            let width = ways.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+            for (command, what_for) in ways {
                 call.output.text(&format!("  {command:<width$}  {}\n", style.faint(what_for)));
             }
         }

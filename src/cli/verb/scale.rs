@@ -8,6 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::place::{self, existing_folder, existing_snapshot};
 use crate::cli::session::{Wanted, connect};
+use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, Scale, prepare_scale, scaled_model};
 use crate::expand::API_SERVER_PORT;
@@ -32,6 +33,8 @@ pub struct Arguments {
     apiserver: Option<String>,
     #[command(flatten)]
     target: TargetOptions,
+    #[command(flatten)]
+    telling: TellingOptions,
 }
 
 /// Runs the verb.
@@ -68,7 +71,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         (format!("engine status -o {shown}"), "what there is, and how the nodes are"),
         (format!("engine plan -m {shown}/apimodel.json"), "what would change now: nothing"),
     ];
-    let exit = carry_out(call, &connected.session, prepared, &folder, &next).await;
+    let exit = carry_out(call, &connected.session, prepared, &arguments.telling, &folder, &next).await;
     connected.close().await;
     exit
 }

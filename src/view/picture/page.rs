@@ -1,15 +1,11 @@
 //! The picture as one HTML page: the SVG, its style and a small script. The page asks nothing of any network, and a
 //! policy in it forbids that anything but its own style and script takes effect.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
-
 use super::items::{Item, Kind};
 use super::model::Picture;
 use super::svg::{DARK, LIGHT, drawn, sign};
-use super::text::{escape, filled};
 use crate::graph::ResourceGraph;
+use crate::view::markup::{escape, filled, hash};
 
 const PAGE: &str = include_str!("../../../templates/view/page.html");
 const STYLE: &str = include_str!("../../../templates/view/page.css");
@@ -40,11 +36,6 @@ pub fn picture_as_page(graph: &ResourceGraph) -> String {
             _ => return None,
         })
     })
-}
-
-/// What a policy lets in by its content. Quotes are fine within an attribute in double quotes.
-fn hash(text: &str) -> String {
-    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
 }
 
 /// The legend, whose entries switch kinds on and off; only those that the picture has.

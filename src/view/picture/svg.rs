@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::items::{Item, Kind};
 use super::layout::{Drawing, Form, Placed, place};
 use super::model::Picture;
-use super::text::escape;
 use crate::graph::ResourceGraph;
+use crate::view::markup::escape;
 
 /// The style of boxes, signs and text in the light.
 pub(super) const LIGHT: &str = include_str!("../../../templates/view/picture.css");

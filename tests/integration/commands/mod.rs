@@ -12,6 +12,7 @@ mod terminal;
 mod trouble;
 mod saved;
 mod secrets;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
