@@ -15,7 +15,7 @@ const BARS: f64 = 560.0;
 const ROW: u32 = 22;
 const HEAD: u32 = 26;
 /// The most letters of a label.
-const LETTERS: usize = 58;
+const LETTERS: usize = 50;
 
 /// The timeline, from the run's begin to its end, or until `now`.
 pub(super) fn gantt(run: &RunRecord, now: Timestamp) -> String {

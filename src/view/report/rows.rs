@@ -115,9 +115,9 @@ fn kind_of(step: &StepRecord) -> (String, String) {
     (format!("{change} {}", step.kind), harmless(&label))
 }
 
-/// A machine's name with a sign in place of its number, wherever in the name it stands.
+/// A machine's name with a sign in place of its number. A name that is not known yet stands in pointed brackets.
 fn stem(name: &str) -> String {
-    let owner = name.split('/').next().unwrap_or(name);
+    let owner = name.split('/').next().unwrap_or(name).trim_end_matches('>');
     let bare = owner.trim_end_matches(|letter: char| letter.is_ascii_digit());
     if bare.len() == owner.len() { owner.to_owned() } else { format!("{bare}…") }
 }
@@ -169,5 +169,16 @@ fn folded(run: &RunRecord, positions: &[usize], stem: &str) -> Row {
         retries: steps().flat_map(|step| step.retries.iter().map(|(at, _)| *at)).collect(),
         slowest: false,
         beside: (done < positions.len() && look != Look::Waiting).then(|| format!("{done} of {}", positions.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_of_a_pool_have_one_stem() {
+        let stems = ["k8s-a-1-12", "k8s-a-1-12/cse-agent-12", "<a-role 12>", "k8s-vnet"].map(stem);
+        assert_eq!(stems, ["k8s-a-1-…", "k8s-a-1-…", "<a-role …", "k8s-vnet"]);
     }
 }
