@@ -43,7 +43,14 @@ fn stages(criterion: &mut Criterion, size: &Size) {
         secret_lengths: Default::default(),
     };
     let folder = tempfile::tempdir().unwrap();
-    let definition = Definition::new(cluster.clone(), None, folder.path(), &SystemClock, &SystemEntropy).unwrap();
+    let definition = Definition::new(
+        cluster.clone(),
+        None,
+        &engine::state::Store::open(folder.path()),
+        &SystemClock,
+        &SystemEntropy,
+    )
+    .unwrap();
     let files: Files = generate(&definition, &Form::default()).unwrap().files;
 
     let mut group = criterion.benchmark_group(size.name);

@@ -63,10 +63,13 @@ fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     sync_folder(path)
 }
 
+/// What the name of a file begins with while it is being written.
+pub const UNFINISHED: &str = ".engine-";
+
 /// Puts the content beside its destination, so that only a wait for the disk and a rename remain.
 fn stage(path: &Path, content: &[u8], mode: u32) -> Result<tempfile::NamedTempFile, FileError> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".engine-");
+    builder.prefix(UNFINISHED);
     #[cfg(unix)]
     let permissions: std::fs::Permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
     #[cfg(unix)]

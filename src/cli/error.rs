@@ -5,6 +5,7 @@ use crate::base::{Diagnostics, FileError, Source};
 use crate::cluster::ClusterError;
 use crate::contract::{Fault, FaultClass};
 use crate::execute::ExecuteError;
+use crate::state::StateError;
 
 /// Why a verb ended badly.
 #[derive(Debug)]
@@ -68,6 +69,35 @@ impl From<Fault> for CliError {
     }
 }
 
+/// The exit code of what can be wrong with a state.
+fn exit_of_state(error: &StateError) -> Exit {
+    match error {
+        StateError::Held { .. } | StateError::Lost { .. } => Exit::Locked,
+        StateError::OtherLineage { .. }
+        | StateError::OlderSerial { .. }
+        | StateError::SameSerial { .. }
+        | StateError::RunThere(_)
+        | StateError::BothChanged(_) => Exit::StateRefused,
+        StateError::Damaged { .. } | StateError::NewerFormat { .. } => Exit::StateDamaged,
+        StateError::NotLocked(_)
+        | StateError::OtherLock { .. }
+        | StateError::StateInFolder { .. }
+        | StateError::Address { .. }
+        | StateError::Absent(_)
+        | StateError::Elsewhere { .. }
+        | StateError::NothingToResume(_) => Exit::Usage,
+        StateError::Key(_) | StateError::WrongKey(_) | StateError::Remote { refused: true, .. } => Exit::Authentication,
+        StateError::Remote { .. } => Exit::Unavailable,
+        StateError::File(_) => Exit::Environment,
+    }
+}
+
+impl From<StateError> for CliError {
+    fn from(error: StateError) -> Self {
+        ClusterError::from(error).into()
+    }
+}
+
 impl From<ClusterError> for CliError {
     fn from(error: ClusterError) -> Self {
         let help = error.help();
@@ -78,12 +108,15 @@ impl From<ClusterError> for CliError {
             // The run had begun, and what it did is known: resuming goes on.
             ClusterError::Execute(ExecuteError::Journal(_)) => Exit::Partial,
             ClusterError::Plan(_) | ClusterError::Execute(_) => Exit::Failure,
-            ClusterError::State(crate::state::StateError::Held { .. }) => Exit::Locked,
-            ClusterError::State(_) => Exit::Environment,
+            ClusterError::State(ref error) => exit_of_state(error),
             ClusterError::Unsupported { .. } => Exit::Environment,
             ClusterError::Stale { .. } => Exit::PlanStale,
             ClusterError::NothingToResume | ClusterError::NoCluster { .. } | ClusterError::Scale { .. } => Exit::Usage,
-            ClusterError::OtherPlace { .. } | ClusterError::NotAPlan { .. } => Exit::Usage,
+            ClusterError::KnownAlready { .. } => Exit::StateRefused,
+            ClusterError::NothingToImport { .. } | ClusterError::SeveralClusters { .. } => Exit::Usage,
+            ClusterError::OtherPlace { .. } | ClusterError::NotAPlan { .. } | ClusterError::Untagged { .. } => {
+                Exit::Usage
+            }
         };
         let mut this = Self::new(exit, error.to_string());
         this.help = help;

@@ -22,6 +22,10 @@ pub enum Exit {
     Unavailable = 69,
     /// A fault of the program itself.
     Bug = 70,
+    /// A state does not take the place of the one that is there.
+    StateRefused = 71,
+    /// The state is damaged, or of a newer engine.
+    StateDamaged = 72,
     /// Somebody else holds the state's lock.
     Locked = 73,
     /// Partly done; `engine resume` goes on.
@@ -44,7 +48,7 @@ pub enum Exit {
 
 impl Exit {
     /// All of them, with what they mean: the source of `docs/exit-codes.md`.
-    pub const ALL: [(Self, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str); 20] = [
         (Self::Success, "Done, or nothing to do"),
         (Self::Failure, "It failed, and no other code says it better"),
         (Self::Changes, "`plan --exit-code` only: there is something to do"),
@@ -54,7 +58,12 @@ impl Exit {
         (Self::NoNetwork, "There is no way to the cloud: its name is not resolved, or no connection comes about"),
         (Self::Unavailable, "The cloud does not answer, or throttled for too long"),
         (Self::Bug, "A fault of the program itself"),
-        (Self::Locked, "Somebody else holds the state's lock; the message says who and since when"),
+        (Self::StateRefused, "A state or a file is older than the one in its place, or another; `--force` overwrites"),
+        (
+            Self::StateDamaged,
+            "The state is damaged, or was written by a newer engine; the message says which backup there is",
+        ),
+        (Self::Locked, "Somebody else holds the state's lock, or took it over; the message says who and since when"),
         (Self::Partial, "Partly done; `engine resume` goes on where it stopped"),
         (Self::PlanStale, "The plan does not fit the world any more; make it anew"),
         (Self::Authentication, "The credentials are missing, wrong or expired"),

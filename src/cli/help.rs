@@ -7,7 +7,7 @@ pub const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["init", "generate", "deploy"]),
     ("Change", &["scale", "destroy"]),
     ("Look", &["plan", "status", "validate", "explain", "graph", "get-versions"]),
-    ("Repair", &["doctor", "resume"]),
+    ("Repair", &["doctor", "resume", "refresh", "import", "state", "unlock"]),
     ("Develop", &["simulate", "schema", "config", "completion", "man", "version"]),
 ];
 

@@ -14,6 +14,7 @@ mod place;
 mod session;
 pub mod settings;
 mod telling;
+mod state;
 mod verb;
 
 use std::ffi::OsString;

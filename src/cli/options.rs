@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::base::Secret;
 use crate::catalog::Cloud;
 use crate::contract::TargetName;
+use crate::state::remote::Address;
 use crate::target::azure::{AuthMethod, IdentitySystem};
 
 /// Which API model, and what the command line says beside it.
@@ -52,10 +53,25 @@ pub struct PlaceOptions {
     /// The resource group; without it, the DNS prefix
     #[arg(short = 'g', long, value_name = "NAME")]
     pub resource_group: Option<String>,
+    #[command(flatten)]
+    pub state: StateOptions,
+}
+
+/// Where the state is kept, if not in the cluster's folder.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StateOptions {
+    /// Where the state is kept, if not in the cluster's folder: azblob://ACCOUNT/CONTAINER/PREFIX, s3://BUCKET/PREFIX or
+    /// gs://BUCKET/PREFIX [env: ENGINE_STATE]
+    #[arg(long, value_name = "URL", value_parser = state_address)]
+    pub state: Option<Address>,
+    /// The file with the key that encrypts the state there: 32 bytes in base64. Without it, the passphrase in
+    /// ENGINE_STATE_PASSPHRASE [env: ENGINE_STATE_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub state_key: Option<PathBuf>,
 }
 
 /// Which folder of a cluster that exists.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct ExistingOptions {
     /// The cluster's `apimodel.json`, or the folder it lies in
     #[arg(value_name = "CLUSTER", conflicts_with_all = ["api_model", "output_directory"])]
@@ -66,12 +82,38 @@ pub struct ExistingOptions {
     /// The cluster's folder
     #[arg(short = 'o', long, alias = "deployment-dir", value_name = "FOLDER")]
     pub output_directory: Option<PathBuf>,
-    /// The resource group, as a check: it must be the cluster's
+    /// The resource group: it finds the cluster, also one whose state its tag tells; with a folder it is a check
     #[arg(short = 'g', long, value_name = "NAME")]
     pub resource_group: Option<String>,
     /// The location, as a check: it must be the cluster's
     #[arg(short = 'l', long, value_name = "LOCATION")]
     pub location: Option<String>,
+    #[command(flatten)]
+    pub state: StateOptions,
+}
+
+/// Which cluster's state, for verbs whose first word is something else.
+#[derive(Debug, Clone, Args)]
+pub struct StatePlaceOptions {
+    /// The cluster's folder
+    #[arg(short = 'o', long, alias = "deployment-dir", value_name = "FOLDER")]
+    pub output_directory: Option<PathBuf>,
+    /// The resource group of the cluster
+    #[arg(short = 'g', long, value_name = "NAME")]
+    pub resource_group: Option<String>,
+    #[command(flatten)]
+    pub state: StateOptions,
+}
+
+impl From<&StatePlaceOptions> for ExistingOptions {
+    fn from(options: &StatePlaceOptions) -> Self {
+        Self {
+            output_directory: options.output_directory.clone(),
+            resource_group: options.resource_group.clone(),
+            state: options.state.clone(),
+            ..Self::default()
+        }
+    }
 }
 
 /// The service principal that a model without one gets.
@@ -147,6 +189,11 @@ pub struct TargetOptions {
     /// Writes each request to the cloud with its answer, without secrets, to a file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+}
+
+/// The value of `--state`.
+pub fn state_address(text: &str) -> Result<Address, String> {
+    text.parse().map_err(|error: crate::state::StateError| format!("{error}; {}", error.help()))
 }
 
 /// The value of `--auth-method`.

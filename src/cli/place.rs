@@ -14,7 +14,7 @@ use crate::model::{self, Cluster, Origins, ReadOptions};
 use crate::state::{Snapshot, Store};
 
 /// Below this folder clusters are kept, as by the engines before.
-const OUTPUT: &str = "_output";
+pub const OUTPUT: &str = "_output";
 
 /// The model's text, and what it means.
 pub struct Model {
@@ -99,21 +99,21 @@ pub fn folder_for_model(model: &Path, place: &PlaceOptions, cluster: &Cluster) -
     }
 }
 
-/// The folder of a cluster that exists: as said, or the only one there is.
-///
-/// # Errors
-/// None, or several to choose from.
-pub fn existing_folder(options: &ExistingOptions) -> Result<PathBuf, CliError> {
+/// The folder of a cluster that is named.
+pub fn named_folder(options: &ExistingOptions) -> Option<PathBuf> {
     if let Some(folder) = &options.output_directory {
-        return Ok(folder.clone());
+        return Some(folder.clone());
     }
-    if let Some(path) = options.api_model.as_ref().or(options.positional.as_ref()) {
-        if path.is_dir() {
-            return Ok(path.clone());
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        return Ok(folder.to_owned());
+    let path = options.api_model.as_ref().or(options.positional.as_ref())?;
+    if path.is_dir() {
+        return Some(path.clone());
     }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(folder.to_owned())
+}
+
+/// The folders of the clusters in the place where they are kept.
+pub fn clusters() -> Vec<PathBuf> {
     let mut clusters: Vec<PathBuf> = std::fs::read_dir(OUTPUT)
         .into_iter()
         .flatten()
@@ -121,7 +121,18 @@ pub fn existing_folder(options: &ExistingOptions) -> Result<PathBuf, CliError> {
         .filter(|folder| folder.join("state").is_dir())
         .collect();
     clusters.sort();
-    match clusters.as_slice() {
+    clusters
+}
+
+/// The folder of a cluster that exists: as said, or the only one there is.
+///
+/// # Errors
+/// None, or several to choose from.
+pub fn existing_folder(options: &ExistingOptions) -> Result<PathBuf, CliError> {
+    if let Some(folder) = named_folder(options) {
+        return Ok(folder);
+    }
+    match clusters().as_slice() {
         [only] => Ok(only.clone()),
         [] => Err(CliError::usage(format!("there is no cluster below {OUTPUT}"))
             .help("name a cluster's folder or its apimodel.json, or run `engine deploy` first")),
@@ -137,11 +148,9 @@ pub fn existing_folder(options: &ExistingOptions) -> Result<PathBuf, CliError> {
 ///
 /// # Errors
 /// No state, a damaged one, or another resource group or location than the one asked for.
-pub fn existing_snapshot(folder: &Path, options: &ExistingOptions) -> Result<Snapshot, CliError> {
-    let snapshot = Store::open(folder)
-        .snapshot()
-        .map_err(crate::cluster::ClusterError::from)?
-        .ok_or_else(|| crate::cluster::ClusterError::NoCluster { folder: folder.to_owned() })?;
+pub fn existing_snapshot(store: &Store, options: &ExistingOptions) -> Result<Snapshot, CliError> {
+    let snapshot =
+        store.snapshot()?.ok_or_else(|| crate::cluster::ClusterError::NoCluster { folder: store.place() })?;
     let scope = &snapshot.identity.scope;
     for (what, asked, known) in [
         ("resource group", &options.resource_group, &scope.resource_group),

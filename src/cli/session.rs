@@ -137,7 +137,7 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
         ask_again: scaled(5.0),
         ..MemberSettings::default()
     };
-    let mut session = session(call, Arc::new(target), kubernetes, members, scope);
+    let mut session = session(call, Arc::new(target), Some(kubernetes), members, scope);
     session.settings.polling.share = options.time_scale;
     Ok(Connected { session, arm: Arc::new(arm), simulator })
 }
@@ -148,18 +148,20 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
     let arm = ArmClient::new(settings.clone(), Patience::default()).map_err(unusable)?;
     let http = settings.http.clone();
     let target = AzureTarget::new(settings).map_err(unusable)?;
-    let (keys, server) = wanted.keys.ok_or_else(|| CliError::usage("the cluster's keys are not at hand"))?;
-    let kubernetes = KubernetesClient::new(KubernetesSettings {
-        server,
-        certificate_authority: Some(keys.cluster_ca.certificate.clone()),
-        credentials: KubernetesCredentials::Certificate {
-            certificate: keys.administrator.certificate.clone(),
-            key: keys.administrator.key.clone(),
-        },
-        http,
-    })
-    .map_err(unusable)?;
-    let members = MemberSettings { bootstrap_token: Some(keys.bootstrap_token.clone()), ..MemberSettings::default() };
+    let bootstrap_token = wanted.keys.as_ref().map(|(keys, _)| keys.bootstrap_token.clone());
+    let kubernetes = wanted.keys.map(|(keys, server)| {
+        KubernetesClient::new(KubernetesSettings {
+            server,
+            certificate_authority: Some(keys.cluster_ca.certificate.clone()),
+            credentials: KubernetesCredentials::Certificate {
+                certificate: keys.administrator.certificate.clone(),
+                key: keys.administrator.key.clone(),
+            },
+            http,
+        })
+    });
+    let kubernetes = kubernetes.transpose().map_err(unusable)?;
+    let members = MemberSettings { bootstrap_token, ..MemberSettings::default() };
     let scope = Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
     Ok(Connected {
         session: session(call, Arc::new(target), kubernetes, members, scope),
@@ -171,15 +173,16 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
 fn session(
     call: &Call,
     target: Arc<AzureTarget>,
-    kubernetes: KubernetesClient,
+    kubernetes: Option<KubernetesClient>,
     members: MemberSettings,
     scope: Scope,
 ) -> Session {
-    let actions: Vec<Arc<dyn Action>> = vec![Arc::new(MemberActions::new(kubernetes.clone(), members))];
+    let act = |client: &KubernetesClient| Arc::new(MemberActions::new(client.clone(), members)) as Arc<dyn Action>;
+    let actions: Vec<Arc<dyn Action>> = kubernetes.as_ref().map(act).into_iter().collect();
     Session {
         target,
         actions,
-        kubernetes: Some(kubernetes),
+        kubernetes,
         scope,
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),

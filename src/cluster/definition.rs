@@ -1,9 +1,6 @@
 //! A cluster as it is wanted: the model, its keys, and what follows from both.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use super::ClusterError;
+use super::{ClusterError, STATE_TAG};
 use crate::base::{Clock, Entropy, Secret};
 use crate::bootstrap::Start;
 use crate::contract::AppliedResources;
@@ -12,6 +9,7 @@ use crate::graph::{ResourceGraph, Scope};
 use crate::model::Cluster;
 use crate::pki::{CertifiedKey, Given, KeyMaterial};
 use crate::state::{Snapshot, Store};
+use std::collections::BTreeMap;
 
 /// Names of the facts that the state keeps.
 pub mod fact {
@@ -25,8 +23,8 @@ pub struct Definition {
     pub cluster: Cluster,
     /// The cluster's keys.
     pub keys: KeyMaterial,
-    /// The cluster's folder.
-    pub folder: PathBuf,
+    /// The cluster's folder and its state.
+    pub store: Store,
     /// What the state knows of it, if there is one.
     pub snapshot: Option<Snapshot>,
 }
@@ -40,12 +38,12 @@ pub struct Expansion {
 }
 
 impl Definition {
-    /// Takes a model together with the keys and the state of a folder. Keys that the folder lacks are made, and are kept
+    /// Takes a model together with the keys of a folder and the state. Keys that the folder lacks are made, and are kept
     /// only once [`generate`](super::generate) writes them.
     pub fn new(
         cluster: Cluster,
         authority: Option<CertifiedKey>,
-        folder: &Path,
+        store: &Store,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, ClusterError> {
@@ -58,9 +56,9 @@ impl Definition {
             encrypts_secrets: cluster.encrypt_secrets_at_rest,
             encryption_key: cluster.etcd_encryption_key.clone().filter(|_| cluster.encrypt_secrets_at_rest),
         };
-        let keys = KeyMaterial::load_or_generate(folder, &given, clock, entropy)?;
-        let snapshot = Store::open(folder).snapshot()?;
-        Ok(Self { cluster, keys, folder: folder.to_owned(), snapshot })
+        let keys = KeyMaterial::load_or_generate(store.folder(), &given, clock, entropy)?;
+        let snapshot = store.snapshot()?;
+        Ok(Self { cluster, keys, store: store.clone(), snapshot })
     }
 
     /// What was applied last.
@@ -86,7 +84,10 @@ impl Definition {
     /// The resources of the cluster in a place.
     pub(super) fn expand(&self, scope: &Scope) -> Result<Expansion, ClusterError> {
         let payloads = self.payloads()?;
-        let graph = expand(&self.cluster, scope, &payloads.payloads)?;
+        let mut graph = expand(&self.cluster, scope, &payloads.payloads)?;
+        if let Some(address) = self.store.address() {
+            graph.tag_group(STATE_TAG, &address);
+        }
         Ok(Expansion { graph, secrets: payloads.secrets })
     }
 

@@ -9,7 +9,6 @@ use crate::contract::{Address, Applied, AppliedResources, ChangeKind, Operation,
 use crate::expand::{Instruction, instructions};
 use crate::graph::{ResourceGraph, ResourceKey};
 use crate::plan::{ObservedResources, Plan, Removal, Request, Secrets, World, plan};
-use crate::state::Store;
 
 /// Observes and plans. With `lock`, the state's lock is taken first and held by what is returned, for a run to follow.
 ///
@@ -27,7 +26,7 @@ pub(super) async fn prepare(
     removal: Removal,
     lock: bool,
 ) -> Result<Prepared, ClusterError> {
-    let store = Store::open(&definition.folder);
+    let store = definition.store.clone();
     let locked = if lock {
         let locked = store.lock(verb, session.clock.as_ref(), &session.environment)?;
         // Somebody may have finished between the first look and the lock.
@@ -86,7 +85,7 @@ pub(super) async fn prepare(
         adopted,
         applied,
         authority_hash: Some(definition.keys.authority_hash()?),
-        folder: definition.folder,
+        store,
         locked,
         plan,
     })

@@ -1,7 +1,6 @@
 //! `destroy`: deletes all that the engine made, in the reversed order of its making. Needs no model, and no API server.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::leftovers::{begun, sort_out};
 use super::{Basis, ClusterError, Prepared, Session, observe, place};
@@ -13,13 +12,12 @@ use crate::state::Store;
 ///
 /// # Errors
 /// A folder without a state, a lock that somebody holds, a target that does not answer.
-pub async fn prepare_destroy(session: &Session, folder: &Path) -> Result<Prepared, ClusterError> {
-    let store = Store::open(folder);
+pub async fn prepare_destroy(session: &Session, store: &Store) -> Result<Prepared, ClusterError> {
     if store.snapshot()?.is_none() {
-        return Err(ClusterError::NoCluster { folder: folder.to_owned() });
+        return Err(ClusterError::NoCluster { folder: store.place() });
     }
     let locked = store.lock("destroy", session.clock.as_ref(), &session.environment)?;
-    let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
+    let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: store.place() })?;
     place::of_state(session, &snapshot)?;
     let given_up = store.unfinished::<Plan>()?;
     let mut applied = snapshot.applied.clone();
@@ -37,7 +35,7 @@ pub async fn prepare_destroy(session: &Session, folder: &Path) -> Result<Prepare
         basis,
         gone,
         identity: snapshot.identity,
-        folder: folder.to_owned(),
+        store: store.clone(),
         secrets: no_secrets,
         files: Files::default(),
         adopted: left,

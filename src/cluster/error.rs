@@ -82,6 +82,36 @@ pub enum ClusterError {
         /// The file.
         path: std::path::PathBuf,
     },
+    /// The resource group does not tell where the state of its cluster is kept.
+    #[error("{}", untagged(group, *is_there))]
+    Untagged {
+        /// The group.
+        group: String,
+        /// Whether there is such a group.
+        is_there: bool,
+    },
+    /// The state that would be begun knows resources already.
+    #[error("{} knows {resources} resources already", place.display())]
+    KnownAlready {
+        /// Where.
+        place: std::path::PathBuf,
+        /// How many.
+        resources: usize,
+    },
+    /// The resource group has nothing of a cluster.
+    #[error("the resource group `{group}` has nothing of this cluster")]
+    NothingToImport {
+        /// The group.
+        group: String,
+    },
+    /// The resource group has machines of several clusters.
+    #[error("the resource group `{group}` has machines of several clusters: {several}")]
+    SeveralClusters {
+        /// The group.
+        group: String,
+        /// Their numbers.
+        several: String,
+    },
     /// Nothing was interrupted.
     #[error("there is no interrupted run to go on with")]
     NothingToResume,
@@ -100,9 +130,34 @@ impl ClusterError {
             }
             Self::OtherPlace { .. } => Some("leave the option out, or name another cluster's folder".to_owned()),
             Self::Stale { .. } => Some("run the verb again: it shows the plan for the world as it is now".to_owned()),
+            Self::Untagged { .. } => Some(
+                "name the cluster's folder with `-o`, or the state with `--state`; a cluster without a state is taken in by \
+                 `engine import`"
+                    .to_owned(),
+            ),
+            Self::KnownAlready { .. } => Some(
+                "`engine refresh` reads it anew; to begin a state, name another folder with `-o`, or push one by `engine state push --force`"
+                    .to_owned(),
+            ),
+            Self::NothingToImport { .. } => Some(
+                "name its resource group with `-g`; the resources are known by their names and tags, which follow from the DNS prefix"
+                    .to_owned(),
+            ),
+            Self::SeveralClusters { .. } => Some("name the one to import by its model".to_owned()),
             Self::NotAPlan { .. } => Some("make one by `engine plan --out FILE`".to_owned()),
             Self::NothingToResume => Some("run `engine plan` to see what there is to do".to_owned()),
             Self::File(_) | Self::Keys(_) | Self::Expand(_) | Self::Emit(_) | Self::Plan(_) => None,
         }
+    }
+}
+
+fn untagged(group: &str, is_there: bool) -> String {
+    if is_there {
+        format!(
+            "the resource group `{group}` has no tag `{}` that tells where its cluster's state is",
+            super::STATE_TAG
+        )
+    } else {
+        format!("there is no resource group `{group}`")
     }
 }

@@ -1,6 +1,5 @@
 //! `resume`: takes an interrupted run up where its journal ends. The plan is the one that was consented to.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::run::Work;
@@ -24,36 +23,34 @@ pub struct Interrupted {
 }
 
 impl Interrupted {
-    /// The interrupted run of a folder.
+    /// The interrupted run of a state.
     ///
     /// # Errors
-    /// A folder without a state, or without an interrupted run.
-    pub fn find(folder: &Path) -> Result<Self, ClusterError> {
-        let store = Store::open(folder);
-        let snapshot = store.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
+    /// A place without a state, or without an interrupted run.
+    pub fn find(store: &Store) -> Result<Self, ClusterError> {
+        let snapshot = store.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: store.place() })?;
         let run = store.unfinished::<Plan>()?.ok_or(ClusterError::NothingToResume)?;
         let finished = Replay::of(&run.records).finished();
         Ok(Self { plan: run.plan, identity: snapshot.identity, finished, is_under_way: store.is_locked() })
     }
 }
 
-/// Goes on with the interrupted run of a folder.
+/// Goes on with the interrupted run of a state.
 ///
 /// # Errors
 /// As for any run, and [`ClusterError::NothingToResume`].
 pub async fn resume(
     session: &Session,
-    folder: &Path,
+    store: &Store,
     events: Arc<dyn EventSink>,
     cancel: Cancel,
 ) -> Result<Finished, ClusterError> {
-    let store = Store::open(folder);
     if store.snapshot()?.is_none() {
-        return Err(ClusterError::NoCluster { folder: folder.to_owned() });
+        return Err(ClusterError::NoCluster { folder: store.place() });
     }
     let before = store.unfinished::<Plan>()?.ok_or(ClusterError::NothingToResume)?;
     let locked = store.lock("resume", session.clock.as_ref(), &session.environment)?;
-    let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
+    let snapshot = locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: store.place() })?;
     place::of_state(session, &snapshot)?;
     let Some(run) = locked.unfinished::<Plan>()? else {
         // It had ended and was only not put away: taking the lock has done that. If it had not, somebody else has ended

@@ -1,16 +1,15 @@
 //! A plan that is ready to run, and its run: the part that all verbs share.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Basis, ClusterError, Session, fact};
 use crate::base::{Files, Secret};
 use crate::contract::{Act, AppliedResources, EventSink, Operation, Summary};
-use crate::execute::{Cancel, Replay, Run, execute};
+use crate::execute::{Cancel, ExecuteError, Replay, Run, execute};
 use crate::graph::ResourceKey;
 use crate::plan::Plan;
-use crate::state::{Identity, JournalFile, Locked, Milestone, Snapshot, Store};
+use crate::state::{Identity, Locked, Milestone, RunJournal, Snapshot, Store};
 
 /// A plan, with all that is needed to carry it out. While it lives, it holds the state's lock if it is to run.
 pub struct Prepared {
@@ -22,7 +21,7 @@ pub struct Prepared {
     /// What the plan was made from.
     pub(super) basis: Basis,
     pub(super) identity: Identity,
-    pub(super) folder: PathBuf,
+    pub(super) store: Store,
     pub(super) secrets: BTreeMap<String, Secret>,
     /// Written before the run begins.
     pub(super) files: Files,
@@ -49,7 +48,7 @@ pub struct Finished {
 impl Prepared {
     /// Whether the run that would be given up is not interrupted at all: another process is at work on it.
     pub fn is_under_way(&self) -> bool {
-        self.gives_up.is_some() && self.locked.is_none() && Store::open(&self.folder).is_locked()
+        self.gives_up.is_some() && self.locked.is_none() && self.store.is_locked()
     }
 
     /// Carries the plan out. What it finishes is in the state, however it ends.
@@ -64,15 +63,16 @@ impl Prepared {
     ) -> Result<Finished, ClusterError> {
         let locked = match self.locked.take() {
             Some(locked) => locked,
-            None => Store::open(&self.folder).lock(&self.plan.verb, session.clock.as_ref(), &session.environment)?,
+            None => self.store.lock(&self.plan.verb, session.clock.as_ref(), &session.environment)?,
         };
         let snapshot = locked.establish(&self.identity, session.entropy.as_ref())?;
         if snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED) {
             // Left behind by a destruction that was killed at its very end: no cluster has started yet.
             locked.amend(|snapshot| _ = snapshot.facts.remove(fact::STARTED))?;
         }
-        self.files.write(&self.folder)?;
-        Self::forget_saved(&self.folder);
+        self.files.write(self.store.folder())?;
+        locked.keep_files(&self.files)?;
+        Self::forget_saved(self.store.folder());
         if !self.adopted.is_empty() {
             let adopted = std::mem::take(&mut self.adopted);
             locked.amend(|snapshot| snapshot.applied.extend(adopted))?;
@@ -100,7 +100,7 @@ pub(super) struct Work {
     pub applied: AppliedResources,
     /// How far an earlier process has come with it.
     pub replay: Replay,
-    pub journal: JournalFile,
+    pub journal: RunJournal,
 }
 
 impl Work {
@@ -132,7 +132,12 @@ impl Work {
             settings: session.settings.clone(),
             cancel,
         })
-        .await?;
+        .await
+        .map_err(|error| match error {
+            // A journal that cannot be written any more may be somebody else's by now.
+            ExecuteError::Journal(_) => locked.check().err().map_or(error.into(), ClusterError::State),
+            error => error.into(),
+        })?;
         let snapshot = if summary.is_complete() {
             let snapshot = locked.finish()?;
             if snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED) {
@@ -143,7 +148,7 @@ impl Work {
             }
         } else {
             // The run stays, to be resumed; what it finished counts already.
-            locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: locked.folder().to_owned() })?
+            locked.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: locked.place() })?
         };
         Ok(Finished { summary, snapshot })
     }

@@ -177,7 +177,7 @@ impl Prepared {
     /// # Errors
     /// What cannot be written.
     pub fn save(&self, path: &Path, made: Timestamp) -> Result<(), ClusterError> {
-        let failed = |cause| crate::base::FileError { action: "find", path: self.folder.clone(), cause };
+        let failed = |cause| crate::base::FileError { action: "find", path: self.store.folder().to_owned(), cause };
         let mut kept = Files::default();
         for name in self.files.paths() {
             let content = self.files.content(name).unwrap_or_default();
@@ -189,13 +189,13 @@ impl Prepared {
                 kept.private(name, content);
             }
         }
-        kept.write(&self.folder)?;
+        kept.write(self.store.folder())?;
         let saved = SavedPlan {
             kind: SavedPlan::KIND.to_owned(),
             engine: env!("CARGO_PKG_VERSION").to_owned(),
             made,
             target: self.identity.target,
-            folder: std::path::absolute(&self.folder).map_err(failed)?,
+            folder: std::path::absolute(self.store.folder()).map_err(failed)?,
             basis: self.basis.clone(),
             plan: self.plan.clone(),
         };

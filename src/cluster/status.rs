@@ -1,7 +1,6 @@
 //! `status`: what the state says, and whether it is still so.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::{ClusterError, Interrupted, Session, observe, place};
 use crate::base::Secret;
@@ -29,9 +28,8 @@ pub struct Status {
 ///
 /// # Errors
 /// A folder without a state, a target that does not answer.
-pub async fn status(session: &Session, folder: &Path) -> Result<Status, ClusterError> {
-    let snapshot =
-        Store::open(folder).snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: folder.to_owned() })?;
+pub async fn status(session: &Session, store: &Store) -> Result<Status, ClusterError> {
+    let snapshot = store.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: store.place() })?;
     place::of_state(session, &snapshot)?;
     let no_secrets: BTreeMap<String, Secret> = BTreeMap::new();
     let observed = observe(&session.target, &session.scope, None, &no_secrets, &snapshot.applied).await?;
@@ -43,7 +41,7 @@ pub async fn status(session: &Session, folder: &Path) -> Result<Status, ClusterE
             (state != "Succeeded").then(|| (key.clone(), state.to_owned()))
         })
         .collect();
-    let interrupted = match Interrupted::find(folder) {
+    let interrupted = match Interrupted::find(store) {
         Ok(run) => Some(run),
         Err(ClusterError::NothingToResume) => None,
         Err(error) => return Err(error),

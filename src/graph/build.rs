@@ -100,6 +100,20 @@ impl ResourceGraph {
         Ok(this)
     }
 
+    /// Gives the resource group a tag besides those that it has. Without a group among the declarations nothing changes.
+    pub fn tag_group(&mut self, name: &str, value: &str) {
+        let is_group = |resource: &Resource| resource.resource_type.eq_ignore_ascii_case(GROUP_TYPE);
+        let Some(declaration) = self.declarations.values_mut().find(|resource| is_group(resource)) else { return };
+        let mut tagged = Resource::clone(declaration);
+        let mut tags = tagged.fields.get("tags").cloned().unwrap_or_else(|| Value::object([]));
+        tags.insert(name, value.into());
+        tagged.fields.insert("tags", tags);
+        *declaration = Arc::new(tagged);
+        for at in &self.instances[&declaration.symbol] {
+            self.graph[*at].resource = Arc::clone(declaration);
+        }
+    }
+
     fn add_nodes(&mut self) -> Result<(), GraphError> {
         let declarations: Vec<Arc<Resource>> = self.declarations.values().cloned().collect();
         for resource in declarations {

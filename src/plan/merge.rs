@@ -220,7 +220,7 @@ fn is_servers(name: &str) -> bool {
 }
 
 /// An entry by name; letter case does not count, since providers change it.
-fn entry<'a>(entries: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
+pub(super) fn entry<'a>(entries: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
     entries
         .get(name)
         .or_else(|| entries.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value))
@@ -243,20 +243,20 @@ fn matches(there: &Json, own: &Json) -> bool {
     }
 }
 
-fn find<'a>(items: &'a [Json], own: &Json) -> Option<&'a Json> {
+pub(super) fn find<'a>(items: &'a [Json], own: &Json) -> Option<&'a Json> {
     items.iter().find(|there| matches(there, own))
 }
 
 /// An item's segment in a pointer: its identity, else its place.
-fn label(item: &Json, place: usize) -> String {
+pub(super) fn label(item: &Json, place: usize) -> String {
     identity(item).map_or_else(|| place.to_string(), escape)
 }
 
-fn is_secret(value: &Json) -> bool {
+pub(super) fn is_secret(value: &Json) -> bool {
     value.as_object().is_some_and(|entries| entries.len() == 2 && entries.contains_key("$secret"))
 }
 
-fn is_empty(value: &Json) -> bool {
+pub(super) fn is_empty(value: &Json) -> bool {
     match value {
         Json::Null => true,
         Json::Array(items) => items.is_empty(),
@@ -277,7 +277,7 @@ fn covers(there: &Json, own: &Json) -> bool {
 }
 
 /// Equality as Azure has it: ids are compared without case, numbers by value, everything else exactly.
-fn same(left: &Json, right: &Json) -> bool {
+pub(super) fn same(left: &Json, right: &Json) -> bool {
     match (left, right) {
         (Json::String(left), Json::String(right)) => {
             left == right || (left.starts_with('/') && left.eq_ignore_ascii_case(right))
@@ -307,7 +307,7 @@ fn shown(value: &Json) -> String {
     }
 }
 
-fn escape(name: &str) -> String {
+pub(super) fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 

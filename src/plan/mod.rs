@@ -7,6 +7,7 @@ mod facts;
 mod merge;
 mod order;
 mod removal;
+mod reread;
 mod settled;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use build::{PlanError, Removal, Request, plan};
 pub use facts::{TypeFacts, covered, facts};
 pub use merge::{carry, difference};
 pub use removal::plan_destroy;
+pub use reread::reread;
 pub use settled::settled;
 pub use value::Plan;
 pub use world::{Observed, ObservedResources, Secrets, World};

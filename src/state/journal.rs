@@ -6,9 +6,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::lock::LockFile;
 use super::{StateError, sealed};
 use crate::base::{FileError, append_line_durably, digest, write_private};
 use crate::contract::{Journal, JournalError, Record};
@@ -21,21 +23,36 @@ struct Header {
 
 /// The journal of the run under way. What is appended is on the disk when the call returns.
 #[derive(Debug)]
-pub struct JournalFile {
+pub(super) struct JournalFile {
     file: File,
     path: PathBuf,
     /// The checksum of the last line.
     sum: String,
     /// After a failure the end of the file is unknown, so nothing may follow it.
     is_broken: bool,
-    #[cfg(debug_assertions)]
-    hold_after: Option<usize>,
+    /// Without it nothing may be written any more.
+    lock: Option<Arc<LockFile>>,
 }
 
 const SUM_LENGTH: usize = 16;
 const BEFORE_SUM: &str = "{\"sum\":\"";
 const AFTER_SUM: &str = "\",\"record\":";
 const AFTER_RECORD: &str = "}";
+
+/// The lines of some records, without the last end of line, and the checksum of the last of them.
+pub(super) fn lines_of(records: &[Record], previous: &str) -> Result<(String, String), JournalError> {
+    let mut lines = String::new();
+    let mut last = previous.to_owned();
+    for record in records {
+        let record = serde_json::to_string(record).map_err(|error| JournalError(error.to_string()))?;
+        last = sum(&last, &record);
+        if !lines.is_empty() {
+            lines.push('\n');
+        }
+        lines.extend([BEFORE_SUM, &last, AFTER_SUM, &record, AFTER_RECORD]);
+    }
+    Ok((lines, last))
+}
 
 /// The checksum of a line: 64 bits are plenty against accidents.
 fn sum(previous: &str, record: &str) -> String {
@@ -70,22 +87,12 @@ impl JournalFile {
             path: path.to_owned(),
             cause,
         })?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            sum,
-            is_broken: false,
-            #[cfg(debug_assertions)]
-            hold_after: None,
-        })
+        Ok(Self { file, path: path.to_owned(), sum, is_broken: false, lock: None })
     }
 
-    /// For tests that kill the process at a given record: when `records` more are durable, appending never returns.
-    #[cfg(debug_assertions)]
-    #[must_use]
-    pub fn hold_after(mut self, records: Option<usize>) -> Self {
-        self.hold_after = records;
-        self
+    /// The same journal, which takes records only while this lock is held.
+    pub(super) fn under(self, lock: Arc<LockFile>) -> Self {
+        Self { lock: Some(lock), ..self }
     }
 
     /// Lets the next write fail: what it writes to was opened for reading only.
@@ -105,16 +112,7 @@ impl JournalFile {
         if records.is_empty() {
             return Ok(());
         }
-        let mut lines = String::new();
-        let mut last = self.sum.clone();
-        for record in records {
-            let record = serde_json::to_string(record).map_err(|error| JournalError(error.to_string()))?;
-            last = sum(&last, &record);
-            if !lines.is_empty() {
-                lines.push('\n');
-            }
-            lines.extend([BEFORE_SUM, &last, AFTER_SUM, &record, AFTER_RECORD]);
-        }
+        let (lines, last) = lines_of(records, &self.sum)?;
         append_line_durably(&mut self.file, &self.path, &lines).map_err(|error| {
             self.is_broken = true;
             JournalError(error.to_string())
@@ -129,15 +127,8 @@ impl Journal for JournalFile {
         if self.is_broken {
             return Err(JournalError(format!("{} could not be written before", self.path.display())));
         }
-        #[cfg(debug_assertions)]
-        if let Some(left) = self.hold_after {
-            if left <= records.len() {
-                self.write(&records[..left])?;
-                loop {
-                    std::thread::park();
-                }
-            }
-            self.hold_after = Some(left - records.len());
+        if let Some(lock) = &self.lock {
+            lock.check().map_err(|error| JournalError(error.to_string()))?;
         }
         self.write(&records)
     }
@@ -186,7 +177,7 @@ fn parse(path: &Path, bytes: &[u8], run: &str) -> Result<Content, StateError> {
 }
 
 /// The checksum and the record of a whole line.
-fn parse_line<'a>(line: &'a str, previous: &str) -> Option<(&'a str, Record)> {
+pub(super) fn parse_line<'a>(line: &'a str, previous: &str) -> Option<(&'a str, Record)> {
     let rest = line.strip_prefix(BEFORE_SUM)?;
     let (told, rest) = rest.split_at_checked(SUM_LENGTH)?;
     let record = rest.strip_prefix(AFTER_SUM)?.strip_suffix(AFTER_RECORD)?;

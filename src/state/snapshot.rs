@@ -78,7 +78,8 @@ impl Snapshot {
 
     /// Writes the snapshot durably and keeps the one before.
     pub(super) fn write(&self, path: &Path) -> Result<(), StateError> {
-        if path.exists() {
+        // One that is damaged does not take the place of a whole one.
+        if let Ok(Some(_)) = sealed::open(path) {
             write_private(&backup_of(path), read_own_text(path)?.as_bytes())?;
         }
         // Texts, numbers and JSON; writing them to memory cannot fail.
@@ -87,7 +88,7 @@ impl Snapshot {
     }
 }
 
-fn backup_of(path: &Path) -> PathBuf {
+pub(super) fn backup_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".backup");
     name.into()

@@ -1,15 +1,17 @@
-//! The local store: the files of a state and the order in which they change.
+//! The state of a cluster and the order in which it changes, wherever it is kept.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::fold::{Steps, fold};
-use super::{Identity, JournalFile, Milestone, Snapshot, StateError, lock, sealed};
-use crate::base::{Clock, Entropy, Environment, FileError, Secret, create_private_directory, write_private};
+use super::local::LocalStorage;
+use super::remote::{RemoteSettings, RemoteStorage};
+use super::storage::{Hold, RunTexts, Storage};
+use super::{Holder, Identity, Milestone, RunJournal, Snapshot, StateError};
+use crate::base::{Clock, Entropy, Environment, Files, Secret};
 use crate::contract::Record;
 
 /// A run that was interrupted, with all that is needed to take it up.
@@ -25,127 +27,113 @@ pub struct UnfinishedRun<P> {
     pub records: Vec<Record>,
 }
 
-/// The state of the cluster in a folder. Looking at it needs no lock.
+/// The state of a cluster, together with the cluster's folder. Looking at it needs no lock.
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
-}
-
-/// A run's plan file and journal as they are on the disk.
-struct RunFiles {
-    run: String,
-    plan: sealed::Opened,
-    milestones: Vec<Milestone>,
-    records: Vec<Record>,
-}
-
-impl RunFiles {
-    /// Brings a snapshot up to date with what the run has done, unless it is already.
-    fn fold_into(&self, snapshot: &mut Snapshot, plan_path: &Path) -> Result<bool, StateError> {
-        if snapshot.folded.as_ref() == Some(&self.run) {
-            return Ok(false);
-        }
-        fold(snapshot, &self.plan.value::<Steps>(plan_path)?, &self.milestones, &self.records);
-        Ok(true)
-    }
+    storage: Arc<dyn Storage>,
 }
 
 impl Store {
-    /// The state in the cluster's folder `folder`. Nothing is read or created yet.
+    /// The state that is kept in the cluster's folder `folder`. Nothing is read or created yet.
     pub fn open(folder: &Path) -> Self {
-        Self { folder: folder.join("state") }
+        Self { folder: folder.to_owned(), storage: Arc::new(LocalStorage::new(folder.join(super::FOLDER))) }
     }
 
-    /// The folder of the state's own files.
+    /// The state that is kept in an object store, of the cluster whose folder on this machine is `folder`. Nothing is read
+    /// or created yet.
+    ///
+    /// # Errors
+    /// Settings with which no store can be reached.
+    pub fn remote(folder: &Path, settings: RemoteSettings) -> Result<Self, StateError> {
+        Ok(Self { folder: folder.to_owned(), storage: Arc::new(RemoteStorage::new(settings)?) })
+    }
+
+    /// The state in this place.
+    #[cfg(test)]
+    pub(super) fn over(folder: &Path, storage: Arc<dyn Storage>) -> Self {
+        Self { folder: folder.to_owned(), storage }
+    }
+
+    /// The same state with another folder of the cluster on this machine.
+    #[must_use]
+    pub fn in_folder(self, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), ..self }
+    }
+
+    /// The cluster's folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+    /// Where the state is kept: a folder or an address.
+    pub fn place(&self) -> PathBuf {
+        self.storage.place()
     }
 
-    fn snapshot_path(&self) -> PathBuf {
-        self.path("state.json")
-    }
-
-    fn plan_path(&self) -> PathBuf {
-        self.path("plan.json")
-    }
-
-    fn journal_path(&self) -> PathBuf {
-        self.path("journal.jsonl")
-    }
-
-    fn secrets_path(&self) -> PathBuf {
-        self.path("secrets.json")
-    }
-
-    fn facts_path(&self) -> PathBuf {
-        self.path("facts.json")
+    /// The address by which other machines find the state, if they can.
+    pub fn address(&self) -> Option<String> {
+        self.storage.address()
     }
 
     /// What is known now: the snapshot, brought up to date with what a run under way or interrupted has done so far.
     /// Nothing if there is no state.
     pub fn snapshot(&self) -> Result<Option<Snapshot>, StateError> {
         // The run first: should it end between the two readings, the snapshot has it already.
-        let run = self.run_files();
-        let Some(mut snapshot) = Snapshot::read(&self.snapshot_path())? else { return Ok(None) };
+        let run = self.storage.run();
+        let Some(mut snapshot) = self.storage.snapshot()? else { return Ok(None) };
         match run {
-            Ok(Some(run)) => _ = run.fold_into(&mut snapshot, &self.plan_path())?,
+            Ok(Some(run)) => _ = run.fold_into(&mut snapshot)?,
             Ok(None) => {}
             // The journal goes after the plan: a run that ended between the two readings is no damage.
-            Err(_) if !self.plan_path().exists() => {}
+            Err(_) if !self.storage.has_run() => {}
             Err(error) => return Err(error),
         }
         Ok(Some(snapshot))
     }
 
-    fn run_files(&self) -> Result<Option<RunFiles>, StateError> {
-        let path = self.plan_path();
-        let Some(plan) = sealed::open(&path)? else { return Ok(None) };
-        let run = plan.run.clone().ok_or_else(|| sealed::damaged(&path, "it does not say which run it is of"))?;
-        let records = JournalFile::records(&self.journal_path(), &run)?;
-        let milestones = self.of_run(&self.facts_path(), &run)?;
-        Ok(Some(RunFiles { run, plan, milestones, records }))
-    }
-
-    /// The content of a file that belongs to a run.
-    fn of_run<T: DeserializeOwned>(&self, path: &Path, run: &str) -> Result<T, StateError> {
-        let opened =
-            sealed::open(path)?.ok_or_else(|| sealed::damaged(path, "it is missing although its plan is there"))?;
-        if opened.run.as_deref() != Some(run) {
-            return Err(sealed::damaged(path, "it is of another run than the plan"));
-        }
-        opened.value(path)
+    /// The newest snapshot before the present one that is whole.
+    ///
+    /// # Errors
+    /// None that is whole can be read.
+    pub fn backup(&self) -> Result<Option<Snapshot>, StateError> {
+        self.storage.backup()
     }
 
     /// The run that is under way or was interrupted, if there is one. Tell the two apart by the lock.
     pub fn unfinished<P: DeserializeOwned>(&self) -> Result<Option<UnfinishedRun<P>>, StateError> {
         match self.read_unfinished() {
             // It ended while it was read.
-            Err(_) if !self.plan_path().exists() => Ok(None),
+            Err(_) if !self.storage.has_run() => Ok(None),
             result => result,
         }
     }
 
     fn read_unfinished<P: DeserializeOwned>(&self) -> Result<Option<UnfinishedRun<P>>, StateError> {
-        let Some(RunFiles { run, plan, records, .. }) = self.run_files()? else { return Ok(None) };
-        if Snapshot::read(&self.snapshot_path())?.is_some_and(|snapshot| snapshot.folded.as_ref() == Some(&run)) {
+        let Some(run) = self.storage.run()? else { return Ok(None) };
+        if self.storage.snapshot()?.is_some_and(|snapshot| snapshot.folded.as_ref() == Some(&run.run)) {
             return Ok(None);
         }
-        let secrets: BTreeMap<String, String> = self.of_run(&self.secrets_path(), &run)?;
+        let secrets = self.storage.secrets(&run.run)?;
         Ok(Some(UnfinishedRun {
-            digest: plan.checksum.clone(),
-            plan: plan.value(&self.plan_path())?,
+            digest: run.plan.checksum.clone(),
+            plan: run.plan.value(&run.path)?,
             secrets: secrets.into_iter().map(|(handle, text)| (handle, Secret::new(text))).collect(),
-            records,
+            records: run.records,
         }))
     }
 
-    /// Whether somebody holds the lock at this moment.
+    /// Who holds the lock at this moment, if somebody does.
+    ///
+    /// # Errors
+    /// A place that does not answer.
+    pub fn holder(&self) -> Result<Option<Holder>, StateError> {
+        self.storage.holder()
+    }
+
+    /// Whether somebody is known to hold the lock at this moment.
     pub fn is_locked(&self) -> bool {
-        lock::is_held(&self.path("lock"))
+        matches!(self.holder(), Ok(Some(_)))
     }
 
     /// Takes the lock for a verb. A run that has ended but was not put away (the power was cut in between) is put away.
@@ -153,11 +141,45 @@ impl Store {
     /// # Errors
     /// [`StateError::Held`] if somebody else has the lock.
     pub fn lock(&self, verb: &str, clock: &dyn Clock, environment: &Environment) -> Result<Locked, StateError> {
-        create_private_directory(&self.folder)?;
-        let lock = lock::take(&self.path("lock"), verb, clock, environment)?;
-        let locked = Locked { store: self.clone(), _lock: lock };
+        let hold = self.storage.lock(Holder::of_process(verb, clock, environment), false)?;
+        let locked = Locked { store: self.clone(), hold };
         locked.tidy()?;
         Ok(locked)
+    }
+
+    /// Takes the lock of a state that may be damaged, to put another in its place. What cannot be read may be lost by that.
+    ///
+    /// # Errors
+    /// [`StateError::Held`] if somebody else has the lock.
+    pub fn lock_to_repair(
+        &self,
+        verb: &str,
+        clock: &dyn Clock,
+        environment: &Environment,
+    ) -> Result<Locked, StateError> {
+        let hold = self.storage.lock(Holder::of_process(verb, clock, environment), true)?;
+        Ok(Locked { store: self.clone(), hold })
+    }
+
+    /// Whether a run is under way or was interrupted, whole or damaged.
+    pub(super) fn has_run(&self) -> bool {
+        self.storage.has_run()
+    }
+
+    /// Takes the lock with this id away from whoever holds it, who can write nothing more from then on. Gives who that was.
+    ///
+    /// # Errors
+    /// [`StateError::NotLocked`], or [`StateError::OtherLock`] if the lock has another id.
+    pub fn unlock(&self, id: &str) -> Result<Holder, StateError> {
+        self.storage.unlock(id)
+    }
+
+    /// The cluster's own files (model, keys), where the place keeps them beside the state.
+    ///
+    /// # Errors
+    /// A place that does not answer, or that is damaged.
+    pub fn kept_files(&self) -> Result<Option<Files>, StateError> {
+        self.storage.files()
     }
 }
 
@@ -165,7 +187,7 @@ impl Store {
 #[derive(Debug)]
 pub struct Locked {
     store: Store,
-    _lock: File,
+    hold: Box<dyn Hold>,
 }
 
 impl std::ops::Deref for Locked {
@@ -177,16 +199,32 @@ impl std::ops::Deref for Locked {
 }
 
 impl Locked {
-    /// Puts away what a power cut has left: the files of a run that is folded already or has ended well, and files of a
-    /// run that never began.
+    fn storage(&self) -> &dyn Storage {
+        self.store.storage.as_ref()
+    }
+
+    fn present(&self) -> Result<Snapshot, StateError> {
+        self.storage().snapshot()?.ok_or_else(|| StateError::Absent(self.place()))
+    }
+
+    /// Refuses if the lock is lost.
+    ///
+    /// # Errors
+    /// [`StateError::Lost`].
+    pub fn check(&self) -> Result<(), StateError> {
+        self.hold.check()
+    }
+
+    /// Puts away what a power cut has left: what belongs to a run that is folded already or has ended well, and to a run
+    /// that never began.
     fn tidy(&self) -> Result<(), StateError> {
-        match self.run_files()? {
-            None => self.remove_run(),
+        match self.storage().run()? {
+            None => self.hold.end_run(None),
             Some(run) if matches!(run.records.last(), Some(Record::Ended { complete: true, .. })) => {
                 self.finish().map(|_| ())
             }
-            Some(run) => match Snapshot::read(&self.snapshot_path())? {
-                Some(snapshot) if snapshot.folded.as_ref() == Some(&run.run) => self.remove_run(),
+            Some(run) => match self.storage().snapshot()? {
+                Some(snapshot) if snapshot.folded.as_ref() == Some(&run.run) => self.hold.end_run(None),
                 _ => Ok(()),
             },
         }
@@ -214,18 +252,22 @@ impl Locked {
             facts: BTreeMap::new(),
             folded: None,
         };
-        snapshot.write(&self.snapshot_path())?;
+        self.hold.write_snapshot(&snapshot)?;
         Ok(snapshot)
     }
 
     /// Changes the snapshot outside of a run, such as its facts. An interrupted run stays as it is.
     pub fn amend(&self, change: impl FnOnce(&mut Snapshot)) -> Result<Snapshot, StateError> {
-        let path = self.snapshot_path();
-        let mut snapshot = Snapshot::read(&path)?.ok_or_else(|| StateError::Absent(self.folder.clone()))?;
+        let mut snapshot = self.present()?;
         change(&mut snapshot);
         snapshot.serial += 1;
-        snapshot.write(&path)?;
+        self.hold.write_snapshot(&snapshot)?;
         Ok(snapshot)
+    }
+
+    /// Puts a snapshot in the place of whatever is there. A run that was interrupted is given up.
+    pub(super) fn replace(&self, snapshot: &Snapshot) -> Result<(), StateError> {
+        self.hold.end_run(Some(snapshot))
     }
 
     /// Begins a run of a plan: any value that serialises and has `steps`. `secrets` are those that it names,
@@ -237,67 +279,49 @@ impl Locked {
         secrets: &BTreeMap<String, Secret>,
         milestones: &[Milestone],
         entropy: &dyn Entropy,
-    ) -> Result<JournalFile, StateError> {
-        if Snapshot::read(&self.snapshot_path())?.is_none() {
-            return Err(StateError::Absent(self.folder.clone()));
-        }
+    ) -> Result<RunJournal, StateError> {
+        self.present()?;
         self.finish()?;
         let run = entropy.uuid().to_string();
         // What a plan and its secrets hold always has a form in JSON; writing it to memory cannot fail.
         let plan = serde_json::to_string(plan).unwrap_or_default();
-        let texts: BTreeMap<&str, &str> =
+        let secrets: BTreeMap<&str, &str> =
             secrets.iter().map(|(handle, secret)| (handle.as_str(), secret.expose())).collect();
-        let texts = serde_json::to_string(&texts).unwrap_or_default();
-        write_private(&self.secrets_path(), sealed::seal(Some(&run), &texts).as_bytes())?;
+        let secrets = serde_json::to_string(&secrets).unwrap_or_default();
         let milestones = serde_json::to_string(milestones).unwrap_or_default();
-        write_private(&self.facts_path(), sealed::seal(Some(&run), &milestones).as_bytes())?;
-        let journal = JournalFile::begin(&self.journal_path(), &run)?;
-        // The plan last: with it the run exists.
-        write_private(&self.plan_path(), sealed::seal(Some(&run), &plan).as_bytes())?;
-        Ok(journal)
+        let texts = RunTexts { plan: &plan, secrets: &secrets, milestones: &milestones };
+        Ok(RunJournal::new(self.hold.begin_run(&run, &texts)?))
     }
 
     /// Opens the journal of the interrupted run to go on writing it.
     ///
     /// # Errors
     /// [`StateError::NothingToResume`] if there is none.
-    pub fn resume(&self) -> Result<JournalFile, StateError> {
-        let Some(run) = self.run_files()? else { return Err(StateError::NothingToResume(self.folder.clone())) };
-        JournalFile::resume(&self.journal_path(), &run.run)
+    pub fn resume(&self) -> Result<RunJournal, StateError> {
+        let Some(run) = self.storage().run()? else { return Err(StateError::NothingToResume(self.place())) };
+        Ok(RunJournal::new(self.hold.resume_run(&run.run)?))
     }
 
-    /// Folds the run into the snapshot and removes its files, whether it has ended well or not. Gives the snapshot.
-    /// Without a run nothing changes. For a run that is to be taken up later this is not called: what it did is seen by
+    /// Folds the run into the snapshot and forgets it, whether it has ended well or not. Gives the snapshot. Without a run
+    /// nothing changes. For a run that is to be taken up later this is not called: what it did is seen by
     /// [`Store::snapshot`] all the same, and [`Self::begin`] folds it if another plan takes its place.
     pub fn finish(&self) -> Result<Snapshot, StateError> {
-        let path = self.snapshot_path();
-        let mut snapshot = Snapshot::read(&path)?.ok_or_else(|| StateError::Absent(self.folder.clone()))?;
-        if let Some(run) = self.run_files()?
-            && run.fold_into(&mut snapshot, &self.plan_path())?
-        {
+        let mut snapshot = self.present()?;
+        let run = self.storage().run()?;
+        let is_new = match &run {
+            Some(run) => run.fold_into(&mut snapshot)?,
+            None => false,
+        };
+        if let Some(run) = run.filter(|_| is_new) {
             snapshot.serial += 1;
             snapshot.folded = Some(run.run);
-            snapshot.write(&path)?;
         }
-        self.remove_run()?;
+        self.hold.end_run(Some(&snapshot).filter(|_| is_new))?;
         Ok(snapshot)
     }
 
-    /// The plan first: without it the others mean nothing.
-    fn remove_run(&self) -> Result<(), StateError> {
-        for path in [self.plan_path(), self.secrets_path(), self.facts_path(), self.journal_path()] {
-            match std::fs::remove_file(&path) {
-                Ok(()) => File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(|cause| FileError {
-                    action: "write",
-                    path: self.folder.clone(),
-                    cause,
-                })?,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(cause) => return Err(FileError { action: "remove", path, cause }.into()),
-            }
-        }
-        Ok(())
+    /// Keeps files beside the state, where the place does that.
+    pub(super) fn write_kept_files(&self, files: &Files) -> Result<(), StateError> {
+        self.hold.keep_files(files)
     }
 }
-
-// The lock file itself is never removed: a process that has it open could then hold a lock that nobody else sees.

@@ -63,7 +63,9 @@ fn the_settings_are_documented() {
          A setting counts for every verb that has its flag. A key that is no setting, and a value that the flag does not \
          take, are errors that name line and column; the verb does nothing then.\n\n\
          What belongs to one cluster (its resource group, location, folder) is no setting: it would be carried over to \
-         another cluster. Secrets are none either: `AZURE_CLIENT_SECRET` is for the environment only. Consent (`--yes`) is \
+         another cluster. `state` is one all the same, for a pipeline of one cluster: a folder that is linked to another \
+         place stays so, and a place that knows another cluster is refused. Secrets are none: `AZURE_CLIENT_SECRET` and \
+         `ENGINE_STATE_PASSPHRASE` are for the environment only. Consent (`--yes`) is \
          given on the command line.\n"
     ));
     compare_or_update("docs/settings.md", &text);

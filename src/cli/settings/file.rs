@@ -67,6 +67,9 @@ fn unknown(name: &str, pointer: &str) -> Diagnostic {
     let fault = Diagnostic::error("setting-unknown", pointer, format!("there is no setting `{name}`"));
     let help = match name {
         "client-secret" => "a secret does not belong into a file that others read: set AZURE_CLIENT_SECRET".to_owned(),
+        "state-passphrase" => {
+            "a secret does not belong into a file that others read: set ENGINE_STATE_PASSPHRASE".to_owned()
+        }
         "yes" => "consent is given on the command line only: --yes".to_owned(),
         "resource-group" | "location" | "output-directory" | "dns-prefix" => {
             format!("it belongs to one cluster: say it in the model, or by --{name}")

@@ -28,6 +28,8 @@ pub enum Kind {
     Target,
     /// The name of an Azure.
     AzureEnvironment,
+    /// The address of a state.
+    State,
     /// `true` or `false`.
     Switch,
 }
@@ -50,7 +52,7 @@ const fn setting(name: &'static str, kind: Kind, variable: Option<&'static str>,
 }
 
 /// All settings: the source of `docs/settings.md`.
-pub const SETTINGS: [Setting; 9] = [
+pub const SETTINGS: [Setting; 11] = [
     setting("api-model", Kind::Path, None, "The API model of verbs that begin with one"),
     setting("strict", Kind::Switch, None, "Whether warnings about the model are taken for errors"),
     setting("target", Kind::Target, None, "Where resources are made"),
@@ -58,6 +60,8 @@ pub const SETTINGS: [Setting; 9] = [
     setting("subscription-id", Kind::Text, Some("AZURE_SUBSCRIPTION_ID"), "The subscription"),
     setting("tenant-id", Kind::Text, Some("AZURE_TENANT_ID"), "The tenant to sign in to"),
     setting("client-id", Kind::Text, Some("AZURE_CLIENT_ID"), "The application to sign in as"),
+    setting("state", Kind::State, None, "Where the state is kept, if not in the cluster's folder"),
+    setting("state-key", Kind::Path, None, "The file with the key that encrypts the state there"),
     setting("simulator", Kind::Path, None, "The simulator's folder"),
     setting("time-scale", Kind::Factor, None, "How long things take on the simulator, as a share of Azure's"),
 ];
@@ -84,6 +88,7 @@ impl Setting {
             Kind::Factor => "a number from 0 to 10".to_owned(),
             Kind::Target => format!("one of {}", super::options::target_words()),
             Kind::AzureEnvironment => format!("one of {}", super::options::azure_environments()),
+            Kind::State => "an address such as azblob://account/container/prefix".to_owned(),
             Kind::Switch => "true or false".to_owned(),
         }
     }
@@ -95,6 +100,7 @@ impl Setting {
             Kind::Factor => super::options::time_scale(text).is_ok(),
             Kind::Target => super::options::target_name(text).is_ok(),
             Kind::AzureEnvironment => super::options::azure_environment(text).is_ok(),
+            Kind::State => super::options::state_address(text).is_ok(),
             Kind::Switch => matches!(text, "true" | "false"),
         }
     }
@@ -251,8 +257,9 @@ fn find(folder: &Path) -> Option<PathBuf> {
 
 /// A variable that is meant for the engine and means nothing to it.
 fn unknown(environment: &Environment) -> Vec<(String, Option<String>)> {
-    // For tests and repairs; no settings.
-    const OTHERS: [&str; 2] = ["ENGINE_JOURNAL_HOLD_AFTER", "ENGINE_UPDATE_GOLDENS"];
+    // For tests and repairs, and what must not stand in a file; no settings.
+    const OTHERS: [&str; 4] =
+        ["ENGINE_JOURNAL_HOLD_AFTER", "ENGINE_STATE_LOCK_SECONDS", "ENGINE_STATE_PASSPHRASE", "ENGINE_UPDATE_GOLDENS"];
     let known: Vec<String> = SETTINGS.iter().map(Setting::own_variable).collect();
     let strange = |name: &&str| !OTHERS.contains(name) && !known.iter().any(|known| known == name);
     environment

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cli::error::CliError;
-use crate::cli::options::TargetOptions;
+use crate::cli::options::{StateOptions, TargetOptions};
 use crate::cli::settings::{FILE, Kind};
 use crate::cli::{Call, Exit};
 use crate::view::harmless;
@@ -38,6 +38,8 @@ struct ShowArguments {
     /// Takes the model's warnings for errors
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    state: StateOptions,
     #[command(flatten)]
     target: TargetOptions,
 }

@@ -7,9 +7,10 @@ use clap::Args;
 use super::run::{carry_out, consent, show_plan};
 use crate::base::{Clock as _, Secret, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
-use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
+use crate::cli::options::{ExistingOptions, ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, folder_for_model, read_model};
 use crate::cli::session::{Connected, Wanted, connect};
+use crate::cli::state::{existing_store, store};
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, PROVIDERS, Prepared, SavedPlan, prepare_deploy};
@@ -79,6 +80,25 @@ impl DeployOptions {
         Ok(Some(SavedPlan::read(path)?))
     }
 
+    /// Without a model, but with a resource group or an address: the options with the model of the cluster there.
+    async fn of_known_cluster(&self, call: &Call) -> Result<Option<Self>, CliError> {
+        let place = &self.place;
+        if self.model.path().is_some() || (place.resource_group.is_none() && place.state.state.is_none()) {
+            return Ok(None);
+        }
+        let existing = ExistingOptions {
+            output_directory: place.output_directory.clone(),
+            resource_group: place.resource_group.clone(),
+            state: place.state.clone(),
+            ..ExistingOptions::default()
+        };
+        let folder = existing_store(call, &existing, &self.target).await?.folder().to_owned();
+        let mut options = self.clone();
+        options.model.api_model = Some(folder.join("apimodel.json"));
+        options.place.output_directory = Some(folder);
+        Ok(Some(options))
+    }
+
     /// The options with which a kept plan is made once more.
     fn of_saved(&self, saved: &SavedPlan) -> Result<Self, CliError> {
         let mut options = self.clone();
@@ -108,11 +128,13 @@ pub async fn prepare(
     options: &DeployOptions,
     lock: bool,
 ) -> Result<(Connected, Prepared, PathBuf, TargetName), CliError> {
-    let DeployOptions { model, place, authority, target } = options;
+    let known = options.of_known_cluster(call).await?;
+    let DeployOptions { model, place, authority, target } = known.as_ref().unwrap_or(options);
     let path = model.path();
     let read = read_model(path, model, target.into(), &call.output)?;
     let folder = folder_for_model(path.map(PathBuf::as_path).unwrap_or(std::path::Path::new("")), place, &read.cluster);
-    let definition = Definition::new(read.cluster, authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
+    let store = store(call, &folder, &place.state)?;
+    let definition = Definition::new(read.cluster, authority.read()?, &store, &SystemClock, &SystemEntropy)?;
     // A folder whose cluster is gone may be used for one in another place.
     let living = definition.snapshot.as_ref().filter(|snapshot| !snapshot.applied.is_empty());
     let target_name = place::target(call, target, living, Some(&definition.cluster))?;

@@ -5,8 +5,8 @@ use clap::Args;
 use super::run::{carry_out, consent, show_plan};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
-use crate::cli::place::existing_folder;
 use crate::cli::session::Connected;
+use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::prepare_destroy;
@@ -27,9 +27,10 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let folder = existing_folder(&arguments.existing)?;
-    let connected: Connected = connect_existing(call, &folder, &arguments.existing, &arguments.target).await?;
-    let prepared = prepare_destroy(&connected.session, &folder).await?;
+    let store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let connected: Connected = connect_existing(call, &store, &arguments.existing, &arguments.target).await?;
+    let folder = store.folder().to_owned();
+    let prepared = prepare_destroy(&connected.session, &store).await?;
     let target = connected.session.target.name();
     show_plan(call, &prepared, target);
     let group = connected.session.scope.resource_group.clone();

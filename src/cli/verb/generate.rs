@@ -11,6 +11,7 @@ use crate::bootstrap;
 use crate::cli::error::CliError;
 use crate::cli::options::{ModelOptions, PlaceOptions, ServicePrincipalOptions, secret};
 use crate::cli::place::{folder_for_model, read_model};
+use crate::cli::state::store;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, Form, generate};
 use crate::view::harmless;
@@ -51,7 +52,8 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let read = read_model(model.path(), model, service_principal, &call.output)?;
     let path = model.path().map(PathBuf::as_path).unwrap_or(std::path::Path::new(""));
     let folder = folder_for_model(path, &arguments.place, &read.cluster);
-    let definition = Definition::new(read.cluster, arguments.authority.read()?, &folder, &SystemClock, &SystemEntropy)?;
+    let store = store(call, &folder, &arguments.place.state)?;
+    let definition = Definition::new(read.cluster, arguments.authority.read()?, &store, &SystemClock, &SystemEntropy)?;
     let form = Form {
         resource_group: arguments.place.resource_group.as_deref(),
         parameters_only: arguments.parameters_only,

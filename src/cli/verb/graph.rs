@@ -9,6 +9,7 @@ use crate::cli::place::{folder_for_model, read_model};
 use crate::cli::{Call, Exit};
 use crate::cluster::Definition;
 use crate::graph::{PictureFormat, draw};
+use crate::state::Store;
 use crate::view::{picture_as_page, picture_as_svg};
 
 /// Arguments of `engine graph`.
@@ -44,7 +45,7 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let read = read_model(arguments.model.path(), &arguments.model, ServicePrincipalOptions::default(), &call.output)?;
     let path = arguments.model.path().cloned().unwrap_or_default();
     let folder = folder_for_model(&path, &arguments.place, &read.cluster);
-    let definition = Definition::new(read.cluster, None, &folder, &SystemClock, &SystemEntropy)?;
+    let definition = Definition::new(read.cluster, None, &Store::open(&folder), &SystemClock, &SystemEntropy)?;
     let graph = definition.graph()?;
     if call.output.json {
         let data = serde_json::from_str(&draw(&graph, PictureFormat::Json)).unwrap_or_default();

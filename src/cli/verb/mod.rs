@@ -9,15 +9,19 @@ mod explain;
 mod generate;
 mod get_versions;
 mod graph;
+mod import;
 mod init;
 mod man;
 mod plan;
+mod refresh;
 mod resume;
 mod run;
 mod scale;
 mod schema;
 mod simulate;
+mod state;
 mod status;
+mod unlock;
 mod validate;
 mod version;
 
@@ -56,6 +60,14 @@ pub enum Verb {
     Doctor(doctor::Arguments),
     /// Goes on with a run that was interrupted
     Resume(resume::Arguments),
+    /// Reads what a cluster has into its state; tells what moved
+    Refresh(refresh::Arguments),
+    /// Begins the state of a cluster that exists
+    Import(import::Arguments),
+    /// Shows, gets or puts in place what the engine knows of a cluster
+    State(state::Arguments),
+    /// Takes a lock away from a holder that is gone for good
+    Unlock(unlock::Arguments),
     /// Serves a simulated Azure on this machine
     Simulate(simulate::Arguments),
     /// Prints the JSON Schema of the API model, or of events
@@ -87,6 +99,10 @@ impl Verb {
             Self::GetVersions(arguments) => get_versions::run(call, &arguments),
             Self::Doctor(arguments) => block_on(doctor::run(call, &arguments)),
             Self::Resume(arguments) => block_on(resume::run(call, &arguments)),
+            Self::Refresh(arguments) => block_on(refresh::run(call, &arguments)),
+            Self::Import(arguments) => block_on(import::run(call, &arguments)),
+            Self::State(arguments) => block_on(state::run(call, &arguments)),
+            Self::Unlock(arguments) => block_on(unlock::run(call, &arguments)),
             Self::Simulate(arguments) => block_on(simulate::run(call, &arguments)),
             Self::Schema(arguments) => schema::run(call, &arguments),
             Self::Config(arguments) => config::run(call, &arguments),

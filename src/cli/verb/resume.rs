@@ -6,7 +6,7 @@ use super::run::tell;
 use super::status::connect_existing;
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
-use crate::cli::place::existing_folder;
+use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Interrupted, resume};
@@ -25,9 +25,10 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let folder = existing_folder(&arguments.existing)?;
-    let interrupted = Interrupted::find(&folder)?;
-    let connected = connect_existing(call, &folder, &arguments.existing, &arguments.target).await?;
+    let store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let folder = store.folder();
+    let interrupted = Interrupted::find(&store)?;
+    let connected = connect_existing(call, &store, &arguments.existing, &arguments.target).await?;
     let verb = interrupted.plan.verb.clone();
     call.output.note(&format!(
         "Going on with `{verb}`: {} of {} steps are finished\n",
@@ -36,8 +37,8 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     ));
     let next = [(format!("engine status -o {}", folder.display()), "what there is, and how the nodes are")];
     let (session, plan) = (&connected.session, &interrupted.plan);
-    let exit = tell(call, session, plan, &arguments.telling, &folder, &next, |events, cancel| {
-        resume(session, &folder, events, cancel)
+    let exit = tell(call, session, plan, &arguments.telling, folder, &next, |events, cancel| {
+        resume(session, &store, events, cancel)
     })
     .await;
     connected.close().await;

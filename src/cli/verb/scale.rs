@@ -6,8 +6,9 @@ use super::run::{carry_out, consent, show_plan};
 use crate::base::{Source, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
-use crate::cli::place::{self, existing_folder, existing_snapshot};
+use crate::cli::place::{self, existing_snapshot};
 use crate::cli::session::{Wanted, connect};
+use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, Scale, prepare_scale, scaled_model};
@@ -39,8 +40,9 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let folder = existing_folder(&arguments.existing)?;
-    let snapshot = existing_snapshot(&folder, &arguments.existing)?;
+    let store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let folder = store.folder();
+    let snapshot = existing_snapshot(&store, &arguments.existing)?;
     let path = folder.join("apimodel.json");
     let source = Source { name: path.display().to_string(), text: read_text(&path)? };
     let before = read(source.clone())?;
@@ -50,12 +52,12 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let model = scaled_model(model, &before, &scale)?;
     let cluster = read(Source { text: serde_json::to_string_pretty(&model).unwrap_or_default(), ..source })?;
 
-    let definition = Definition::new(cluster, None, &folder, &SystemClock, &SystemEntropy)?;
+    let definition = Definition::new(cluster, None, &store, &SystemClock, &SystemEntropy)?;
     let target = place::target(call, &arguments.target, Some(&snapshot), Some(&definition.cluster))?;
     let cluster = &definition.cluster;
     let wanted = Wanted {
         target,
-        folder: &folder,
+        folder,
         cloud: cluster.cloud,
         resource_group: snapshot.identity.scope.resource_group.clone(),
         location: cluster.location.clone(),
@@ -71,7 +73,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         (format!("engine status -o {shown}"), "what there is, and how the nodes are"),
         (format!("engine plan -m {shown}/apimodel.json"), "what would change now: nothing"),
     ];
-    let exit = carry_out(call, &connected.session, prepared, &arguments.telling, &folder, &next).await;
+    let exit = carry_out(call, &connected.session, prepared, &arguments.telling, folder, &next).await;
     connected.close().await;
     exit
 }

@@ -1,7 +1,5 @@
 //! `status`: what there is, and how the nodes are.
 
-use std::path::Path;
-
 use clap::Args;
 use serde_json::json;
 
@@ -9,13 +7,15 @@ use crate::base::{Source, SystemClock, SystemEntropy, read_text};
 use crate::catalog::Cloud;
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
-use crate::cli::place::{self, describe_target, existing_folder, existing_snapshot};
+use crate::cli::place::{self, describe_target, existing_snapshot};
 use crate::cli::session::{Connected, Wanted, connect};
+use crate::cli::state::existing_store;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Status, status};
 use crate::expand::API_SERVER_PORT;
 use crate::model::{self, ReadOptions};
 use crate::pki::{Given, KeyMaterial};
+use crate::state::Store;
 use crate::view::{harmless, render_resources};
 
 /// Arguments of `engine status`.
@@ -31,11 +31,12 @@ pub struct Arguments {
 /// Connects to the target of a cluster that exists. Its model is read for the API server's address, if it is there.
 pub async fn connect_existing(
     call: &Call,
-    folder: &Path,
+    store: &Store,
     existing: &ExistingOptions,
     options: &TargetOptions,
 ) -> Result<Connected, CliError> {
-    let snapshot = existing_snapshot(folder, existing)?;
+    let snapshot = existing_snapshot(store, existing)?;
+    let folder = store.folder();
     let path = folder.join("apimodel.json");
     let cluster = read_text(&path).ok().and_then(|text| {
         model::read(&Source { name: path.display().to_string(), text }, &ReadOptions::default()).cluster
@@ -56,17 +57,17 @@ pub async fn connect_existing(
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let folder = existing_folder(&arguments.existing)?;
-    let connected = connect_existing(call, &folder, &arguments.existing, &arguments.target).await?;
-    let status = status(&connected.session, &folder).await;
+    let store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let connected = connect_existing(call, &store, &arguments.existing, &arguments.target).await?;
+    let status = status(&connected.session, &store).await;
     connected.close().await;
     let status = status?;
     call.output.data(&as_json(&status));
-    call.output.text(&render(call, &status, &folder));
+    call.output.text(&render(call, &status, &store));
     Ok(Exit::Success)
 }
 
-fn render(call: &Call, status: &Status, folder: &Path) -> String {
+fn render(call: &Call, status: &Status, store: &Store) -> String {
     use std::fmt::Write as _;
     let style = call.output.style;
     let identity = &status.snapshot.identity;
@@ -86,7 +87,7 @@ fn render(call: &Call, status: &Status, folder: &Path) -> String {
         } else {
             format!(
                 "`{verb}` was interrupted after {finished} of {steps} steps; `engine resume -o {}` goes on",
-                folder.display()
+                store.folder().display()
             )
         };
         let _ = writeln!(text, "\n{} {told}", style.warn("note:"));

@@ -11,7 +11,7 @@ use crate::base::{Environment, FixedClock, Secret, SeededEntropy};
 use crate::contract::{Journal, JournalError, Record, StepId, Summary, TargetName};
 use crate::execute::{Replay, execute};
 use crate::plan::Plan;
-use crate::state::{Identity, JournalFile, Store};
+use crate::state::{Identity, RunJournal, Store};
 
 async fn resume(plan: &Arc<Plan>, world: &Arc<Fake>, records: &[Record]) -> (Summary, Vec<Record>) {
     let tape = Tape::endless();
@@ -123,7 +123,7 @@ async fn a_run_that_has_ended_has_nothing_left_to_do() {
 }
 
 /// A journal on the disk that takes no more after so many records.
-struct Cut(JournalFile, usize);
+struct Cut(RunJournal, usize);
 
 impl Journal for Cut {
     fn append(&mut self, records: Vec<Record>) -> Result<(), JournalError> {

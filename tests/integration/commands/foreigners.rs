@@ -41,6 +41,30 @@ impl Arm<'_> {
         assert!(response.status().is_success(), "{path}: {}", response.text().await.unwrap());
     }
 
+    /// Reads a resource, changes it, and writes it back, as somebody in the portal would.
+    pub async fn change(&self, path: &str, change: impl FnOnce(&mut Json)) {
+        let mut body = self.get(path).await;
+        change(&mut body);
+        let request = self.client.put(format!("{}{path}", self.simulating.url)).bearer_auth(self.token().await);
+        let response = request.json(&body).send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.text().await.unwrap());
+    }
+
+    /// Deletes a resource, and waits until it is gone.
+    pub async fn delete(&self, path: &str) {
+        let url = format!("{}{path}", self.simulating.url);
+        let response = self.client.delete(&url).bearer_auth(self.token().await).send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.text().await.unwrap());
+        for _ in 0..200 {
+            let answer = self.client.get(&url).bearer_auth(self.token().await).send().await.unwrap();
+            if answer.status().as_u16() == 404 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{path} is still there");
+    }
+
     async fn resource(&self, kind: &str, name: &str, api_version: &str) -> Json {
         let subscription = &self.simulating.credentials.subscription_id;
         let path = format!(

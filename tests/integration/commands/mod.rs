@@ -1,8 +1,10 @@
 //! The program as its users run it: commands, exit codes, files, and a simulator behind a real socket.
 
+mod azurite;
 mod explain;
 mod foreigners;
 mod given_networks;
+mod import;
 mod killed;
 mod lifecycle;
 mod refusals;
@@ -13,6 +15,7 @@ mod trouble;
 mod saved;
 mod secrets;
 mod telling;
+mod state;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

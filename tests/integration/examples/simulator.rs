@@ -117,8 +117,9 @@ async fn live_and_die(example: &Example, keys: &KeyMaterial) -> Result<(), Strin
         make(session.target.as_ref(), &Address::new(&scope, GROUP_TYPE, "2025-04-01", group), &location).await;
         make(session.target.as_ref(), &Address::new(&scope, resource_type, version, name), &body()).await;
     }
+    let store = engine::state::Store::open(&folder);
     let define = || {
-        Definition::new(cluster.clone(), None, &folder, &SystemClock, &SystemEntropy).map_err(|error| error.to_string())
+        Definition::new(cluster.clone(), None, &store, &SystemClock, &SystemEntropy).map_err(|error| error.to_string())
     };
     let told = |error: engine::cluster::ClusterError| error.to_string();
 
@@ -131,7 +132,7 @@ async fn live_and_die(example: &Example, keys: &KeyMaterial) -> Result<(), Strin
     if !again.plan.is_empty() || !again.plan.notes.is_empty() {
         return Err(format!("the plan afterwards: {:#?} {:?}", again.plan.steps, again.plan.notes));
     }
-    let prepared = prepare_destroy(&session, &folder).await.map_err(told)?;
+    let prepared = prepare_destroy(&session, &store).await.map_err(told)?;
     let finished = prepared.run(&session, Arc::new(()), Cancel::new()).await.map_err(told)?;
     if !finished.summary.is_complete() || !finished.snapshot.applied.is_empty() {
         return Err(format!("destroy: {:?}, left: {:?}", finished.summary, finished.snapshot.applied.keys()));
