@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::base::{Secret, SystemClock, SystemEntropy};
+use engine::base::{Secret, SystemClock, SystemEntropy, SystemTimer};
 use engine::contract::{
     Address, AppliedResources, Change, ChangeKind, Fault, Future, Observation, Operation, OperationHandle, Progress,
     Reason, Record, Step, StepId, Support, Target, TargetName,
 };
-use engine::execute::{Cancel, Pacing, Replay, Run, Settings, execute};
+use engine::execute::{Cancel, Replay, Run, Settings, execute};
 use engine::graph::{ResourceKey, Scope, Value};
 use engine::plan::Plan;
 use serde_json::Value as Json;
@@ -104,7 +104,6 @@ fn plan() -> Plan {
 
 fn run(plan: &Arc<Plan>) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let settings = Settings { pacing: Pacing::unlimited(), ..Settings::default() };
     let run = Run {
         plan: Arc::clone(plan),
         target: Arc::new(AtOnce),
@@ -115,8 +114,9 @@ fn run(plan: &Arc<Plan>) -> Duration {
         journal: Box::new(Vec::<Record>::new()),
         events: Arc::new(()),
         clock: Arc::new(SystemClock),
+        timer: Arc::new(SystemTimer),
         entropy: Arc::new(SystemEntropy),
-        settings,
+        settings: Settings::default(),
         cancel: Cancel::new(),
     };
     let started = Instant::now();

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+#[allow(dead_code, reason = "not every benchmark that has this module takes all of it")]
 /// A size: its name, and the pools with their number of machines.
 pub struct Size {
     /// Also the name of its file.
@@ -19,6 +20,12 @@ pub const SIZES: [Size; 3] = [
 ];
 
 impl Size {
+    /// So many machines in five pools, besides the control plane.
+    #[allow(dead_code, reason = "not every benchmark that has this module takes a number")]
+    pub const fn in_five_pools(machines: u32) -> Self {
+        Self { name: "machines in five pools", pools: 5, machines_each: machines / 5 }
+    }
+
     /// The file's name.
     pub fn file(&self) -> String {
         format!("{}.json", self.pools * self.machines_each)

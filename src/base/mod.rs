@@ -1,4 +1,4 @@
-//! What every room stands on: diagnostics, secrets, clock, randomness, environment, atomic files, address arithmetic.
+//! What every room stands on: diagnostics, secrets, clock and waiting, randomness, environment, atomic files, address arithmetic.
 //!
 //! Deliberately absent: anything that knows a cluster, a cloud or a resource.
 
@@ -10,6 +10,8 @@ mod files;
 mod network;
 mod secret;
 mod similar;
+mod stepped;
+mod timer;
 
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use diagnostic::{Diagnostic, Diagnostics, Position, Severity, Source, Span};
@@ -22,3 +24,5 @@ pub use files::{
 pub use network::{address_at, network_contains, network_size, parse_network};
 pub use secret::{Secret, digest, digest_json};
 pub use similar::closest;
+pub use stepped::SteppedClock;
+pub use timer::{Alarm, SystemTimer, Timer, Waiting};

@@ -1,27 +1,44 @@
 //! Text that must not be seen. The type has no `Display`, and its `Debug` shows nothing.
 
+use std::sync::{Arc, OnceLock};
+
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// A secret text. It leaves this type only by [`Secret::expose`], whose callers are: a file of mode 0600, a
 /// `securestring`, a request body.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+///
+/// Clones share the text and its digest: a pool's customData is asked for with each of its machines.
+#[derive(Clone)]
+pub struct Secret(Arc<Inner>);
+
+struct Inner {
+    text: Zeroizing<String>,
+    digest: OnceLock<String>,
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.text == other.0.text
+    }
+}
+
+impl Eq for Secret {}
 
 impl Secret {
     /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(Arc::new(Inner { text: Zeroizing::new(text.into()), digest: OnceLock::new() }))
     }
 
     /// The text itself.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.0.text
     }
 
     /// What may be published about it: `sha256:` and 64 hexadecimal digits.
     pub fn digest(&self) -> String {
-        digest(self.0.as_bytes())
+        self.0.digest.get_or_init(|| digest(self.0.text.as_bytes())).clone()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::CliError;
 use super::options::TargetOptions;
 use super::{Call, Exit, azure};
-use crate::base::{SystemClock, SystemEntropy};
+use crate::base::{Clock, SystemClock, SystemEntropy, SystemTimer, Timer};
 use crate::catalog::Cloud;
 use crate::cluster::Session;
 use crate::contract::{Action, FaultClass, TargetName};
@@ -15,7 +15,7 @@ use crate::execute::Settings;
 use crate::graph::Scope;
 use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
 use crate::pki::KeyMaterial;
-use crate::server::{RunningSimulator, Simulator, SimulatorSettings};
+use crate::server::{RunningSimulator, Simulator, SimulatorSettings, follow, simulated_time};
 use crate::target::azure::{
     ArmClient, Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, Patience,
     TokenSource as _, register,
@@ -105,6 +105,15 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
             (simulator.arm_url().to_owned(), simulator.credentials().clone(), Some(simulator))
         }
     };
+    // It may keep another time than this process would.
+    let time = simulated_time(&url).await?;
+    let time_scale = time.time_scale;
+    let (clock, timer): (Arc<dyn Clock>, Arc<dyn Timer>) = if time.is_virtual {
+        let clock = follow(&url, &time)?.0;
+        (Arc::new(clock.clone()), Arc::new(clock))
+    } else {
+        (Arc::new(SystemClock), Arc::new(SystemTimer))
+    };
     let scope = Scope {
         subscription_id: credentials.subscription_id.clone(),
         tenant_id: credentials.tenant_id.clone(),
@@ -112,16 +121,17 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
         location: wanted.location,
     };
     let http = HttpSettings::default();
-    let clock = Arc::new(SystemClock);
     let unusable = |error: crate::target::http::HttpError| CliError::new(Exit::Environment, error.to_string());
     let authority = Authority::entra(&url, &credentials.tenant_id, &url).map_err(unusable)?;
     let secret = credentials.client_secret.clone();
-    let grant =
-        ClientSecretGrant::new(&http, authority, &credentials.client_id, secret, clock.clone()).map_err(unusable)?;
-    let tokens = Arc::new(CachedTokens::new(grant, clock));
+    let grant = ClientSecretGrant::new(&http, authority, &credentials.client_id, secret, Arc::clone(&clock))
+        .map_err(unusable)?;
+    let tokens = Arc::new(CachedTokens::new(grant, Arc::clone(&clock)));
     let token = tokens.token().await?;
     let mut azure = AzureSettings::new(&url, &url, &url, Credentials::Tokens(tokens));
     azure.simulated = true;
+    azure.time_scale = time_scale;
+    azure.clock = Arc::clone(&clock);
     let arm = ArmClient::new(azure.clone(), Patience::default()).map_err(unusable)?;
     let target = AzureTarget::new(azure).map_err(unusable)?;
     let kubernetes = KubernetesClient::new(KubernetesSettings {
@@ -131,14 +141,16 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
         http,
     })
     .map_err(unusable)?;
-    let scaled = |seconds: f64| Duration::from_secs_f64(seconds * options.time_scale).max(Duration::from_millis(50));
+    let scaled = |seconds: f64| Duration::from_secs_f64(seconds * time_scale).max(Duration::from_millis(50));
     let members = MemberSettings {
         bootstrap_token: wanted.keys.map(|(keys, _)| keys.bootstrap_token.clone()),
         ask_again: scaled(5.0),
+        clock: Arc::clone(&clock),
         ..MemberSettings::default()
     };
     let mut session = session(call, Arc::new(target), Some(kubernetes), members, scope);
-    session.settings.polling.share = options.time_scale;
+    session.settings.polling.share = time_scale;
+    (session.clock, session.timer) = (clock, timer);
     Ok(Connected { session, arm: Arc::new(arm), simulator })
 }
 
@@ -185,6 +197,7 @@ fn session(
         kubernetes,
         scope,
         clock: Arc::new(SystemClock),
+        timer: Arc::new(SystemTimer),
         entropy: Arc::new(SystemEntropy),
         environment: call.environment.clone(),
         settings: Settings::default(),

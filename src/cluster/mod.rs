@@ -5,6 +5,7 @@ mod definition;
 mod deploy;
 mod destroy;
 mod doctor;
+mod durations;
 mod error;
 mod generate;
 mod import;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::{Basis, ClusterError, Session, fact};
+use super::{Basis, ClusterError, Session, durations, fact};
 use crate::base::{Files, Secret};
 use crate::contract::{Act, AppliedResources, EventSink, Operation, Summary};
-use crate::execute::{Cancel, ExecuteError, Replay, Run, execute};
+use crate::execute::{Cancel, ExecuteError, Replay, Run, Settings, execute};
 use crate::graph::ResourceKey;
 use crate::plan::Plan;
 use crate::state::{Identity, Locked, Milestone, RunJournal, Snapshot, Store};
@@ -118,7 +118,10 @@ impl Work {
             let records = session.environment.get("ENGINE_JOURNAL_HOLD_AFTER").and_then(|records| records.parse().ok());
             journal.hold_after(records)
         };
-        let summary = execute(Run {
+        // What takes no time, or only as much as a simulator likes, teaches nothing; the run itself sees to that.
+        let learnt = Arc::new(durations::read(locked.folder()));
+        let settings = Settings { durations: Arc::clone(&learnt), ..session.settings.clone() };
+        let result = execute(Run {
             plan: Arc::new(plan),
             target: Arc::clone(&session.target),
             actions: session.actions.clone(),
@@ -128,12 +131,14 @@ impl Work {
             journal: Box::new(journal),
             events,
             clock: Arc::clone(&session.clock),
+            timer: Arc::clone(&session.timer),
             entropy: Arc::clone(&session.entropy),
-            settings: session.settings.clone(),
+            settings,
             cancel,
         })
-        .await
-        .map_err(|error| match error {
+        .await;
+        durations::keep(locked.folder(), &learnt);
+        let summary = result.map_err(|error| match error {
             // A journal that cannot be written any more may be somebody else's by now.
             ExecuteError::Journal(_) => locked.check().err().map_or(error.into(), ClusterError::State),
             error => error.into(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::{Clock, Entropy, Environment};
+use crate::base::{Clock, Entropy, Environment, Timer};
 use crate::contract::{Action, Target};
 use crate::execute::Settings;
 use crate::graph::Scope;
@@ -22,6 +22,8 @@ pub struct Session {
     pub scope: Scope,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// How runs wait.
+    pub timer: Arc<dyn Timer>,
     /// Where chance comes from.
     pub entropy: Arc<dyn Entropy>,
     /// The process environment, for the name on the lock.

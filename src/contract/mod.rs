@@ -11,6 +11,7 @@
 //! Deliberately absent: how a plan is found (`plan`), in which order it runs (`execute`), and any protocol (`target`).
 
 mod action;
+mod budget;
 mod event;
 mod fault;
 mod journal;
@@ -18,12 +19,14 @@ mod step;
 mod target;
 
 pub use action::{Act, Action};
+pub use budget::{Allowance, Budget, Charges, RequestKind};
 pub use event::{Event, EventSink, Outcome, Summary};
 pub use fault::{Fault, FaultClass};
 pub use journal::{Journal, JournalError, Record};
 pub use step::{Change, ChangeKind, FieldDifference, Known, Operation, Reason, Step, StepId};
 pub use target::{
-    Address, Applied, AppliedResources, Observation, OperationHandle, Progress, Remaining, Support, Target, TargetName,
+    Address, Applied, AppliedResources, Listed, Observation, OperationHandle, Page, Progress, Remaining, Support,
+    Target, TargetName,
 };
 
 /// A future that can be sent between threads, for traits that are used as objects.

@@ -47,7 +47,7 @@ impl std::fmt::Display for StepId {
 }
 
 /// How a resource changes. Replacing one is two steps, a deletion and a creation that waits for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
     /// It is not there, and will be.

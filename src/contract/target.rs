@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Fault, Future};
+use super::{Budget, Charges, Fault, Future, RequestKind};
 use crate::graph::Scope;
 
 /// The targets there are.
@@ -139,6 +139,24 @@ pub struct Remaining {
     pub at: jiff::Timestamp,
 }
 
+/// A resource as a list tells it: just how it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id, in whatever case the target uses.
+    pub id: String,
+    /// `properties.provisioningState`, where the type has one.
+    pub state: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The resources on it.
+    pub items: Vec<Listed>,
+    /// Where the next page is, byte for byte as it was given; nothing after the last one.
+    pub next: Option<String>,
+}
+
 /// Whether a target can realise a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Support {
@@ -179,9 +197,30 @@ pub trait Target: Send + Sync {
     /// Deletes the resource. A resource that is not there is [`Progress::Done`].
     fn delete<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Progress, Fault>>;
 
+    /// What the target allows, as far as it is documented: the first guess of the pacing. At most 64.
+    fn budgets(&self) -> Vec<Budget> {
+        Vec::new()
+    }
+
+    /// Which of [`Self::budgets`] a request about a resource of this type draws on.
+    fn charges(&self, _kind: RequestKind, _resource_type: &str) -> Charges {
+        Charges::FREE
+    }
+
     /// What the target told last of its limits, for the pacing. Empty where it tells nothing.
     fn remaining(&self) -> Vec<Remaining> {
         Vec::new()
+    }
+
+    /// Whether [`Self::list`] tells how resources are.
+    fn can_list(&self) -> bool {
+        false
+    }
+
+    /// Reads a page of the collection in which a resource lies: all of its type in the same group, or below the same
+    /// parent. `next` is where an earlier page said that this one is.
+    fn list<'a>(&'a self, _member: &'a Address, _next: Option<&'a str>) -> Future<'a, Result<Page, Fault>> {
+        Box::pin(std::future::ready(Ok(Page::default())))
     }
 
     /// Asks how an operation goes. An operation that is no longer known, or whose URL does not belong to this target,

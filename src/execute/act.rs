@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::unit::{Answer, Finish, Start, Unit};
-use super::{Kind, Then};
+use super::Then;
+use super::unit::{Aim, Answer, Finish, Start, Unit};
 use crate::contract::{Act, Action, Fault, FaultClass, OperationHandle, Progress};
 
 enum Stage {
@@ -66,6 +66,8 @@ impl Unit {
         is_recorded: bool,
     ) -> Result<Answer, Fault> {
         let poll = |operation: OperationHandle| async move { action.poll(act, &operation).await };
-        self.ask(Kind::Act, operation, told, is_recorded, poll).await
+        // The peers are the cluster's own and have no budget.
+        let aim = Aim { resource: None, goes: false };
+        self.ask(aim, operation, told, is_recorded, poll).await
     }
 }

@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use super::Then;
 use super::compare::{Wanted, applied, body_to_send, is_settled};
-use super::unit::{Answer, Finish, Start, Unit};
-use super::{Kind, Then};
-use crate::contract::{Address, Change, ChangeKind, Fault, FaultClass, Observation, OperationHandle, Progress};
+use super::unit::{Aim, Answer, Finish, Start, Unit};
+use crate::contract::{
+    Address, Change, ChangeKind, Fault, FaultClass, Observation, OperationHandle, Progress, RequestKind,
+};
 use crate::graph::{Reference, Unresolved};
 use crate::plan::facts;
 
@@ -41,21 +43,27 @@ impl Unit {
     }
 
     async fn put(mut self, change: &Change, start: Start) -> Result<Finish, Fault> {
-        let wanted = self.wanted(change).await?;
+        let address = self.wanted(change).await?;
         let shared = self.shared.clone();
         let prior = shared.applied.get(&change.key).map(|applied| &applied.body);
-        let name = deferred_name(change, &wanted.address);
+        let name = deferred_name(change, &address);
+        // Worked out when it is needed, and not kept: thousands of steps wait at the same time.
+        let wanted = || {
+            let digested = shared.world().resolve_digested(&change.body, change.index, &*shared.secrets);
+            let digested = digested.map_err(|cause| unresolved(&cause))?;
+            Ok(Wanted { address: Arc::clone(&address), digested })
+        };
         let mut stage = Stage::first(start, change.kind == ChangeKind::Create);
         let mut looks = 0;
         let observation = loop {
             stage = match stage {
-                Stage::Look => match Box::pin(self.observe(&wanted.address)).await? {
+                Stage::Look => match Box::pin(self.observe(&address)).await? {
                     Some(there) if there.is_in_progress() => {
                         looks += 1;
-                        self.idle(looks, None).await?;
+                        self.idle(looks).await?;
                         Stage::Look
                     }
-                    Some(there) if is_settled(&*shared.target, change, &wanted, prior, &there) => break Some(there),
+                    Some(there) if is_settled(&*shared.target, change, &wanted()?, prior, &there) => break Some(there),
                     there => Stage::Write(there),
                 },
                 Stage::Write(there) => {
@@ -63,13 +71,13 @@ impl Unit {
                         .as_ref()
                         .filter(|_| facts(&change.resource_type).honours_etag)
                         .and_then(|there| there.etag.as_deref());
-                    self.pace(Kind::Write).await;
+                    let charges = self.pace(RequestKind::Write, &change.resource_type).await;
                     self.intend(name.clone()).await;
                     let answer = {
                         let body = shared.world().resolve(&change.body, change.index, &*shared.secrets);
                         let body = body.map_err(|cause| unresolved(&cause))?;
                         let body = body_to_send(change, body, prior, there.as_ref());
-                        self.within(shared.target.apply(&wanted.address, &body, etag)).await
+                        self.paced(charges, shared.target.apply(&address, &body, etag)).await
                     };
                     match answer {
                         Ok(Progress::Done(observation)) => break observation,
@@ -82,15 +90,16 @@ impl Unit {
                     }
                 }
                 Stage::Ask { operation, told, is_recorded } => {
-                    match Box::pin(self.ask_target(operation, told, is_recorded)).await? {
+                    let aim = Aim { resource: Some(&address), goes: false };
+                    match Box::pin(self.ask_target(aim, operation, told, is_recorded)).await? {
                         Answer::Done(observation) => break observation,
                         Answer::Look => Stage::Look,
                     }
                 }
             };
         };
-        let address = Some(Arc::clone(&wanted.address));
-        Ok(Finish { address, observation, applied: Some(applied(change, wanted, prior)) })
+        let applied = applied(change, wanted()?, prior);
+        Ok(Finish { address: Some(address), observation, applied: Some(applied) })
     }
 
     async fn delete(mut self, change: &Change, start: Start) -> Result<Finish, Fault> {
@@ -110,15 +119,15 @@ impl Unit {
                     None => break,
                     Some(there) if there.is_in_progress() => {
                         looks += 1;
-                        self.idle(looks, None).await?;
+                        self.idle(looks).await?;
                         Stage::Look
                     }
                     Some(_) => Stage::Write(None),
                 },
                 Stage::Write(_) => {
-                    self.pace(Kind::Delete).await;
+                    let charges = self.pace(RequestKind::Delete, &change.resource_type).await;
                     self.intend(name.clone()).await;
-                    match self.within(target.delete(&address)).await {
+                    match self.paced(charges, target.delete(&address)).await {
                         Ok(Progress::Done(_)) => break,
                         Ok(Progress::Running(operation, told)) => Stage::Ask { operation, told, is_recorded: false },
                         Err(fault) if fault.class == FaultClass::NotFound => break,
@@ -129,7 +138,8 @@ impl Unit {
                     }
                 }
                 Stage::Ask { operation, told, is_recorded } => {
-                    match Box::pin(self.ask_target(operation, told, is_recorded)).await? {
+                    let aim = Aim { resource: Some(&address), goes: true };
+                    match Box::pin(self.ask_target(aim, operation, told, is_recorded)).await? {
                         Answer::Done(_) => break,
                         Answer::Look => Stage::Look,
                     }
@@ -141,6 +151,7 @@ impl Unit {
 
     async fn ask_target(
         &mut self,
+        aim: Aim<'_>,
         operation: OperationHandle,
         told: Option<std::time::Duration>,
         is_recorded: bool,
@@ -150,22 +161,23 @@ impl Unit {
             let target = target.clone();
             async move { target.poll(&operation).await }
         };
-        self.ask(Kind::Read, operation, told, is_recorded, poll).await
+        self.ask(aim, operation, told, is_recorded, poll).await
     }
 
-    /// Name and body with nothing deferred any more. What an earlier run has finished is read if it is needed for that.
-    async fn wanted(&mut self, change: &Change) -> Result<Wanted, Fault> {
+    /// Sees to it that neither name nor body has anything deferred any more, and gives the address. What is not known
+    /// of a finished resource is read if it is needed for that.
+    async fn wanted(&mut self, change: &Change) -> Result<Arc<Address>, Fault> {
         let mut read_again = false;
         loop {
             let resolved = {
                 let world = self.shared.world();
                 world.address_of(self.step, change).and_then(|address| {
-                    let digested = world.resolve_digested(&change.body, change.index, &*self.shared.secrets)?;
-                    Ok(Wanted { address, digested })
+                    world.resolve_digested(&change.body, change.index, &*self.shared.secrets)?;
+                    Ok(address)
                 })
             };
             let reference = match resolved {
-                Ok(wanted) => return Ok(wanted),
+                Ok(address) => return Ok(address),
                 Err(Unresolved::Attribute(reference)) => reference,
                 Err(cause) => return Err(unresolved(&cause)),
             };

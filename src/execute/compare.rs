@@ -11,8 +11,7 @@ use crate::plan::{carry, covered, difference, facts, settled};
 pub(super) struct Wanted {
     /// Where it is.
     pub(super) address: Arc<Address>,
-    /// The body, secrets by digest. With secrets in clear it is worked out when it is sent, and not kept: thousands of
-    /// steps wait at the same time.
+    /// The body, secrets by digest.
     pub(super) digested: Json,
 }
 

@@ -4,16 +4,20 @@
 //! What comes in while the journal is being written is written together afterwards, so that many steps share the wait
 //! for the disk.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
+use super::gate::Gate;
+use super::harvest::Harvest;
+use super::kinds::Kinds;
+use super::slot::Slot;
 use super::unit::{Finish, Note, Shared, Start, work};
 use super::world::World;
-use super::{Cancel, CancelLevel, ExecuteError, Node, Queue, Reached, Replay, Run, expected_seconds};
+use super::{Cancel, CancelLevel, ExecuteError, Node, Queue, Reached, Replay, Run};
 use crate::base::Clock;
 use crate::contract::{
     Event, EventSink, Fault, FaultClass, Journal, JournalError, Operation, Outcome, Record, StepId, Summary,
@@ -30,8 +34,10 @@ pub async fn execute(run: Run) -> Result<Summary, ExecuteError> {
         return Err(ExecuteError::OtherPlan { journal: journal.clone(), plan: digest });
     }
     let mut dispatcher = Dispatcher::new(run)?;
+    let mut keepers = dispatcher.keepers();
     dispatcher.begin(digest).await?;
     dispatcher.work().await?;
+    keepers.abort_all();
     dispatcher.end().await
 }
 
@@ -50,6 +56,8 @@ struct Dispatcher {
     units: JoinSet<(usize, Result<Finish, Fault>)>,
     /// For each step under way the task that works on it, and the moment in which it started.
     running: Vec<Option<(Id, Instant)>>,
+    /// How many ends were dealt with whose units still count as at work.
+    ended: usize,
     started: Instant,
     obeys: CancelLevel,
     summary: Summary,
@@ -60,21 +68,23 @@ struct Dispatcher {
 struct Batch {
     records: Vec<Record>,
     /// Who waits for its record to be durable.
-    waiting: Vec<oneshot::Sender<()>>,
+    waiting: Vec<usize>,
     ended: Vec<(usize, Result<Finish, Fault>)>,
 }
 
 impl Dispatcher {
     fn new(run: Run) -> Result<Self, ExecuteError> {
-        let Run { plan, target, actions, secrets, applied, replay, journal, events, clock, entropy, settings, cancel } =
-            run;
+        let Run { plan, target, actions, secrets, applied, replay, journal, events, clock, timer, .. } = run;
+        let (entropy, settings, cancel) = (run.entropy, run.settings, run.cancel);
+        let kinds = Kinds::new(&plan.steps, &settings.durations, settings.deadlines);
         let nodes: Vec<Node<'_>> = plan
             .steps
             .iter()
-            .map(|step| Node {
+            .enumerate()
+            .map(|(place, step)| Node {
                 id: &step.id,
                 after: &step.after,
-                seconds: expected_seconds(&step.operation),
+                seconds: u32::try_from(kinds.of(place).expected.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
                 is_finished: matches!(replay.steps.get(&step.id), Some(Reached::Finished { .. })),
             })
             .collect();
@@ -82,6 +92,10 @@ impl Dispatcher {
         let running = vec![None; nodes.len()];
         let succeeded = nodes.iter().filter(|node| node.is_finished).count();
         let (sender, notes) = mpsc::unbounded_channel();
+        let slots = nodes.iter().map(|_| Slot::default()).collect();
+        let gate = Arc::new(Gate::new(&target.budgets(), Arc::clone(&timer)));
+        let harvest = Harvest::new(Arc::clone(&target), Arc::clone(&gate), settings.polling, Arc::clone(&timer));
+        let started = timer.now();
         let shared = Shared {
             world: RwLock::new(World::new(&plan, &applied, &replay)),
             plan,
@@ -90,11 +104,15 @@ impl Dispatcher {
             secrets,
             applied,
             entropy,
-            pacing: Mutex::new(settings.pacing),
+            timer,
+            gate,
+            harvest: Arc::new(harvest),
             retries: settings.retries,
-            deadlines: settings.deadlines,
+            kinds,
             polling: settings.polling,
+            durations: settings.durations,
             notes: sender,
+            slots,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -108,10 +126,23 @@ impl Dispatcher {
             notes,
             units: JoinSet::new(),
             running,
-            started: Instant::now(),
+            ended: 0,
+            started,
             obeys: CancelLevel::None,
             summary: Summary { succeeded, ..Summary::default() },
         })
+    }
+
+    /// The tasks that let requests through and read lists, as long as the run goes on.
+    fn keepers(&self) -> JoinSet<()> {
+        let mut keepers = JoinSet::new();
+        let Shared { gate, harvest, timer, .. } = &*self.shared;
+        let (gate, harvest) = (Arc::clone(gate), Arc::clone(harvest));
+        timer.begin_work();
+        keepers.spawn(async move { gate.keep().await });
+        timer.begin_work();
+        keepers.spawn(async move { harvest.keep().await });
+        keepers
     }
 
     async fn begin(&mut self, plan: String) -> Result<(), ExecuteError> {
@@ -129,6 +160,10 @@ impl Dispatcher {
             }
             if self.obeys == CancelLevel::None {
                 self.start_ready();
+            }
+            // Only now is everything at work that follows from these.
+            for _ in 0..std::mem::take(&mut self.ended) {
+                self.shared.timer.end_work();
             }
             if self.units.is_empty() {
                 return Ok(());
@@ -178,9 +213,10 @@ impl Dispatcher {
                 Some(Reached::Intended { .. } | Reached::Finished { .. }) => Start::Unknown,
             };
             self.events.event(&Event::StepStarted { at: self.clock.now(), step: id });
-            let (shared, started) = (self.shared.clone(), Instant::now());
+            let (shared, started) = (Arc::clone(&self.shared), self.shared.timer.now());
+            self.shared.timer.begin_work();
             // In a box, because what is spawned is moved several times.
-            let unit = Box::pin(work(shared, step, start));
+            let unit = Box::pin(work(shared, step, self.queue.weight(step), start));
             let task = self.units.spawn(async move { (step, unit.await) });
             self.running[step] = Some((task.id(), started));
         }
@@ -195,13 +231,13 @@ impl Dispatcher {
         let mut batch = Batch::default();
         for note in notes {
             match note {
-                Note::Intended { step, name, durable } => {
+                Note::Intended { step, name } => {
                     batch.records.push(Record::Intended { at, step: self.id(step), name });
-                    batch.waiting.push(durable);
+                    batch.waiting.push(step);
                 }
-                Note::Accepted { step, operation, durable } => {
+                Note::Accepted { step, operation } => {
                     batch.records.push(Record::Accepted { at, step: self.id(step), operation });
-                    batch.waiting.push(durable);
+                    batch.waiting.push(step);
                 }
                 Note::Retried { step, fault, after } => {
                     self.events.event(&Event::StepRetried { at, step: self.id(step), fault, after });
@@ -235,10 +271,10 @@ impl Dispatcher {
         if !batch.records.is_empty() {
             self.append(batch.records).await?;
         }
-        for durable in batch.waiting {
-            // A unit that is gone needs no answer.
-            let _ = durable.send(());
+        for step in batch.waiting {
+            self.shared.slots[step].is_durable();
         }
+        self.ended += batch.ended.len();
         for (step, result) in batch.ended {
             match result {
                 Ok(finish) => self.finish(step, finish),
@@ -269,7 +305,9 @@ impl Dispatcher {
     }
 
     fn tell_end(&mut self, step: usize, outcome: Outcome) {
-        let took = self.running[step].take().map_or(Duration::ZERO, |(_, started)| started.elapsed());
+        let took = self.running[step]
+            .take()
+            .map_or(Duration::ZERO, |(_, started)| self.shared.timer.now().duration_since(started));
         self.events.event(&Event::StepEnded { at: self.clock.now(), step: self.id(step), outcome, took });
     }
 
@@ -298,7 +336,7 @@ impl Dispatcher {
         if self.obeys != CancelLevel::Now {
             self.append(vec![Record::Ended { at, complete: self.summary.is_complete() }]).await?;
         }
-        self.summary.took = self.started.elapsed();
+        self.summary.took = self.shared.timer.now().duration_since(self.started);
         self.events.event(&Event::RunEnded { at, summary: self.summary.clone() });
         Ok(self.summary)
     }

@@ -4,32 +4,41 @@
 //! - [`execute`] takes a [`Run`] and gives a [`Summary`](crate::contract::Summary).
 //! - [`Queue`] decides what is next. It is pure: no I/O, no clock, no task.
 //! - [`Replay`] is what the journal of an interrupted run says about each step.
-//! - [`Settings`] holds pacing, retries, deadlines and polling as data.
+//! - [`Pacing`] decides which request may be made when. It is pure, too; the budgets are the target's.
+//! - [`Durations`] is how long things take, learnt from how long they took.
+//! - [`Settings`] holds retries, deadlines and polling as data.
 //!
 //! Deliberately absent: how a plan is found (`plan`), any protocol (`target`), where the journal is kept (`state`), and
 //! how events look (`view`).
 
 mod act;
+mod asked;
 mod cancel;
 mod change;
 mod compare;
 mod dispatch;
+mod durations;
 mod error;
 mod expectation;
+mod gate;
+mod harvest;
+mod kinds;
 mod pacing;
 mod queue;
 mod replay;
 mod retry;
 mod run;
 mod settings;
+mod slot;
 mod unit;
 mod world;
 
 pub use cancel::{Cancel, CancelLevel};
 pub use dispatch::execute;
+pub use durations::{Durations, Estimate};
 pub use error::ExecuteError;
 pub use expectation::expected_seconds;
-pub use pacing::{Bucket, Kind, Pacing};
+pub use pacing::Pacing;
 pub use queue::{Node, Queue, QueueError};
 pub use replay::{Reached, Replay};
 pub use retry::{Retries, Retry, Then};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Cancel, Replay, Settings};
-use crate::base::{Clock, Entropy};
+use crate::base::{Clock, Entropy, Timer};
 use crate::contract::{Action, AppliedResources, EventSink, Journal, Target};
 use crate::plan::{Plan, Secrets};
 
@@ -27,6 +27,8 @@ pub struct Run {
     pub events: Arc<dyn EventSink>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// How it waits.
+    pub timer: Arc<dyn Timer>,
     /// Where chance comes from.
     pub entropy: Arc<dyn Entropy>,
     /// How it goes about its work.

@@ -1,24 +1,24 @@
 //! How a run goes about its work, as data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Pacing, Retries, expected_seconds};
-use crate::contract::Operation;
+use super::{Durations, Estimate, Retries};
 
 /// How a run goes about its work.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// How many steps may be under way at once. Most of them only wait for the target, so this can be many more than
     /// there are connections.
     pub concurrency: usize,
-    /// How fast requests may follow each other.
-    pub pacing: Pacing,
     /// What is done about faults.
     pub retries: Retries,
     /// How long a step may take.
     pub deadlines: Deadlines,
     /// When an operation is asked for.
     pub polling: Polling,
+    /// How long things take, as far as it was learnt; more is learnt while it runs.
+    pub durations: Arc<Durations>,
 }
 
 impl Default for Settings {
@@ -26,10 +26,10 @@ impl Default for Settings {
         Self {
             // At ten writes a second and three minutes for a machine with its extension, 1,800 are under way.
             concurrency: 2_000,
-            pacing: Pacing::default(),
             retries: Retries::default(),
             deadlines: Deadlines::default(),
             polling: Polling::default(),
+            durations: Arc::default(),
         }
     }
 }
@@ -50,9 +50,9 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    /// How long this step may take.
-    pub fn of(&self, operation: &Operation) -> Duration {
-        self.shortest.max(Duration::from_secs(u64::from(expected_seconds(operation)) * u64::from(self.factor)))
+    /// How long a step may take that is expected to take so long.
+    pub fn of(&self, expected: Duration) -> Duration {
+        self.shortest.max(expected.saturating_mul(self.factor))
     }
 }
 
@@ -73,16 +73,34 @@ impl Default for Polling {
     }
 }
 
+/// The share of a type's own estimate after which a question is worth while as long as nothing was learnt.
+const SCOUT: f64 = 0.3;
+
 impl Polling {
-    /// How long to wait before asking for the `times`th time (from 0), given what the target said and how long the step
-    /// is expected to take: first when it is likely to be done, then at a tenth of that.
-    pub fn wait(&self, times: u32, told: Option<Duration>, expected: Duration) -> Duration {
-        told.unwrap_or_else(|| {
-            if times == 0 { expected.mul_f64(0.8) } else { (expected / 10).max(Duration::from_secs(1)) }
-                .min(self.longest)
-                .mul_f64(self.share)
-        })
-        .max(self.shortest)
+    /// How long to wait before the first question, given what the target said: until it is likely to be done.
+    pub fn first(&self, told: Option<Duration>, expected: Estimate) -> Duration {
+        let wait = if expected.is_learnt {
+            expected.time.mul_f64(self.share).max(told.unwrap_or_default())
+        } else {
+            told.unwrap_or_else(|| expected.time.mul_f64(SCOUT).min(self.longest).mul_f64(self.share))
+        };
+        wait.max(self.shortest)
+    }
+
+    /// How long to wait before the next question, after so many that found it on its way. Soon at first.
+    pub fn again(&self, times: u32, told: Option<Duration>, expected: Duration) -> Duration {
+        let own = || {
+            let step = (expected / 20).max(Duration::from_secs(1));
+            step.saturating_mul(times.max(1)).min(self.longest).mul_f64(self.share)
+        };
+        told.unwrap_or_else(own).max(self.shortest)
+    }
+
+    /// How long to wait after a list of so many pages before it is read again: a page takes as much of the target's budget as
+    /// a question does.
+    pub fn between_lists(&self, pages: usize) -> Duration {
+        let seconds = f64::from(u32::try_from(pages).unwrap_or(u32::MAX)) * 0.8;
+        Duration::from_secs_f64(seconds.max(1.0)).mul_f64(self.share).max(self.shortest)
     }
 }
 
@@ -93,14 +111,20 @@ mod tests {
     #[test]
     fn the_first_question_comes_when_the_answer_is_likely() {
         let polling = Polling::default();
-        let expected = Duration::from_secs(20);
-        assert_eq!(polling.wait(0, None, expected), Duration::from_secs(16));
-        assert_eq!(polling.wait(1, None, expected), Duration::from_secs(2));
-        assert_eq!(polling.wait(0, None, Duration::from_secs(600)), Duration::from_secs(30));
-        assert_eq!(polling.wait(0, Some(Duration::from_secs(5)), expected), Duration::from_secs(5));
-        assert_eq!(polling.wait(3, Some(Duration::ZERO), expected), Duration::from_millis(20));
+        let seconds = Duration::from_secs;
+        let guessed = Estimate { time: seconds(20), is_learnt: false };
+        let learnt = Estimate { is_learnt: true, ..guessed };
+        assert_eq!(polling.first(None, learnt), seconds(20));
+        assert_eq!(polling.first(Some(seconds(10)), learnt), seconds(20));
+        assert_eq!(polling.first(Some(seconds(30)), learnt), seconds(30), "as the target asks");
+        assert_eq!(polling.first(None, guessed), seconds(6), "a guess is tried early");
+        assert_eq!(polling.first(Some(seconds(10)), guessed), seconds(10));
+        assert_eq!(polling.again(1, None, seconds(100)), seconds(5));
+        assert_eq!(polling.again(3, None, seconds(100)), seconds(15));
+        assert_eq!(polling.again(90, None, seconds(100)), seconds(30));
+        assert_eq!(polling.again(3, Some(Duration::ZERO), seconds(100)), Duration::from_millis(20));
         let hurried = Polling { share: 0.01, ..polling };
-        assert_eq!(hurried.wait(0, None, expected), Duration::from_millis(160));
-        assert_eq!(hurried.wait(0, Some(Duration::from_secs(5)), expected), Duration::from_secs(5));
+        assert_eq!(hurried.first(None, learnt), Duration::from_millis(200));
+        assert_eq!(hurried.first(Some(seconds(5)), guessed), seconds(5));
     }
 }

@@ -5,18 +5,24 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::pin::pin;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::gate::Gate;
+use super::harvest::{Found, Harvest, Wish};
+use super::kinds::{Kind, Kinds};
+use super::slot::Slot;
 use super::world::World;
-use super::{Deadlines, Kind, Pacing, Polling, Retries, Then, expected_seconds};
-use crate::base::Entropy;
+use super::{Durations, Polling, Retries, Then};
+use crate::base::{Entropy, Timer};
 use crate::contract::{
-    Action, Address, Applied, AppliedResources, Fault, FaultClass, Observation, Operation, OperationHandle, Progress,
-    Step, Target,
+    Action, Address, Applied, AppliedResources, Charges, Fault, FaultClass, Observation, Operation, OperationHandle,
+    Progress, RequestKind, Step, Target,
 };
 use crate::plan::{Plan, Secrets};
 
@@ -29,11 +35,16 @@ pub(super) struct Shared {
     pub(super) applied: AppliedResources,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) world: RwLock<World>,
-    pub(super) pacing: Mutex<Pacing>,
+    pub(super) timer: Arc<dyn Timer>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) harvest: Arc<Harvest>,
     pub(super) retries: Retries,
-    pub(super) deadlines: Deadlines,
+    pub(super) kinds: Kinds,
     pub(super) polling: Polling,
+    pub(super) durations: Arc<Durations>,
     pub(super) notes: mpsc::UnboundedSender<Note>,
+    /// For each step where its unit waits for its notes to be durable.
+    pub(super) slots: Vec<Slot>,
 }
 
 impl Shared {
@@ -51,9 +62,9 @@ impl Shared {
 /// What a unit tells the dispatcher.
 pub(super) enum Note {
     /// A request is about to be made.
-    Intended { step: usize, name: Option<String>, durable: oneshot::Sender<()> },
+    Intended { step: usize, name: Option<String> },
     /// A request was accepted.
-    Accepted { step: usize, operation: OperationHandle, durable: oneshot::Sender<()> },
+    Accepted { step: usize, operation: OperationHandle },
     /// It is tried again after this time.
     Retried { step: usize, fault: Fault, after: Duration },
 }
@@ -87,34 +98,37 @@ pub(super) enum Answer {
     Look,
 }
 
+/// What an operation was begun for.
+#[derive(Clone, Copy)]
+pub(super) struct Aim<'a> {
+    /// The resource; nothing for an act.
+    pub(super) resource: Option<&'a Address>,
+    /// Whether it is to be gone in the end.
+    pub(super) goes: bool,
+}
+
 /// The work on one step.
 pub(super) struct Unit {
     pub(super) shared: Arc<Shared>,
     pub(super) step: usize,
-    /// How long the step is expected to take.
-    expected: Duration,
-    allowed: Duration,
+    /// How much depends on it.
+    weight: u64,
     deadline: Instant,
     /// How often each class of fault was met.
     met: BTreeMap<FaultClass, u32>,
     /// Whether the last record of this step says that a request is about to be made.
     is_intended: bool,
+    /// Whether the last request was one that waits for its turn.
+    is_paced: bool,
 }
 
 /// Runs the step to its end.
-pub(super) async fn work(shared: Arc<Shared>, step: usize, start: Start) -> Result<Finish, Fault> {
-    let plan = shared.plan.clone();
+pub(super) async fn work(shared: Arc<Shared>, step: usize, weight: u64, start: Start) -> Result<Finish, Fault> {
+    let plan = Arc::clone(&shared.plan);
     let Step { operation, .. } = &plan.steps[step];
-    let allowed = shared.deadlines.of(operation);
-    let unit = Unit {
-        shared,
-        step,
-        expected: Duration::from_secs(u64::from(expected_seconds(operation))),
-        allowed,
-        deadline: Instant::now() + allowed,
-        met: BTreeMap::new(),
-        is_intended: start == Start::Unknown,
-    };
+    let deadline = shared.timer.now() + shared.kinds.of(step).allowed;
+    let is_intended = start == Start::Unknown;
+    let unit = Unit { shared, step, weight, deadline, met: BTreeMap::new(), is_intended, is_paced: false };
     match operation {
         Operation::Change(change) => unit.change(change, start).await,
         Operation::Act(act) => Box::pin(unit.act(act, start)).await,
@@ -122,23 +136,55 @@ pub(super) async fn work(shared: Arc<Shared>, step: usize, start: Start) -> Resu
 }
 
 impl Unit {
-    /// Waits until the pace allows a request of this kind. Waiting for the pace is not the step's fault, so it gets the
-    /// time back.
-    pub(super) async fn pace(&mut self, kind: Kind) {
-        let wait = self.shared.pacing.lock().unwrap_or_else(PoisonError::into_inner).take(kind, Instant::now());
-        if !wait.is_zero() {
-            self.deadline += wait;
-            tokio::time::sleep(wait).await;
+    fn kind(&self) -> &Kind {
+        self.shared.kinds.of(self.step)
+    }
+
+    /// How long the step is expected to take, as far as it is known by now.
+    fn expected(&self) -> super::Estimate {
+        self.shared.durations.of(&self.kind().name, &self.shared.plan.steps[self.step].operation)
+    }
+
+    /// Waits until a request of this kind about a resource of this type may be made. Waiting for one's turn is not the
+    /// step's fault, so it gets the time back.
+    pub(super) async fn pace(&mut self, kind: RequestKind, resource_type: &str) -> Charges {
+        let charges = self.shared.target.charges(kind, resource_type);
+        self.is_paced = !charges.is_free();
+        if self.is_paced {
+            self.deadline += self.shared.gate.pass(charges, self.weight).await;
         }
+        charges
+    }
+
+    /// The answer to a request that was let through, if it comes before the deadline.
+    pub(super) async fn paced<T>(
+        &self,
+        charges: Charges,
+        request: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let answer = self.within(request).await;
+        if self.is_paced {
+            let refused = answer.as_ref().err().filter(|fault| fault.class == FaultClass::Throttled);
+            let refused = refused.map(|fault| fault.retry_after.unwrap_or(self.shared.retries.throttled.first));
+            self.shared.gate.answered(charges, refused, &self.shared.target.remaining());
+        }
+        answer
     }
 
     /// The answer to a request, if it comes before the deadline.
     pub(super) async fn within<T>(&self, request: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        tokio::time::timeout_at(self.deadline, request).await.unwrap_or_else(|_| Err(self.timed_out(None)))
+        let mut request = pin!(request);
+        // What is answered at once needs no watch over its time.
+        let at_once = std::future::poll_fn(|context| Poll::Ready(request.as_mut().poll(context))).await;
+        if let Poll::Ready(answer) = at_once {
+            return answer;
+        }
+        let left = self.deadline.saturating_duration_since(self.shared.timer.now());
+        Box::pin(tokio::time::timeout(left, request)).await.unwrap_or_else(|_| Err(self.timed_out(None)))
     }
 
     fn timed_out(&self, last: Option<&Fault>) -> Fault {
-        let allowed = self.allowed.as_secs().div_ceil(60);
+        let allowed = self.kind().allowed.as_secs().div_ceil(60);
         let message = match last {
             None => format!("it has not ended within {allowed} minutes"),
             Some(fault) => format!("it has not ended within {allowed} minutes, the last hindrance being: {fault}"),
@@ -151,24 +197,22 @@ impl Unit {
     /// cannot be: then nothing may be requested any more, and the dispatcher ends the run.
     pub(super) async fn intend(&mut self, name: Option<String>) {
         if !self.is_intended {
-            let (durable, told) = oneshot::channel();
-            self.tell(Note::Intended { step: self.step, name, durable }, told).await;
+            self.tell(Note::Intended { step: self.step, name }).await;
             self.is_intended = true;
         }
     }
 
     /// Makes durable where to ask for the operation, before anybody asks.
     async fn accept(&mut self, operation: &OperationHandle) {
-        let (durable, told) = oneshot::channel();
-        self.tell(Note::Accepted { step: self.step, operation: operation.clone(), durable }, told).await;
+        self.tell(Note::Accepted { step: self.step, operation: operation.clone() }).await;
         self.is_intended = false;
     }
 
-    async fn tell(&self, note: Note, told: oneshot::Receiver<()>) {
-        let is_gone = self.shared.notes.send(note).is_err();
-        if is_gone || told.await.is_err() {
+    async fn tell(&self, note: Note) {
+        if self.shared.notes.send(note).is_err() {
             std::future::pending::<()>().await;
         }
+        self.shared.slots[self.step].durable().await;
     }
 
     /// What comes after a fault: waits as long as its class says, and tells how to go on; or gives the fault back if the
@@ -181,31 +225,39 @@ impl Unit {
             return Err(fault);
         }
         let after = retry.wait(*times, &fault, &*self.shared.entropy);
-        if Instant::now() + after > self.deadline {
+        // Where requests wait for their turn, that is when the next one is made: not all who were refused come at once.
+        let by_turn = fault.class == FaultClass::Throttled && self.is_paced;
+        let moment = self.shared.timer.now() + after;
+        if moment > self.deadline && !by_turn {
             return Err(self.timed_out(Some(&fault)));
         }
         // Nobody listens only when the run is over.
         let _ = self.shared.notes.send(Note::Retried { step: self.step, fault, after });
-        tokio::time::sleep(after).await;
+        if !by_turn {
+            self.shared.timer.sleep_until(moment).await;
+        }
         Ok(retry.then)
     }
 
-    /// Waits before the resource or operation is looked at again.
-    pub(super) async fn idle(&self, times: u32, told: Option<Duration>) -> Result<(), Fault> {
-        let wait = self.shared.polling.wait(times, told, self.expected);
-        if Instant::now() + wait > self.deadline {
-            return Err(self.timed_out(None));
-        }
-        tokio::time::sleep(wait).await;
+    /// Waits before a resource that is on its way is looked at once more.
+    pub(super) async fn idle(&self, times: u32) -> Result<(), Fault> {
+        let moment = self.in_time(self.shared.polling.again(times, None, self.expected().time))?;
+        self.shared.timer.sleep_until(moment).await;
         Ok(())
+    }
+
+    /// The moment after this wait, if it is before the deadline.
+    fn in_time(&self, wait: Duration) -> Result<Instant, Fault> {
+        let moment = self.shared.timer.now() + wait;
+        if moment > self.deadline { Err(self.timed_out(None)) } else { Ok(moment) }
     }
 
     /// Reads a resource, however often it takes.
     pub(super) async fn observe(&mut self, address: &Address) -> Result<Option<Observation>, Fault> {
-        let target = self.shared.target.clone();
+        let target = Arc::clone(&self.shared.target);
         loop {
-            self.pace(Kind::Read).await;
-            match self.within(target.observe(address)).await {
+            let charges = self.pace(RequestKind::Read, &address.resource_type).await;
+            match self.paced(charges, target.observe(address)).await {
                 Ok(observation) => return Ok(observation),
                 Err(fault) if fault.class == FaultClass::NotFound => return Ok(None),
                 Err(fault) => _ = self.after(fault).await?,
@@ -216,7 +268,7 @@ impl Unit {
     /// Asks for an operation until it has ended. `poll` makes one question.
     pub(super) async fn ask<'a, F>(
         &mut self,
-        kind: Kind,
+        aim: Aim<'_>,
         operation: OperationHandle,
         told: Option<Duration>,
         is_recorded: bool,
@@ -228,20 +280,39 @@ impl Unit {
         /// A question that fails says nothing about the operation, so it is asked again; not for ever.
         const QUESTIONS_THAT_MAY_FAIL: u32 = 4;
         let (mut operation, mut told) = (operation, told);
+        let began = self.shared.timer.now();
         if !is_recorded {
             self.accept(&operation).await;
         }
-        let (mut times, mut failures) = (0, 0);
+        // When one was accepted that another run began is not known, so nothing is learnt of it.
+        let is_lesson = !is_recorded;
+        let (mut times, mut failures, mut running) = (0, 0, None);
         loop {
-            self.idle(times, told).await?;
-            self.pace(kind).await;
-            match self.within(poll(operation.clone())).await {
-                Ok(Progress::Done(observation)) => return Ok(Answer::Done(observation)),
+            let (polling, expected) = (self.shared.polling, self.expected());
+            let first = times == 0 && is_lesson && told != Some(Duration::ZERO);
+            let wait = if first { polling.first(told, expected) } else { polling.again(times, told, expected.time) };
+            let moment = self.in_time(wait)?;
+            if let Found::Done(seen) = self.wait_for(aim, moment).await {
+                let seen = seen.map(|seen| seen.saturating_duration_since(began));
+                self.learn(is_lesson, running.max(seen), began);
+                return Ok(Answer::Done(None));
+            }
+            let charges = match aim.resource {
+                Some(address) => self.pace(RequestKind::Poll, &address.resource_type).await,
+                None => Charges::FREE,
+            };
+            let asked = self.shared.timer.now();
+            match self.paced(charges, poll(operation.clone())).await {
+                Ok(Progress::Done(observation)) => {
+                    self.learn(is_lesson, running, began);
+                    return Ok(Answer::Done(observation));
+                }
                 Ok(Progress::Running(next, again)) => {
                     if next != operation {
                         self.accept(&next).await;
                         operation = next;
                     }
+                    running = Some(asked.saturating_duration_since(began));
                     told = again;
                     times += 1;
                     failures = 0;
@@ -262,6 +333,30 @@ impl Unit {
                     told = Some(Duration::ZERO);
                 }
             }
+        }
+    }
+
+    /// Waits until it is time to ask, or until it is known without asking.
+    async fn wait_for(&self, aim: Aim<'_>, moment: Instant) -> Found {
+        match aim.resource.filter(|_| self.shared.target.can_list()) {
+            Some(address) => {
+                let (weight, deadline) = (self.weight, self.deadline);
+                self.shared.harvest.wait(Wish { address, goes: aim.goes, weight, due: moment, deadline }).await
+            }
+            None => {
+                self.shared.timer.sleep_until(moment).await;
+                Found::Ask
+            }
+        }
+    }
+
+    /// Remembers how long the step took.
+    fn learn(&self, is_lesson: bool, running: Option<Duration>, began: Instant) {
+        let share = self.shared.polling.share;
+        if is_lesson && share > 0.0 {
+            let own = |time: Duration| time.div_f64(share);
+            let over = self.shared.timer.now().saturating_duration_since(began);
+            self.shared.durations.learn(&self.kind().name, running.map(own), own(over));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::asked::Asked;
 use super::{Reached, Replay};
 use crate::base::Secret;
 use crate::contract::{Address, AppliedResources, Change, ChangeKind, Observation, Operation};
@@ -26,6 +27,7 @@ struct Place {
 pub(super) struct World {
     scope: Scope,
     places: HashMap<Arc<str>, BTreeMap<Option<u32>, Place>>,
+    asked: Asked,
     /// The address of each step's resource, as soon as its name is known.
     addresses: Vec<Option<Arc<Address>>>,
 }
@@ -33,8 +35,12 @@ pub(super) struct World {
 impl World {
     /// What is known when a run begins.
     pub(super) fn new(plan: &Plan, applied: &AppliedResources, replay: &Replay) -> Self {
-        let mut world =
-            Self { scope: plan.scope.clone(), places: HashMap::new(), addresses: vec![None; plan.steps.len()] };
+        let mut world = Self {
+            scope: plan.scope.clone(),
+            places: HashMap::new(),
+            asked: Asked::of(plan),
+            addresses: vec![None; plan.steps.len()],
+        };
         for known in &plan.known {
             let place = world.places.entry(known.symbol.clone()).or_default().entry(known.index).or_default();
             place.address = Some(Arc::new(known.address.clone()));
@@ -144,6 +150,7 @@ impl World {
             self.locate(step, change, address);
         }
         if change.kind != ChangeKind::Delete {
+            let observation = observation.and_then(|observation| self.asked.keep(&change.symbol, observation));
             let place = self.place(change);
             place.is_there = true;
             place.observation = observation.map(Arc::new);
@@ -161,6 +168,7 @@ impl World {
 
     /// Something was read.
     pub(super) fn read(&mut self, reference: &Reference, address: &Address, observation: Observation) {
+        let Some(observation) = self.asked.keep(&reference.symbol, observation) else { return };
         let observation = Arc::new(observation);
         for place in self.places.get_mut(&reference.symbol).into_iter().flat_map(BTreeMap::values_mut) {
             if place.address.as_deref() == Some(address) {
@@ -253,7 +261,8 @@ mod tests {
                 resource_type: TYPE.into(),
                 api_version: "1".into(),
                 name,
-                body: Arc::new(Value::Null),
+                // It asks for an address, so that what is read of it is kept.
+                body: Arc::new(Reference::attribute("nic", &["properties", "ips"]).of(Member::Every).into()),
                 initial: Vec::new(),
                 after: Vec::new(),
             }),

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::exchange::{Refusal, Request, Response};
 use super::router;
+use super::virtual_clock::VirtualClock;
 use super::world::{World, timestamp};
 
 /// The largest body: ARM's own limit for a request.
@@ -21,11 +22,12 @@ pub(super) struct Shared {
     world: Mutex<World>,
     log: Mutex<File>,
     port: u16,
+    virtual_clock: Option<Arc<VirtualClock>>,
 }
 
 impl Shared {
-    pub(super) fn new(world: World, log: File, port: u16) -> Arc<Self> {
-        Arc::new(Self { world: Mutex::new(world), log: Mutex::new(log), port })
+    pub(super) fn new(world: World, log: File, port: u16, virtual_clock: Option<Arc<VirtualClock>>) -> Arc<Self> {
+        Arc::new(Self { world: Mutex::new(world), log: Mutex::new(log), port, virtual_clock })
     }
 }
 
@@ -39,6 +41,16 @@ pub(super) async fn handle(shared: Arc<Shared>, request: axum::extract::Request)
             headers.insert(name.as_str().to_owned(), value.to_owned());
         }
     }
+    let clock = shared.virtual_clock.clone();
+    if let Some(clock) = clock.as_ref().filter(|_| VirtualClock::is_wait(parts.method.as_str(), parts.uri.path())) {
+        let request = Request::new(parts.method.as_str(), &target, headers, Vec::new());
+        let response = match refuse_foreign(&request, shared.port) {
+            Some(refusal) => refusal.into(),
+            None => clock.wait(&request).await,
+        };
+        return into_http(response, false);
+    }
+    let _in_flight = clock.as_ref().map(VirtualClock::begin);
     let response = match axum::body::to_bytes(body, BODY_LIMIT).await {
         Ok(bytes) => {
             let request = Request::new(parts.method.as_str(), &target, headers, bytes.to_vec());
@@ -52,18 +64,27 @@ pub(super) async fn handle(shared: Arc<Shared>, request: axum::extract::Request)
         .by_gateway()
         .into(),
     };
+    if let Some(clock) = &clock
+        && let Some((_, wait)) = response.headers.iter().find(|(name, _)| *name == "retry-after-ms")
+    {
+        clock.told_to_wait(wait.parse().unwrap_or_default());
+    }
     write_log(&shared, parts.method.as_str(), parts.uri.path(), response.status);
     into_http(response, parts.method == axum::http::Method::HEAD)
 }
 
 fn respond(shared: &Shared, request: &Request) -> Response {
-    if !is_local(request, shared.port) {
-        // A page in a browser must not reach the simulator under another name (DNS rebinding), nor by a form.
-        return Refusal::new(403, "Forbidden", "The simulator answers to programs of this machine only.")
-            .by_gateway()
-            .into();
+    if let Some(refusal) = refuse_foreign(request, shared.port) {
+        return refusal.into();
     }
     router::answer(&mut lock(&shared.world), request)
+}
+
+/// A page in a browser must not reach the simulator under another name (DNS rebinding), nor by a form.
+fn refuse_foreign(request: &Request, port: u16) -> Option<Refusal> {
+    let refusal =
+        || Refusal::new(403, "Forbidden", "The simulator answers to programs of this machine only.").by_gateway();
+    (!is_local(request, port)).then(refusal)
 }
 
 fn is_local(request: &Request, port: u16) -> bool {

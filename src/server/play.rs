@@ -16,6 +16,15 @@ use super::{finish, machines};
 pub(super) fn answer(world: &mut World, request: &Request, path: &[&str]) -> Result<Response, Refusal> {
     match (request.method.as_str(), &path[1..]) {
         ("GET", ["summary"]) => Ok(summary(world)),
+        ("GET", ["clock"]) => Ok(Response::json(
+            200,
+            json!({ "now": world.now, "virtual": world.is_virtual, "timeScale": world.time_scale }),
+        )),
+        ("POST", ["clock"]) => Err(Refusal::new(
+            409,
+            "Conflict",
+            "This simulator's clock goes by itself. Start it with --virtual-clock to have one that moves on demand.",
+        )),
         ("POST", ["play", "cloud-controller"]) => cloud_controller(world, request),
         ("POST", ["play", "csi"]) => disk_driver(world, request),
         ("POST", ["play", "autoscaler"]) => autoscaler(world, request),

@@ -186,26 +186,37 @@ fn list(world: &mut World, request: &Request, id: &ResourceId) -> Result<Respons
         let all = super::places::items(&whole, &format!("/properties/{array}")).cloned().collect();
         return Ok(page(world, request, all));
     }
+    let last = id.types.last().map_or("", String::as_str);
     let prefix = match id.parent() {
-        Some(parent) => format!("{}/", find(world, &parent)?.id),
-        None => format!("{}/", id.scope),
+        Some(parent) => format!("{}/{last}/", find(world, &parent)?.id),
+        // Of the whole subscription: of all its groups.
+        None if id.group.is_none() => format!("{}/", id.scope),
+        None => format!("{}/providers/{wanted}/", id.scope),
     };
-    let all = world
-        .entries(&prefix)
-        .iter()
-        .filter(|entry| entry.resource_type.eq_ignore_ascii_case(&wanted))
-        .map(|entry| render::read(world, entry))
-        .collect();
-    Ok(page(world, request, all))
+    let is_wanted = |document: &Json| {
+        document.get("resourceType").and_then(Json::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case(&wanted))
+    };
+    let keys = world.store.range(&prefix).filter(|(_, document)| is_wanted(document)).map(|(key, _)| key);
+    // Only those on the page are told in full.
+    let keys: Vec<&str> = keys.collect();
+    Ok(page_of(world, request, keys.len(), |place| {
+        let entry = world.entry(keys[place]);
+        entry.map_or(Json::Null, |entry| render::read(world, &entry))
+    }))
 }
 
 /// One page of a list, with the absolute URL of the next one.
 pub(super) fn page(world: &World, request: &Request, all: Vec<Json>) -> Response {
+    page_of(world, request, all.len(), |place| all[place].clone())
+}
+
+/// The same of a list of which only the items on the page are worked out.
+fn page_of(world: &World, request: &Request, count: usize, item: impl Fn(usize) -> Json) -> Response {
     const SIZE: usize = 200;
-    let start = request.query("$skiptoken").and_then(|token| token.parse::<usize>().ok()).unwrap_or(0).min(all.len());
-    let end = start.saturating_add(SIZE).min(all.len());
-    let mut body = json!({ "value": all[start..end] });
-    if end < all.len() {
+    let start = request.query("$skiptoken").and_then(|token| token.parse::<usize>().ok()).unwrap_or(0).min(count);
+    let end = start.saturating_add(SIZE).min(count);
+    let mut body = json!({ "value": (start..end).map(item).collect::<Vec<Json>>() });
+    if end < count {
         let path = request.target.split('?').next().unwrap_or_default();
         let version = request.query("api-version").unwrap_or_default();
         // A filter holds over all pages.

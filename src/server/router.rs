@@ -11,13 +11,16 @@ use super::{groups, kubernetes, oauth, operations, play, readings, resources};
 pub(super) fn answer(world: &mut World, request: &Request) -> Response {
     world.catch_up();
     let segments = request.lower_segments();
-    let mut response = route(world, request, &segments).unwrap_or_else(Response::from);
-    if segments.first().is_some_and(|first| first == "subscriptions") {
-        let (name, value) = world.limits.of_request(&request.method, world.now, world.time_scale);
+    let (verdict, told) = if segments.first().is_some_and(|first| first == "subscriptions") {
+        let (now, time_scale) = (world.now, world.time_scale);
+        world.limits.take(&request.method, &segments, now, time_scale)
+    } else {
+        (Ok(()), Vec::new())
+    };
+    let routed = verdict.and_then(|()| route(world, request, &segments));
+    let mut response = routed.unwrap_or_else(Response::from);
+    for (name, value) in told {
         response = response.header(name, value);
-        if let Some(value) = world.limits.of_compute(&request.method, &segments, world.now, world.time_scale) {
-            response = response.header("x-ms-ratelimit-remaining-resource", value);
-        }
     }
     if let Err(error) = world.commit() {
         return Refusal::new(500, "InternalServerError", error.to_string()).into();

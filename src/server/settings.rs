@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Limiting;
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 
 /// The time scale of an embedded simulator: a machine that takes Azure 60 seconds is there after 1.2.
@@ -21,6 +22,11 @@ pub struct SimulatorSettings {
     /// How long things take, as a share of what they take in Azure: 1 is real time, and at 0 an operation is over when
     /// it is asked for the first time.
     pub time_scale: f64,
+    /// Whether its clock moves only when no request is in flight and all who follow it wait; then `clock` tells only
+    /// where it begins.
+    pub virtual_clock: bool,
+    /// Whether requests beyond Azure's limits are refused.
+    pub limiting: Limiting,
     /// What time it is. Operations end by it, also those that were under way when the process was killed.
     pub clock: Arc<dyn Clock>,
     /// Where ids and keys come from.
@@ -34,6 +40,8 @@ impl SimulatorSettings {
             folder: folder.into(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             time_scale: DEFAULT_TIME_SCALE,
+            virtual_clock: false,
+            limiting: Limiting::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         }

@@ -3,17 +3,20 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::http::{self, Shared};
 use super::identity::Identity;
-use super::world::World;
+use super::virtual_clock::VirtualClock;
+use super::world::{World, last_moment};
 use super::{Credentials, ServerError, SimulatorSettings};
-use crate::base::{FileError, create_private_directory};
+use crate::base::{FileError, SteppedClock, create_private_directory};
 use crate::target::memory::Store;
 
 /// The simulator.
@@ -48,15 +51,28 @@ impl Simulator {
         identity.keep(&settings.folder)?;
 
         let url = format!("http://{address}");
-        let world = World::new(
-            Store::open(&settings.folder.join("simulator.jsonl"))?,
+        let store = Store::open(&settings.folder.join("simulator.jsonl"))?;
+        let mut clock = settings.clock;
+        let virtual_clock = settings.virtual_clock.then(|| {
+            // What happened in an earlier life did not happen in the future.
+            let last = last_moment(&store).and_then(|last| Timestamp::from_millisecond(last).ok());
+            SteppedClock::new(clock.now().max(last.unwrap_or(Timestamp::MIN)))
+        });
+        if let Some(stepped) = &virtual_clock {
+            clock = Arc::new(stepped.clone());
+        }
+        let mut world = World::new(
+            store,
             identity.clone(),
             url.clone(),
             settings.time_scale,
-            settings.clock,
+            clock,
             settings.entropy,
+            settings.limiting,
         );
-        let shared = Shared::new(world, open_log(&settings.folder)?, address.port());
+        world.is_virtual = virtual_clock.is_some();
+        let virtual_clock = virtual_clock.map(VirtualClock::new);
+        let shared = Shared::new(world, open_log(&settings.folder)?, address.port(), virtual_clock);
         let (stop, stopped) = oneshot::channel::<()>();
         let router = axum::Router::new().fallback(move |request| http::handle(shared.clone(), request));
         let task = tokio::spawn(async move {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::identity::Identity;
 use super::index::Index;
-use super::limits::Limits;
+use super::limits::{Limiting, Limits};
 use crate::base::{Clock, Entropy};
 use crate::target::memory::{Store, StoreError};
 
@@ -90,6 +90,8 @@ pub(super) struct World {
     pub(super) identity: Identity,
     pub(super) url: String,
     pub(super) time_scale: f64,
+    /// Whether the clock moves on demand only.
+    pub(super) is_virtual: bool,
     clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     /// The moment of the request that is being answered, in milliseconds of Unix time.
@@ -100,8 +102,14 @@ const OPERATION: &str = "operation/";
 /// How long an operation can be asked for after its end: a day.
 const REMEMBERED: i64 = 24 * 3600 * 1000;
 
+/// The last moment that a store knows of, in milliseconds of Unix time: when the last operation began.
+pub(super) fn last_moment(store: &Store) -> Option<i64> {
+    store.range(OPERATION).filter_map(|(_, document)| document.get("start")?.as_i64()).max()
+}
+
 impl World {
     /// Takes up what the store holds.
+    #[expect(clippy::too_many_arguments, reason = "one caller; each value is of another kind")]
     pub(super) fn new(
         store: Store,
         identity: Identity,
@@ -109,15 +117,17 @@ impl World {
         time_scale: f64,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        limiting: Limiting,
     ) -> Self {
         let mut world = Self {
             store,
             index: Index::default(),
-            limits: Limits::default(),
+            limits: Limits::new(limiting),
             due: BTreeSet::new(),
             identity,
             url,
             time_scale,
+            is_virtual: false,
             now: clock.now().as_millisecond(),
             clock,
             entropy,

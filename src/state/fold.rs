@@ -2,16 +2,37 @@
 
 use std::collections::HashMap;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::Snapshot;
-use crate::contract::{ChangeKind, Operation, Record, Step, StepId};
+use crate::contract::{ChangeKind, Record, StepId};
 use crate::graph::ResourceKey;
 
-/// What is read here of a plan: its steps.
+/// What is read here of a plan: which resources its steps change. The bodies of thousands of machines, which the plan has
+/// besides, are not taken into memory.
 #[derive(Deserialize)]
 pub(super) struct Steps {
     steps: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    id: StepId,
+    operation: Operation,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Operation {
+    Change(Change),
+    Act(IgnoredAny),
+}
+
+#[derive(Deserialize)]
+struct Change {
+    kind: ChangeKind,
+    key: ResourceKey,
 }
 
 /// A fact that is to be remembered as soon as a step has ended well, however the run ends: it is true from the moment

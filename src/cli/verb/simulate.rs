@@ -3,17 +3,18 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::cli::error::CliError;
 use crate::cli::{Call, Exit};
-use crate::server::{Simulator, SimulatorSettings};
+use crate::server::{Limiting, Simulator, SimulatorSettings};
 
 /// Arguments of `engine simulate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
     engine simulate _output/quickstart/simulator --listen 127.0.0.1:0\n  \
+    engine simulate _output/quickstart/simulator --limits azure --virtual-clock\n  \
     (in another terminal) engine deploy apimodels/quickstart.json --target simulator")]
 pub struct Arguments {
     /// The folder in which it keeps everything
@@ -22,14 +23,36 @@ pub struct Arguments {
     /// Where it listens; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// How long things take, as a share of what they take in Azure
-    #[arg(long, value_name = "FACTOR", default_value_t = crate::server::DEFAULT_TIME_SCALE)]
-    time_scale: f64,
+    /// How long things take, as a share of what they take in Azure: 0.02 if nothing is said, 1 with a virtual clock
+    #[arg(long, value_name = "FACTOR")]
+    time_scale: Option<f64>,
+    /// Whether requests beyond a limit are refused, as Azure does with 429
+    #[arg(long, value_name = "WHOSE", value_enum, default_value_t = Limits::None)]
+    limits: Limits,
+    /// Lets time stand still while a request is in flight, and move on at once when there is nothing to do
+    #[arg(long)]
+    virtual_clock: bool,
+}
+
+/// Whose limits are kept.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Limits {
+    /// Nobody's: responses tell Azure's, and nothing is refused
+    None,
+    /// Azure's, as they are documented
+    Azure,
 }
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let mut settings = SimulatorSettings::new(arguments.folder.clone()).time_scale(arguments.time_scale);
+    let usual = if arguments.virtual_clock { 1.0 } else { crate::server::DEFAULT_TIME_SCALE };
+    let mut settings =
+        SimulatorSettings::new(arguments.folder.clone()).time_scale(arguments.time_scale.unwrap_or(usual));
+    settings.virtual_clock = arguments.virtual_clock;
+    settings.limiting = match arguments.limits {
+        Limits::None => Limiting::Told,
+        Limits::Azure => Limiting::Azure,
+    };
     settings.listen = arguments.listen;
     let simulator =
         Simulator::start(settings).await.map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;

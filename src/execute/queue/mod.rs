@@ -1,7 +1,8 @@
 //! Which step is next. Pure: no I/O, no clock, no task; it only knows what was started, finished and failed.
 //!
 //! A step is ready when all it waits for has ended well; there are no levels that wait for each other. Of those ready
-//! the one is given first on which the longest expected path hangs, for that path decides how long the whole takes.
+//! the one is given first on which the longest expected path hangs, for that path decides how long the whole takes; of
+//! two with the same weight, the one that stands first in the list.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -11,7 +12,7 @@ use crate::contract::StepId;
 /// A step as the queue sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'a> {
-    /// What identifies it. Of two steps with the same weight the smaller id is first.
+    /// What identifies it.
     pub id: &'a StepId,
     /// The steps that must have ended well before.
     pub after: &'a [StepId],
@@ -58,9 +59,8 @@ pub struct Queue {
     /// For each step how many of those it waits for have not ended well yet.
     missing: Vec<u32>,
     weights: Vec<u64>,
-    ranks: Vec<u32>,
     states: Vec<State>,
-    ready: BinaryHeap<(u64, Reverse<u32>, u32)>,
+    ready: BinaryHeap<(u64, Reverse<u32>)>,
 }
 
 impl Queue {
@@ -97,18 +97,11 @@ impl Queue {
             dependents[next[before as usize] as usize] = after;
             next[before as usize] += 1;
         }
-        let mut ranks = vec![0; count];
-        let mut by_id: Vec<u32> = (0..).take(count).collect();
-        by_id.sort_unstable_by_key(|place| nodes[*place as usize].id);
-        for (rank, place) in (0..).zip(by_id) {
-            ranks[place as usize] = rank;
-        }
         let mut queue = Self {
             offsets,
             dependents,
             missing,
             weights: vec![0; count],
-            ranks,
             states: vec![State::Waiting; count],
             ready: BinaryHeap::new(),
         };
@@ -129,7 +122,7 @@ impl Queue {
 
     /// The place of the step that is to start next, which counts as started from now on; nothing if none is ready.
     pub fn start(&mut self) -> Option<usize> {
-        let (_, _, place) = self.ready.pop()?;
+        let (_, Reverse(place)) = self.ready.pop()?;
         self.states[place as usize] = State::Started;
         Some(place as usize)
     }
@@ -183,7 +176,7 @@ impl Queue {
 
     fn push_if_ready(&mut self, place: usize) {
         if self.missing[place] == 0 && self.states[place] == State::Waiting {
-            self.ready.push((self.weights[place], Reverse(self.ranks[place]), place as u32));
+            self.ready.push((self.weights[place], Reverse(place as u32)));
         }
     }
 

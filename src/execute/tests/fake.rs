@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::{Instant, sleep};
 
-use crate::base::{FixedClock, Secret, SeededEntropy};
+use crate::base::{FixedClock, Secret, SeededEntropy, SystemTimer};
 use crate::contract::{
-    Act, Action, Address, AppliedResources, Event, EventSink, Fault, FaultClass, Future, Journal, JournalError,
-    Observation, OperationHandle, Progress, Record, Summary, Support, Target, TargetName,
+    Act, Action, Address, AppliedResources, Budget, Charges, Event, EventSink, Fault, FaultClass, Future, Journal,
+    JournalError, Listed, Observation, OperationHandle, Page, Progress, Record, RequestKind, Summary, Support, Target,
+    TargetName,
 };
 use crate::execute::{Cancel, ExecuteError, Replay, Run, Settings, execute};
 use crate::plan::Plan;
@@ -64,6 +65,9 @@ struct State {
     requests: Vec<(&'static str, String)>,
     script: HashMap<(&'static str, String), VecDeque<Trouble>>,
     acts: BTreeMap<String, Instant>,
+    budgets: Vec<Budget>,
+    /// How many resources a page of a list has; without it there are no lists.
+    page: Option<usize>,
     next: u32,
 }
 
@@ -93,6 +97,16 @@ impl Fake {
         self.lock().script.entry((verb, name.to_owned())).or_default().extend(troubles);
     }
 
+    /// What it allows: writes draw on the first, all else on the second if there is one.
+    pub(super) fn allow(&self, budgets: &[Budget]) {
+        self.lock().budgets = budgets.to_vec();
+    }
+
+    /// It has lists, with pages of this size.
+    pub(super) fn have_lists(&self, page: usize) {
+        self.lock().page = Some(page);
+    }
+
     /// How often a request of this verb about this name had an effect.
     pub(super) fn effects(&self, verb: &str, name: &str) -> usize {
         self.lock().effects.iter().filter(|(done, of, _)| *done == verb && of == name).count()
@@ -106,6 +120,11 @@ impl Fake {
     /// How often it was asked, effect or not.
     pub(super) fn requests(&self, verb: &str, name: &str) -> usize {
         self.lock().requests.iter().filter(|(asked, of)| *asked == verb && of == name).count()
+    }
+
+    /// How often it was asked for an operation.
+    pub(super) fn polls(&self) -> usize {
+        self.lock().requests.iter().filter(|(asked, _)| *asked == "poll").count()
     }
 
     pub(super) fn all_requests(&self) -> usize {
@@ -288,6 +307,42 @@ impl Target for Fake {
         })
     }
 
+    fn budgets(&self) -> Vec<Budget> {
+        self.lock().budgets.clone()
+    }
+
+    fn charges(&self, kind: RequestKind, _: &str) -> Charges {
+        let place = usize::from(!matches!(kind, RequestKind::Write));
+        if place < self.lock().budgets.len() { Charges::FREE.and(place) } else { Charges::FREE }
+    }
+
+    fn can_list(&self) -> bool {
+        self.lock().page.is_some()
+    }
+
+    fn list<'a>(&'a self, member: &'a Address, next: Option<&'a str>) -> Future<'a, Result<Page, Fault>> {
+        Box::pin(async move {
+            sleep(REQUEST).await;
+            if let Some(Trouble::Refused(fault)) = self.begin("list", &member.resource_type) {
+                return Err(fault);
+            }
+            let mut state = self.lock();
+            state.advance();
+            let (from, size) = (next.map_or(0, |next| next.parse().unwrap()), state.page.unwrap());
+            let collection = member.id.to_lowercase().rsplit_once('/').unwrap().0.to_owned() + "/";
+            let all = state.things.iter().filter(|(id, _)| id.starts_with(&collection));
+            let items: Vec<Listed> = all
+                .map(|(id, thing)| Listed {
+                    id: id.clone(),
+                    state: thing.body["properties"]["provisioningState"].as_str().map(str::to_owned),
+                })
+                .collect();
+            let until = (from + size).min(items.len());
+            let next = (until < items.len()).then(|| until.to_string());
+            Ok(Page { items: items[from..until].to_vec(), next })
+        })
+    }
+
     fn poll<'a>(&'a self, operation: &'a OperationHandle) -> Future<'a, Result<Progress, Fault>> {
         Box::pin(async move {
             sleep(REQUEST).await;
@@ -419,6 +474,7 @@ pub(super) fn run(plan: &Arc<Plan>, world: &Arc<Fake>, tape: &Tape) -> Run {
         journal: Box::new(tape.clone()),
         events: Arc::new(()),
         clock: Arc::new(FixedClock(jiff::Timestamp::UNIX_EPOCH)),
+        timer: Arc::new(SystemTimer),
         entropy: Arc::new(SeededEntropy::new(7)),
         settings: Settings::default(),
         cancel: Cancel::new(),

@@ -2,6 +2,7 @@
 
 mod fake;
 mod faults;
+mod pace;
 mod plans;
 mod resume;
 mod running;

@@ -5,11 +5,13 @@
 //!
 //! Deliberately absent: retries and pacing (the executor's), and Azure Stack Hub's peculiarities (`stack`).
 
+mod budgets;
 mod client;
 mod cloud;
 mod codes;
 mod error;
 mod limits;
+mod list;
 mod operations;
 mod pipeline;
 mod providers;

@@ -12,7 +12,8 @@ use super::token::{Authority, CachedTokens, ClientSecretGrant, TokenSource};
 use super::trace::Trace;
 use crate::base::{Clock, Entropy, Secret, SystemClock, SystemEntropy};
 use crate::contract::{
-    Address, Fault, FaultClass, Future, Observation, OperationHandle, Progress, Remaining, Support, Target, TargetName,
+    Address, Budget, Charges, Fault, FaultClass, Future, Observation, OperationHandle, Page, Progress, Remaining,
+    RequestKind, Support, Target, TargetName,
 };
 use crate::target::http::{HttpClient, HttpError, HttpSettings, parse_url};
 
@@ -45,6 +46,9 @@ pub struct AzureSettings {
     pub credentials: Credentials,
     /// Whether the endpoint is the simulator's: then the target says so.
     pub simulated: bool,
+    /// How long things take there, as a share of what they take in Azure, and with that how fast its budgets fill. Not 1
+    /// with a simulator in a hurry only.
+    pub time_scale: f64,
     /// How to connect.
     pub http: HttpSettings,
     /// Tells when a token ends.
@@ -64,6 +68,7 @@ impl AzureSettings {
             audience: audience.to_owned(),
             credentials,
             simulated: false,
+            time_scale: 1.0,
             http: HttpSettings::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -74,16 +79,17 @@ impl AzureSettings {
 
 /// Azure, or the simulator.
 pub struct AzureTarget {
-    pipeline: Pipeline,
+    pub(super) pipeline: Pipeline,
     simulated: bool,
+    time_scale: f64,
 }
 
 impl AzureTarget {
     /// A target. Nothing is sent yet.
     pub fn new(settings: AzureSettings) -> Result<Self, HttpError> {
-        let simulated = settings.simulated;
+        let (simulated, time_scale) = (settings.simulated, settings.time_scale);
         let pipeline = Pipeline::new(settings)?;
-        Ok(Self { pipeline, simulated })
+        Ok(Self { pipeline, simulated, time_scale })
     }
 
     /// The id that ties this target's requests together in Azure's activity log.
@@ -142,8 +148,7 @@ fn is_same_assignment(found: &Json, wanted: &Json) -> bool {
 impl Pipeline {
     /// The way to a place as a principal. Nothing is sent yet.
     pub(super) fn new(settings: AzureSettings) -> Result<Self, HttpError> {
-        let AzureSettings { endpoint, authority, audience, credentials, http, clock, entropy, trace, simulated: _ } =
-            settings;
+        let AzureSettings { endpoint, authority, audience, credentials, http, clock, entropy, trace, .. } = settings;
         let tokens: Arc<dyn TokenSource> = match credentials {
             Credentials::Tokens(tokens) => tokens,
             Credentials::ClientSecret { tenant_id, client_id, client_secret } => {
@@ -197,8 +202,24 @@ impl Target for AzureTarget {
         Box::pin(self.remove(address))
     }
 
+    fn budgets(&self) -> Vec<Budget> {
+        super::budgets::budgets(self.time_scale)
+    }
+
+    fn charges(&self, kind: RequestKind, resource_type: &str) -> Charges {
+        super::budgets::charges(kind, resource_type)
+    }
+
     fn remaining(&self) -> Vec<Remaining> {
         self.pipeline.limits.all()
+    }
+
+    fn can_list(&self) -> bool {
+        true
+    }
+
+    fn list<'a>(&'a self, member: &'a Address, next: Option<&'a str>) -> Future<'a, Result<Page, Fault>> {
+        Box::pin(self.read_page(member, next))
     }
 
     fn poll<'a>(&'a self, operation: &'a OperationHandle) -> Future<'a, Result<Progress, Fault>> {

@@ -16,6 +16,7 @@ mod saved;
 mod secrets;
 mod telling;
 mod state;
+mod simulated_time;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -113,8 +114,12 @@ pub struct Simulating {
 
 impl Simulating {
     pub fn start(place: &Place) -> Self {
+        Self::start_with(place, &["--time-scale", "0"])
+    }
+
+    pub fn start_with(place: &Place, options: &[&str]) -> Self {
         let folder = place.cluster().join("simulator");
-        let arguments = ["simulate", folder.to_str().unwrap(), "--time-scale", "0"];
+        let arguments = [&["simulate", folder.to_str().unwrap()], options].concat();
         let mut process = place.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         for _ in 0..200 {
             if let Ok(Some((url, credentials))) = engine::server::find_running(&folder) {

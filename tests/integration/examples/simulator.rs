@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::base::{Environment, SystemClock, SystemEntropy};
+use engine::base::{Environment, SystemClock, SystemEntropy, SystemTimer};
 use engine::cluster::{Definition, Session, prepare_deploy, prepare_destroy};
 use engine::contract::{Address, Progress, Target};
 use engine::execute::{Cancel, Settings};
@@ -66,6 +66,7 @@ async fn connect(simulator: &RunningSimulator, scope: Scope, keys: &KeyMaterial)
     let credentials = KubernetesCredentials::Token(tokens.token().await.unwrap());
     let mut azure = AzureSettings::new(url, url, url, Credentials::Tokens(tokens));
     azure.simulated = true;
+    azure.time_scale = 0.0;
     let server = simulator.kubernetes_url(&scope.resource_group);
     let settings = KubernetesSettings { server, certificate_authority: None, credentials, http };
     let kubernetes = KubernetesClient::new(settings).unwrap();
@@ -82,6 +83,7 @@ async fn connect(simulator: &RunningSimulator, scope: Scope, keys: &KeyMaterial)
         kubernetes: Some(kubernetes),
         scope,
         clock,
+        timer: Arc::new(SystemTimer),
         entropy: Arc::new(SystemEntropy),
         environment: Environment::default(),
         settings,

@@ -1,0 +1,113 @@
+//! What others do: ten steps at a time, each asked for when its answer says to ask again, and again after a refusal when that
+//! says so. No budget, no list, nothing learnt; steps start in the same order.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use engine::base::{Clock, Environment, Source, SystemEntropy, Timer};
+use engine::cluster::{Definition, Session, prepare_deploy};
+use engine::contract::{
+    Action, Address, Fault, Future, Observation, OperationHandle, Progress, Support, Target, TargetName,
+};
+use engine::execute::{Cancel, Settings};
+use engine::graph::Scope;
+use engine::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
+use engine::model::{ReadOptions, read};
+use engine::server::{find_running, follow, simulated_time};
+use engine::target::azure::{
+    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
+};
+use engine::target::http::HttpSettings;
+use serde_json::Value as Json;
+
+/// A target that says nothing of budgets and lists.
+struct Plain(AzureTarget);
+
+impl Target for Plain {
+    fn name(&self) -> TargetName {
+        self.0.name()
+    }
+
+    fn supports(&self, resource_type: &str, api_version: &str) -> Support {
+        self.0.supports(resource_type, api_version)
+    }
+
+    fn observe<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Option<Observation>, Fault>> {
+        self.0.observe(address)
+    }
+
+    fn normalise(&self, address: &Address, body: Json) -> Json {
+        self.0.normalise(address, body)
+    }
+
+    fn apply<'a>(
+        &'a self,
+        address: &'a Address,
+        body: &'a Json,
+        etag: Option<&'a str>,
+    ) -> Future<'a, Result<Progress, Fault>> {
+        self.0.apply(address, body, etag)
+    }
+
+    fn delete<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Progress, Fault>> {
+        self.0.delete(address)
+    }
+
+    fn poll<'a>(&'a self, operation: &'a OperationHandle) -> Future<'a, Result<Progress, Fault>> {
+        self.0.poll(operation)
+    }
+}
+
+/// Deploys, and tells how many seconds that took there.
+pub fn deploy(folder: &Path, azure: &Path, model: &Path) -> f64 {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let text = std::fs::read_to_string(model).unwrap();
+        let cluster =
+            read(&Source { name: "apimodel.json".to_owned(), text }, &ReadOptions::default()).cluster.unwrap();
+        let (url, who) = find_running(azure).unwrap().unwrap();
+        let time = simulated_time(&url).await.unwrap();
+        let (clock, _follower) = follow(&url, &time).unwrap();
+        let (clock, timer): (Arc<dyn Clock>, Arc<dyn Timer>) = (Arc::new(clock.clone()), Arc::new(clock));
+        let http = HttpSettings::default();
+        let authority = Authority::entra(&url, &who.tenant_id, &url).unwrap();
+        let secret = who.client_secret.clone();
+        let grant = ClientSecretGrant::new(&http, authority, &who.client_id, secret, Arc::clone(&clock)).unwrap();
+        let tokens = Arc::new(CachedTokens::new(grant, Arc::clone(&clock)));
+        let credentials = KubernetesCredentials::Token(tokens.token().await.unwrap());
+        let mut settings = AzureSettings::new(&url, &url, &url, Credentials::Tokens(tokens));
+        settings.clock = Arc::clone(&clock);
+        let scope = Scope {
+            subscription_id: who.subscription_id.clone(),
+            tenant_id: who.tenant_id.clone(),
+            resource_group: cluster.dns_prefix.clone(),
+            location: cluster.location.clone(),
+        };
+        let server = format!("{url}/kubernetes/{}", scope.resource_group);
+        let kubernetes =
+            KubernetesClient::new(KubernetesSettings { server, certificate_authority: None, credentials, http })
+                .unwrap();
+        let definition = Definition::new(cluster, None, folder, &*clock, &SystemEntropy).unwrap();
+        let members = MemberSettings {
+            bootstrap_token: Some(definition.keys.bootstrap_token.clone()),
+            clock: Arc::clone(&clock),
+            ..MemberSettings::default()
+        };
+        let actions: Vec<Arc<dyn Action>> = vec![Arc::new(MemberActions::new(kubernetes.clone(), members))];
+        let session = Session {
+            target: Arc::new(Plain(AzureTarget::new(settings).unwrap())),
+            actions,
+            kubernetes: Some(kubernetes),
+            scope,
+            clock,
+            timer,
+            entropy: Arc::new(SystemEntropy),
+            environment: Environment::default(),
+            settings: Settings { concurrency: 10, ..Settings::default() },
+        };
+        let prepared = prepare_deploy(&session, definition, true).await.unwrap();
+        let finished = prepared.run(&session, Arc::new(()), Cancel::new()).await.unwrap();
+        assert!(finished.summary.is_complete(), "{:?}", finished.summary.failed);
+        finished.summary.took.as_secs_f64()
+    })
+}

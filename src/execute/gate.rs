@@ -1,0 +1,91 @@
+//! Where requests wait for their turn: the pacing, and the task that lets through whom it admits.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::Pacing;
+use crate::base::{Alarm, Timer};
+use crate::contract::{Budget, Charges, Remaining};
+
+/// Where requests wait for their turn.
+pub(super) struct Gate {
+    pacing: Mutex<Pacing<oneshot::Sender<()>>>,
+    alarm: Alarm,
+    timer: Arc<dyn Timer>,
+    /// Whether there is no budget at all.
+    is_open: bool,
+}
+
+impl Gate {
+    pub(super) fn new(budgets: &[Budget], timer: Arc<dyn Timer>) -> Self {
+        Self {
+            pacing: Mutex::new(Pacing::new(budgets)),
+            alarm: Alarm::new(Arc::clone(&timer)),
+            timer,
+            is_open: budgets.is_empty(),
+        }
+    }
+
+    fn pacing(&self) -> MutexGuard<'_, Pacing<oneshot::Sender<()>>> {
+        self.pacing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a request may be made, which counts as made then, and tells how long that took.
+    pub(super) async fn pass(&self, charges: Charges, weight: u64) -> Duration {
+        if self.is_open || charges.is_free() {
+            return Duration::ZERO;
+        }
+        let began = self.timer.now();
+        let admitted = {
+            let mut pacing = self.pacing();
+            if pacing.pass(charges, began) {
+                return Duration::ZERO;
+            }
+            let (sender, admitted) = oneshot::channel();
+            pacing.queue(charges, weight, sender);
+            admitted
+        };
+        self.alarm.ring();
+        self.timer.end_work();
+        if admitted.await.is_err() {
+            // The run is over, and nobody lets anybody through any more.
+            std::future::pending::<()>().await;
+        }
+        self.timer.now().duration_since(began)
+    }
+
+    /// Takes in what an answer tells of the budgets. `refused` is how long the target does not want to hear of such
+    /// requests.
+    pub(super) fn answered(&self, charges: Charges, refused: Option<Duration>, remaining: &[Remaining]) {
+        if self.is_open || charges.is_free() {
+            return;
+        }
+        let now = self.timer.now();
+        let mut pacing = self.pacing();
+        pacing.answered(charges);
+        pacing.learn(remaining, now);
+        if let Some(for_so_long) = refused {
+            pacing.refused(charges, for_so_long, now);
+        }
+    }
+
+    /// Lets through whoever's turn it is, for ever.
+    pub(super) async fn keep(&self) {
+        loop {
+            let next = {
+                let mut pacing = self.pacing();
+                let now = self.timer.now();
+                while let Some(admitted) = pacing.admit(now) {
+                    self.timer.begin_work();
+                    if admitted.send(()).is_err() {
+                        self.timer.end_work();
+                    }
+                }
+                pacing.next(now).map(|wait| now + wait)
+            };
+            self.alarm.sleep(next).await;
+        }
+    }
+}

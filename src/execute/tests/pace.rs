@@ -1,0 +1,106 @@
+//! Budgets, lists, and what is learnt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::fake::{Fake, Tape, Trouble, carry_out, fault, run, takes};
+use super::plans::*;
+use crate::contract::{Allowance, Budget, Fault, FaultClass, Step};
+use crate::execute::{Durations, execute};
+use crate::plan::Plan;
+
+const NIC: &str = "Microsoft.Network/networkInterfaces";
+
+fn several(resource_type: &str, prefix: &str, count: usize) -> Vec<Step> {
+    (0..count).map(|index| create(resource_type, &format!("{prefix}-{index:03}"), properties(json!({})), &[])).collect()
+}
+
+fn interfaces(count: usize) -> Arc<Plan> {
+    plan(several(NIC, "nic", count))
+}
+
+const WRITES: Budget = Budget { name: "writes", allowance: Allowance::Bucket { capacity: 4.0, per_second: 1.0 } };
+
+#[tokio::test(start_paused = true)]
+async fn writes_go_as_the_budget_of_the_target_allows() {
+    let (plan, world) = (interfaces(20), Fake::new());
+    world.allow(&[WRITES]);
+    let began = Instant::now();
+    let (summary, _) = carry_out(&plan, &world).await;
+    assert!(summary.is_complete(), "{summary:?}");
+    let mut moments: Vec<Duration> =
+        (0..20).map(|index| world.moment("put", &format!("nic-{index:03}")).duration_since(began)).collect();
+    moments.sort();
+    assert!(moments[3] < Duration::from_millis(100));
+    for (number, moment) in moments.iter().enumerate().skip(4) {
+        let wanted = Duration::from_secs(number as u64 - 3);
+        assert!(*moment >= wanted && *moment < wanted + Duration::from_millis(100), "{number}: {moment:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_waits_for_its_turn_and_so_do_others() {
+    let (plan, world) = (interfaces(8), Fake::new());
+    world.allow(&[WRITES]);
+    let refused = Fault { retry_after: Some(Duration::from_secs(30)), ..fault(FaultClass::Throttled) };
+    world.script("put", "nic-000", [Trouble::Refused(refused)]);
+    let began = Instant::now();
+    let (summary, _) = carry_out(&plan, &world).await;
+    assert!(summary.is_complete(), "{summary:?}");
+    // Three were on their way with it; nobody else asks before the target wants to hear of it.
+    let moment = |index: usize| world.moment("put", &format!("nic-{index:03}")).duration_since(began).as_secs();
+    assert_eq!((1..4).map(moment).max(), Some(0));
+    assert!((4..8).chain([0]).all(|index| moment(index) >= 30));
+    assert_eq!(world.requests("put", "nic-000"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_tells_of_many_at_once_and_a_few_ask_for_themselves() {
+    let (plan, world) = (interfaces(60), Fake::new());
+    world.have_lists(25);
+    let began = Instant::now();
+    let (summary, _) = carry_out(&plan, &world).await;
+    assert!(summary.is_complete(), "{summary:?}");
+    let (lists, polls) = (world.requests("list", NIC), world.polls());
+    assert!(lists >= 3 && lists <= 30, "{lists} pages");
+    assert_eq!(polls, 0, "{polls} questions about 60 interfaces");
+    assert!(began.elapsed() < takes("nic") + Duration::from_secs(4), "{:?}", began.elapsed());
+
+    let (plan, world) = (interfaces(3), Fake::new());
+    world.have_lists(25);
+    assert!(carry_out(&plan, &world).await.0.is_complete());
+    assert_eq!(world.requests("list", NIC), 0, "three are not worth a list");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_list_says_has_failed_tells_why_and_what_a_list_hides_is_asked_for() {
+    let (plan, world) = (interfaces(30), Fake::new());
+    world.have_lists(100);
+    world.script("put", "nic-007", [Trouble::Fails(fault(FaultClass::Failed))]);
+    // A list that does not come keeps nobody waiting.
+    world.script("list", NIC, [Trouble::Refused(fault(FaultClass::Forbidden))]);
+    let (summary, _) = carry_out(&plan, &world).await;
+    assert_eq!((summary.succeeded, summary.failed.len()), (29, 1), "{summary:?}");
+    assert_eq!(summary.failed[0].1.code, "Scripted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_run_learns_spares_the_next_one_questions() {
+    let learnt = Arc::new(Durations::default());
+    let mut polls = Vec::new();
+    for _ in 0..2 {
+        let world = Fake::new();
+        let mut run = run(&plan(several(MACHINE, "vm", 20)), &world, &Tape::endless());
+        run.settings.durations = Arc::clone(&learnt);
+        let began = Instant::now();
+        assert!(execute(run).await.unwrap().is_complete());
+        assert!(began.elapsed() < takes("vm") + Duration::from_secs(8), "{:?}", began.elapsed());
+        polls.push(world.polls());
+    }
+    let seconds = learnt.seconds()["create Microsoft.Compute/virtualMachines"];
+    assert!((55.0..66.0).contains(&seconds), "{seconds}");
+    assert!(polls[1] * 2 < polls[0], "{polls:?}");
+}
