@@ -119,7 +119,7 @@ impl Simulating {
 
     pub fn start_with(place: &Place, options: &[&str]) -> Self {
         let folder = place.cluster().join("simulator");
-        let arguments = [&["simulate", folder.to_str().unwrap()], options].concat();
+        let arguments = [&["simulate", folder.to_str().unwrap()][..], options].concat();
         let mut process = place.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         for _ in 0..200 {
             if let Ok(Some((url, credentials))) = engine::server::find_running(&folder) {
