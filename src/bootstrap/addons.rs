@@ -7,8 +7,11 @@
 //! Deliberately absent: which add-ons a model asks for (`expand`), and what the machine does with the files
 //! (`templates/scripts`).
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use super::containers::Container;
 use super::custom_data::MachineFile;
 use super::input::ControlPlaneMachine;
 use super::view::MachineView;
@@ -32,6 +35,12 @@ pub struct AddOns {
     pub network_policy: Option<PolicyEngine>,
     /// The image of NVIDIA's device plugin.
     pub nvidia_device_plugin: Option<String>,
+    /// The image of node-problem-detector.
+    pub node_problem_detector: Option<String>,
+    /// The images of the secrets store driver and of its provider for Azure.
+    pub secrets_store: Option<SecretsStoreImages>,
+    /// What users say of containers, by the add-on's name in the model and the container's.
+    pub containers: BTreeMap<String, BTreeMap<String, Container>>,
     /// Manifests that the user brings, each with the name of its add-on.
     pub given: Vec<GivenManifest>,
 }
@@ -48,6 +57,23 @@ pub struct FileDriverImages {
     /// livenessprobe.
     pub liveness_probe: String,
     /// csi-node-driver-registrar.
+    pub registrar: String,
+}
+
+/// The images of the secrets store driver.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecretsStoreImages {
+    /// The driver itself.
+    #[serde(rename = "driver_image")]
+    pub driver: String,
+    /// Its provider for Azure's key vaults.
+    #[serde(rename = "provider_image")]
+    pub provider: String,
+    /// livenessprobe.
+    #[serde(rename = "liveness_probe_image")]
+    pub liveness_probe: String,
+    /// csi-node-driver-registrar.
+    #[serde(rename = "registrar_image")]
     pub registrar: String,
 }
 
@@ -206,29 +232,35 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
         cluster_autoscaler,
         network_policy,
         nvidia_device_plugin,
+        node_problem_detector,
+        secrets_store,
+        containers,
         given,
     } = &machine.add_ons;
-    let mut files = Files::default();
+    let mut files = Files { containers, proxied: view.host.proxied, files: Vec::new() };
+    if view.host.proxied {
+        files.add("05-proxy", "addons/proxy.yaml", "", view)?;
+    }
     // First what nodes need to become Ready, then what needs Ready nodes.
-    files.add("10-kube-proxy", "addons/kube-proxy.yaml", view)?;
+    files.add("10-kube-proxy", "addons/kube-proxy.yaml", "kube-proxy", view)?;
     let (endpoint_name, api_server_port) = (view.endpoint_name, view.api_server_port);
     match network_policy {
         Some(PolicyEngine::Calico { node_image, cni_image, owns_interfaces, .. }) => {
             let (owns_interfaces, node_image, cni_image) = (*owns_interfaces, &**node_image, &**cni_image);
             let calico = CalicoView { node_image, cni_image, owns_interfaces, endpoint_name, api_server_port };
-            files.add("15-calico", "addons/calico.yaml", &calico)?;
+            files.add("15-calico", "addons/calico.yaml", "", &calico)?;
         }
         Some(PolicyEngine::Cilium { agent_image, operator_image }) => {
             let cilium = CiliumView { agent_image, operator_image, endpoint_name, api_server_port };
-            files.add("15-cilium", "addons/cilium.yaml", &cilium)?;
+            files.add("15-cilium", "addons/cilium.yaml", "", &cilium)?;
         }
         None => {}
     }
-    files.add("20-cloud-controller-manager", "addons/cloud-controller-manager.yaml", view)?;
-    files.add("21-cloud-node-manager", "addons/cloud-node-manager.yaml", view)?;
-    files.add("30-coredns", "addons/coredns.yaml", view)?;
+    files.add("20-cloud-controller-manager", "addons/cloud-controller-manager.yaml", "", view)?;
+    files.add("21-cloud-node-manager", "addons/cloud-node-manager.yaml", "cloud-node-manager", view)?;
+    files.add("30-coredns", "addons/coredns.yaml", "coredns", view)?;
     if machine.cluster.images.disk_driver.is_some() {
-        files.add("40-disk-driver", "addons/disk-driver.yaml", view)?;
+        files.add("40-disk-driver", "addons/disk-driver.yaml", "azuredisk-csi-driver", view)?;
     }
     if let Some(images) = file_driver {
         let view = FileDriverView {
@@ -239,16 +271,21 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
             registrar_image: &images.registrar,
             cloud: CustomCloud { custom: !machine.cluster.cloud.environment.is_empty() },
         };
-        files.add("41-file-driver", "addons/file-driver.yaml", &view)?;
+        files.add("41-file-driver", "addons/file-driver.yaml", "azurefile-csi-driver", &view)?;
     }
     if !storage_classes.is_empty() {
-        files.add("42-storage-classes", "addons/storage-classes.yaml", &ClassesView { classes: storage_classes })?;
+        files.add(
+            "42-storage-classes",
+            "addons/storage-classes.yaml",
+            "",
+            &ClassesView { classes: storage_classes },
+        )?;
     }
     if machine.cluster.windows_nodes {
-        files.add("45-windows", "addons/windows.yaml", view)?;
+        files.add("45-windows", "addons/windows.yaml", "", view)?;
     }
     if let Some(image) = metrics_server {
-        files.add("50-metrics-server", "addons/metrics-server.yaml", &ImageView { image })?;
+        files.add("50-metrics-server", "addons/metrics-server.yaml", "metrics-server", &ImageView { image })?;
     }
     if let Some(autoscaler) = cluster_autoscaler {
         let pool = |pool: &ScaledPool| ArgumentView {
@@ -262,27 +299,54 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
             endpoint_name,
             api_server_port,
         };
-        files.add("51-cluster-autoscaler", "addons/cluster-autoscaler.yaml", &view)?;
+        files.add("51-cluster-autoscaler", "addons/cluster-autoscaler.yaml", "cluster-autoscaler", &view)?;
     }
     if let Some(image) = nvidia_device_plugin {
-        files.add("52-nvidia-device-plugin", "addons/nvidia-device-plugin.yaml", &ImageView { image })?;
+        files.add(
+            "52-nvidia-device-plugin",
+            "addons/nvidia-device-plugin.yaml",
+            "nvidia-device-plugin",
+            &ImageView { image },
+        )?;
+    }
+    if let Some(image) = node_problem_detector {
+        let template = "addons/node-problem-detector.yaml";
+        files.add("53-node-problem-detector", template, "node-problem-detector", &ImageView { image })?;
+    }
+    if let Some(images) = secrets_store {
+        files.add("54-secrets-store", "addons/secrets-store.yaml", "csi-secrets-store", images)?;
     }
     if !machine.administrators.is_empty() {
-        files.add("60-administrators", "addons/administrators.yaml", view)?;
+        files.add("60-administrators", "addons/administrators.yaml", "", view)?;
     }
     for GivenManifest { name, manifest } in given {
-        files.0.push(MachineFile::new(format!("{FOLDER}/90-{name}.yaml"), "0600", manifest.as_str()));
+        files.files.push(MachineFile::new(format!("{FOLDER}/90-{name}.yaml"), "0600", manifest.as_str()));
     }
-    Ok(files.0)
+    Ok(files.files)
 }
 
-#[derive(Default)]
-struct Files(Vec<MachineFile>);
+/// What an add-on's template may ask besides its own.
+#[derive(Serialize)]
+struct WithContainers<'a, View> {
+    #[serde(flatten)]
+    view: &'a View,
+    /// What the user says of the add-on's containers.
+    containers: Option<&'a BTreeMap<String, Container>>,
+    proxied: bool,
+}
 
-impl Files {
-    fn add(&mut self, name: &str, template: &str, view: &impl Serialize) -> Result<(), BootstrapError> {
-        let text = templates::render(template, view)?;
-        self.0.push(MachineFile::new(format!("{FOLDER}/{name}.yaml"), "0600", text));
+struct Files<'a> {
+    containers: &'a BTreeMap<String, BTreeMap<String, Container>>,
+    proxied: bool,
+    files: Vec<MachineFile>,
+}
+
+impl Files<'_> {
+    /// `add_on` is the name that the model has for it, empty for what is no add-on there.
+    fn add(&mut self, name: &str, template: &str, add_on: &str, view: &impl Serialize) -> Result<(), BootstrapError> {
+        let view = WithContainers { view, containers: self.containers.get(add_on), proxied: self.proxied };
+        let text = templates::render(template, &view)?;
+        self.files.push(MachineFile::new(format!("{FOLDER}/{name}.yaml"), "0600", text));
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::addons::AddOns;
+use super::audit::AuditPolicy;
 use super::encryption::Encryption;
 use super::host::HostSettings;
 use crate::base::Secret;
@@ -142,6 +143,17 @@ pub struct Packages {
     pub containerd_package: String,
     /// The version to install, as apt understands it (`2.2.*`); empty: the newest of the source.
     pub containerd_version: String,
+    /// What signs kubelets in to Azure's container registries.
+    pub registry_provider: RegistryProvider,
+}
+
+/// The package of the program that signs kubelets in to Azure's container registries, and where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistryProvider {
+    /// Its source, which the machine asks for nothing else.
+    pub source: PackageSource,
+    /// Its version without what the distribution adds: `1.35.8`.
+    pub version: String,
 }
 
 /// One package source.
@@ -184,6 +196,20 @@ impl PackageSource {
             suite: ubuntu.to_owned(),
             components: "stable".to_owned(),
             key_url: "https://download.docker.com/linux/ubuntu/gpg".to_owned(),
+        }
+    }
+
+    /// Microsoft's packages for an Ubuntu release, by its number and code name (`24.04`, `noble`).
+    ///
+    /// Source: <https://learn.microsoft.com/linux/packages> and Azure/AgentBaker 06836ee,
+    /// `parts/linux/cloud-init/artifacts/ubuntu/cse_install_ubuntu.sh`, read 2026-11-28.
+    pub fn microsoft(release: &str, ubuntu: &str) -> Self {
+        Self {
+            name: "microsoft".to_owned(),
+            url: format!("https://packages.microsoft.com/ubuntu/{release}/prod"),
+            suite: ubuntu.to_owned(),
+            components: "main".to_owned(),
+            key_url: "https://packages.microsoft.com/keys/microsoft.asc".to_owned(),
         }
     }
 }
@@ -268,6 +294,8 @@ pub struct AzureCloud {
     pub identity: CloudIdentity,
     /// The environment file of a custom cloud (Azure Stack), `azurestackcloud.json`; empty elsewhere.
     pub environment: String,
+    /// What follows a container registry's name (`azurecr.io`).
+    pub registry_suffix: String,
 }
 
 /// Machines of their own or of scale sets.
@@ -370,6 +398,8 @@ pub struct ControlPlaneMachine {
     pub keys: ControlPlaneKeys,
     /// How the secrets in etcd are encrypted.
     pub encryption: Encryption,
+    /// What the API server writes into its audit log.
+    pub audit_policy: AuditPolicy,
     /// The group of the identity provider whose members administer the cluster; empty: none.
     pub administrators: String,
     /// How long the bootstrap token lives after the cluster has started, in hours.

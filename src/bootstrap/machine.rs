@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::custom_data::{CustomData, MachineFile, pack};
 use super::input::{ClusterSettings, ControlPlaneMachine, CustomFile, Network, NodeSettings, Start, WorkerMachine};
 use super::view::MachineView;
-use super::{BootstrapError, addons, encryption, templates};
+use super::{BootstrapError, addons, audit, encryption, templates};
 
 /// customData of the machines of the control plane: the same bytes for each of them.
 ///
@@ -71,6 +71,7 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
         files.extend(addons::files(machine, &view)?);
     }
     files.extend(encryption::files(machine)?);
+    files.extend(audit::files(machine)?);
     let keys = &machine.keys;
     let authority = &machine.cluster.certificate_authority;
     let pki = [
@@ -145,6 +146,14 @@ fn common_files(
     };
     if view.cloud_file {
         add("/etc/engine/azure.json", "0600", "cloud/azure.json")?;
+    }
+    if view.registry.wanted {
+        add("/etc/engine/registry.json", "0600", "cloud/registry.json")?;
+        add("/etc/engine/registry-provider.yaml", "0644", "cloud/registry-provider.yaml")?;
+    }
+    if let Some(source) = view.registry.source.as_ref().filter(|_| view.registry.wanted) {
+        let text = templates::render("host/package-source.sources", source)?;
+        files.push(MachineFile::new(format!("/etc/engine/registry/{}.sources", source.name), "0644", text));
     }
     for source in &view.package_sources {
         let text = templates::render("host/package-source.sources", source)?;

@@ -3,6 +3,9 @@
 //! Deliberately absent: the API model (whoever expands it fills the input structs), resources, and any input or output.
 
 mod addons;
+mod audit;
+mod cloud;
+mod containers;
 mod custom_data;
 mod encryption;
 mod error;
@@ -15,16 +18,19 @@ mod view;
 mod windows;
 
 pub use addons::{
-    AddOns, ClusterAutoscaler, Download, FileDriverImages, GivenManifest, PolicyEngine, ScaledPool, StorageClass,
+    AddOns, ClusterAutoscaler, Download, FileDriverImages, GivenManifest, PolicyEngine, ScaledPool, SecretsStoreImages,
+    StorageClass,
 };
+pub use audit::AuditPolicy;
+pub use containers::Container;
 pub use custom_data::{CustomData, LIMIT};
 pub use encryption::{Encryption, KeyVault};
 pub use error::BootstrapError;
 pub use host::{Extension, HostSettings, Proxy};
 pub use input::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomFile, DiskDriverImages,
-    Images, Ipv6Ranges, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, Software, Start,
-    WorkerMachine,
+    Images, Ipv6Ranges, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, RegistryProvider,
+    Software, Start, WorkerMachine,
 };
 pub use machine::{control_plane, wait_command, worker};
 pub use windows::{WindowsFiles, WindowsMachine, WindowsSoftware, windows_wait_command, windows_worker};

@@ -99,8 +99,20 @@ static TEMPLATES: LazyLock<Vec<Source>> = LazyLock::new(|| {
         "addons/cluster-autoscaler.yaml",
         "addons/nvidia-device-plugin.yaml",
         "addons/administrators.yaml",
+        "addons/node-problem-detector.yaml",
+        "addons/proxy.yaml",
+        "addons/secrets-store.yaml",
+        "audit/policy.yaml",
+        "cloud/registry.json",
+        "cloud/registry-provider.yaml",
     ]
 });
+
+/// Parts of others, by the names that these have for them.
+const PARTS: [(&str, &str); 2] = [
+    ("sidecar", include_str!("../../templates/addons/part-sidecar.yaml.hbs")),
+    ("way_out", include_str!("../../templates/addons/part-way-out.yaml.hbs")),
+];
 
 /// The template by which containerd writes the network configuration once it knows the node's pod range. It is a
 /// template of containerd's own (Go), so it is not rendered here.
@@ -110,7 +122,7 @@ pub(super) const AZURE_NETWORK: &str = include_str!("../../templates/network/azu
 /// What keeps cloud-init from giving the pods' addresses to the machine (Azure CNI).
 pub(super) const AZURE_ADDRESSES: &str = include_str!("../../templates/network/cloud-init-addresses.cfg");
 
-/// The helpers and the rules for values; it holds no template.
+/// The helpers and the rules for values; of templates it holds the parts of others only.
 static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(registry);
 
 fn registry() -> Handlebars<'static> {
@@ -121,8 +133,15 @@ fn registry() -> Handlebars<'static> {
     registry.register_helper("yaml", Box::new(yaml));
     registry.register_helper("shell", Box::new(shell));
     registry.register_helper("powershell", Box::new(powershell));
+    super::containers::register(&mut registry);
     handlebars_helper!(equal: |left: Value, right: Value| left == right);
     registry.register_helper("equal", Box::new(equal));
+    for (name, text) in PARTS {
+        // One that does not parse is missing in each template that has it, as the test says before.
+        if let Ok(part) = Template::compile(text) {
+            registry.register_template(name, part);
+        }
+    }
     registry
 }
 
@@ -144,16 +163,21 @@ pub(super) fn assemble(template: &str, data: &impl Serialize) -> Result<String, 
     parsed.renders(&REGISTRY, &values, &mut RenderContext::new(None)).map_err(|cause| failed(cause.to_string()))
 }
 
-/// The helper's only parameter. Strict mode does not look at parameters, so it is done here.
+/// The helper's first parameter.
 fn parameter<'a>(helper: &'a Helper<'_>) -> Result<&'a Value, RenderErrorReason> {
-    let parameter = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("quote", 0))?;
+    parameter_at(helper, 0)
+}
+
+/// One of the helper's parameters. Strict mode does not look at parameters, so it is done here.
+pub(super) fn parameter_at<'a>(helper: &'a Helper<'_>, index: usize) -> Result<&'a Value, RenderErrorReason> {
+    let parameter = helper.param(index).ok_or(RenderErrorReason::ParamNotFoundForIndex("quote", index))?;
     if parameter.is_value_missing() {
         return Err(RenderErrorReason::MissingVariable(parameter.relative_path().cloned()));
     }
     Ok(parameter.value())
 }
 
-fn text_of(value: &Value) -> Result<String, RenderErrorReason> {
+pub(super) fn text_of(value: &Value) -> Result<String, RenderErrorReason> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
@@ -177,7 +201,7 @@ fn yaml(helper: &Helper, _: &Handlebars, _: &Context, _: &mut RenderContext, out
     Ok(())
 }
 
-fn yaml_text(text: &str) -> String {
+pub(super) fn yaml_text(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for character in text.chars() {
@@ -246,6 +270,9 @@ mod tests {
     fn every_template_parses() {
         for source in TEMPLATES.iter() {
             source.template().unwrap();
+        }
+        for (name, text) in PARTS {
+            Template::compile(text).unwrap_or_else(|cause| panic!("{name}: {cause}"));
         }
     }
 

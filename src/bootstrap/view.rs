@@ -6,11 +6,12 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::addons::Download;
+use super::audit;
+use super::cloud::{CloudView, REGISTRY_FLAGS, RegistryView};
 use super::encryption;
 use super::host::HostView;
 use super::input::{
-    AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneMachine, CustomFile, MachineType, Network, NodeSettings,
-    PackageSource, ProxyMode, Software, Start,
+    ClusterSettings, ControlPlaneMachine, CustomFile, Network, NodeSettings, PackageSource, ProxyMode, Software, Start,
 };
 use super::kubelet;
 
@@ -75,6 +76,7 @@ pub(super) struct MachineView<'a> {
     pub prepared_image: bool,
     pub package_sources: Vec<SourceView<'a>>,
     pub containerd_package: String,
+    pub registry: RegistryView<'a>,
     pub image_repository: &'a str,
     pub pause_image: &'a str,
     pub kube_proxy_image: &'a str,
@@ -120,11 +122,13 @@ pub(super) struct VolumeView<'a> {
     pub name: String,
     pub path: &'a str,
     pub kind: &'static str,
+    pub read_only: bool,
 }
 
 impl<'a> VolumeView<'a> {
-    fn folder(name: &str, path: &'a str) -> Self {
-        Self { name: name.to_owned(), path, kind: "DirectoryOrCreate" }
+    /// A folder that is only read.
+    pub(super) fn folder(name: &str, path: &'a str) -> Self {
+        Self { name: name.to_owned(), path, kind: "DirectoryOrCreate", read_only: true }
     }
 }
 
@@ -140,7 +144,7 @@ pub(super) struct SourceView<'a> {
 }
 
 impl<'a> SourceView<'a> {
-    fn new(source: &'a PackageSource) -> Self {
+    pub(super) fn new(source: &'a PackageSource) -> Self {
         Self {
             name: &source.name,
             url: &source.url,
@@ -148,79 +152,6 @@ impl<'a> SourceView<'a> {
             components: &source.components,
             has_components: !source.components.is_empty(),
             key_url: &source.key_url,
-        }
-    }
-}
-
-/// The cloud. `@…@` stands for what the machine asks its metadata service.
-#[derive(Serialize)]
-pub(super) struct CloudView<'a> {
-    name: &'a str,
-    tenant_id: &'a str,
-    subscription_id: &'a str,
-    resource_group: &'a str,
-    location: &'a str,
-    machine_type: &'static str,
-    flexible_nodes: bool,
-    virtual_network: &'a str,
-    virtual_network_resource_group: &'a str,
-    subnet: &'a str,
-    security_group: &'a str,
-    route_table: &'a str,
-    primary_availability_set: &'a str,
-    primary_scale_set: &'a str,
-    load_balancer_sku: &'a str,
-    maximum_load_balancer_rules: u32,
-    instance_metadata: bool,
-    managed_identity: bool,
-    identity_client_id: &'a str,
-    principal_client_id: &'a str,
-    principal_secret: &'a str,
-    custom: bool,
-}
-
-fn or_asked<'a>(value: &'a str, placeholder: &'static str) -> &'a str {
-    if value.is_empty() { placeholder } else { value }
-}
-
-impl<'a> CloudView<'a> {
-    fn new(cloud: &'a AzureCloud) -> Self {
-        let resource_group = or_asked(&cloud.resource_group, "@RESOURCE_GROUP@");
-        let (managed_identity, identity_client_id, principal_client_id, principal_secret) = match &cloud.identity {
-            CloudIdentity::System => (true, "", "", ""),
-            CloudIdentity::User { client_id } => (true, client_id.as_str(), "", ""),
-            CloudIdentity::ServicePrincipal { client_id, secret } => (false, "", client_id.as_str(), secret.expose()),
-        };
-        Self {
-            name: &cloud.cloud_name,
-            tenant_id: or_asked(&cloud.tenant_id, "@TENANT@"),
-            subscription_id: or_asked(&cloud.subscription_id, "@SUBSCRIPTION@"),
-            resource_group,
-            location: or_asked(&cloud.location, "@LOCATION@"),
-            machine_type: match cloud.machine_type {
-                MachineType::Standard => "standard",
-                MachineType::ScaleSet => "vmss",
-            },
-            flexible_nodes: cloud.flexible_nodes,
-            virtual_network: &cloud.virtual_network,
-            virtual_network_resource_group: if cloud.virtual_network_resource_group.is_empty() {
-                resource_group
-            } else {
-                &cloud.virtual_network_resource_group
-            },
-            subnet: &cloud.subnet,
-            security_group: &cloud.security_group,
-            route_table: &cloud.route_table,
-            primary_availability_set: &cloud.primary_availability_set,
-            primary_scale_set: &cloud.primary_scale_set,
-            load_balancer_sku: &cloud.load_balancer_sku,
-            maximum_load_balancer_rules: cloud.maximum_load_balancer_rules,
-            instance_metadata: cloud.instance_metadata,
-            managed_identity,
-            identity_client_id,
-            principal_client_id,
-            principal_secret,
-            custom: !cloud.environment.is_empty(),
         }
     }
 }
@@ -286,6 +217,8 @@ impl<'a> MachineView<'a> {
             ("kubelet-certificate-authority", "/etc/kubernetes/pki/ca.crt".to_owned()),
             ("profiling", "false".to_owned()),
         ];
+        api_server.extend(audit::arguments(machine));
+        view.api_server_volumes.extend(audit::volumes(machine));
         if machine.encryption.is_wanted() {
             api_server.push(("encryption-provider-config", encryption::CONFIGURATION.to_owned()));
             view.api_server_volumes.push(VolumeView::folder("encryption", encryption::FOLDER));
@@ -297,7 +230,7 @@ impl<'a> MachineView<'a> {
         let seen = |file: &&CustomFile| file.path.starts_with("/etc/kubernetes/");
         for (index, file) in machine.node.custom_files.iter().filter(seen).enumerate() {
             let name = format!("custom-file-{index}");
-            view.api_server_volumes.push(VolumeView { name, path: &file.path, kind: "File" });
+            view.api_server_volumes.push(VolumeView { name, path: &file.path, kind: "File", read_only: true });
         }
         view.api_server_arguments = arguments(api_server, &machine.api_server_arguments);
         view.controller_manager_arguments = if view.node_ranges {
@@ -363,6 +296,8 @@ impl<'a> MachineView<'a> {
         let mut kubelet: BTreeMap<&str, &str> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
         kubelet.extend(cluster.kubelet_arguments.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let kubelet_flags = pairs(kubelet.iter().map(|(name, value)| (*name, *value)));
+        let registry = RegistryView::new(cluster);
+        kubelet.extend(REGISTRY_FLAGS.iter().copied().filter(|_| registry.wanted));
         let (kubelet_patch, kubelet) = kubelet::split(kubelet);
         Self {
             role,
@@ -402,6 +337,7 @@ impl<'a> MachineView<'a> {
             prepared_image,
             package_sources,
             containerd_package,
+            registry,
             image_repository: &images.repository,
             pause_image: &images.pause,
             kube_proxy_image: &images.kube_proxy,

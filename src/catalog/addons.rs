@@ -2,6 +2,9 @@
 //!
 //! Sources: the releases of kubernetes-sigs/metrics-server, kubernetes/autoscaler, NVIDIA/k8s-device-plugin and
 //! projectcalico/calico (tags and manifests of the release); Cilium as kubeone and AgentBaker pin it; read 2026-11-25.
+//! kubernetes/node-problem-detector (its releases' images); kubernetes-sigs/secrets-store-csi-driver 0aad886,
+//! `deploy/secrets-store-csi-driver.yaml`; Azure/secrets-store-csi-driver-provider-azure d5f7cf5,
+//! `deployment/provider-azure-installer.yaml`; read 2026-11-28.
 
 /// Images of add-ons, by their full references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +13,12 @@ pub struct AddOnImages {
     pub metrics_server: &'static str,
     /// NVIDIA's device plugin.
     pub nvidia_device_plugin: &'static str,
+    /// node-problem-detector.
+    pub node_problem_detector: &'static str,
+    /// The secrets store driver.
+    pub secrets_store: &'static str,
+    /// Its provider for Azure's key vaults.
+    pub secrets_store_provider: &'static str,
     /// calico/node.
     pub calico_node: &'static str,
     /// calico/cni.
@@ -24,6 +33,9 @@ pub struct AddOnImages {
 pub const ADD_ON_IMAGES: AddOnImages = AddOnImages {
     metrics_server: "registry.k8s.io/metrics-server/metrics-server:v0.8.1",
     nvidia_device_plugin: "nvcr.io/nvidia/k8s-device-plugin:v0.19.3",
+    node_problem_detector: "registry.k8s.io/node-problem-detector/node-problem-detector:v1.35.2",
+    secrets_store: "registry.k8s.io/csi-secrets-store/driver:v1.6.0",
+    secrets_store_provider: "mcr.microsoft.com/oss/v2/azure/secrets-store/provider-azure:v1.8.2",
     calico_node: "quay.io/calico/node:v3.32.1",
     calico_cni: "quay.io/calico/cni:v3.32.1",
     cilium: "quay.io/cilium/cilium:v1.19.6",

@@ -2,6 +2,7 @@
 //!
 //! Every table names its source and the day it was read.
 
+mod add_on_containers;
 mod addons;
 mod api_versions;
 mod clouds;
@@ -12,6 +13,9 @@ mod machine_sizes;
 mod name_suffix;
 mod windows;
 
+pub use add_on_containers::{
+    ADD_ON_CONTAINERS, AddOnContainers, ContainerName, add_on_containers, is_image_of_aks_engine,
+};
 pub use addons::{ADD_ON_IMAGES, AddOnImages, CALICO_DEFINITIONS, ReleasedFile};
 pub use api_versions::ApiProfile;
 pub use clouds::{Cloud, CloudFacts};

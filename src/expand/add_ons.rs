@@ -2,11 +2,16 @@
 //!
 //! Deliberately absent: their manifests (`bootstrap`).
 
+use std::collections::BTreeMap;
+
 use crate::bootstrap::{
-    AddOns, ClusterAutoscaler, Download, FileDriverImages, GivenManifest, PolicyEngine, ScaledPool, StorageClass,
+    AddOns, ClusterAutoscaler, Container, Download, FileDriverImages, GivenManifest, PolicyEngine, ScaledPool,
+    SecretsStoreImages, StorageClass,
 };
 use crate::catalog::{ADD_ON_IMAGES, CALICO_DEFINITIONS, Cloud, KubernetesRelease, has_nvidia_processors};
-use crate::model::{Addon, Availability, Cluster, NetworkPlugin, NetworkPolicy, SoftwareSource};
+use crate::model::{
+    AUDIT_POLICY, Addon, AddonContainer, Availability, Cluster, NetworkPlugin, NetworkPolicy, SoftwareSource,
+};
 
 use super::Names;
 
@@ -50,6 +55,12 @@ pub(super) fn add_ons(
     let files = cluster.cloud != Cloud::Stack && wanted("azurefile-csi-driver", true);
     let mut storage_classes = disk_classes(cluster.cloud);
     storage_classes.extend(files.then_some(FILE_CLASS));
+    let secrets_store = SecretsStoreImages {
+        driver: image(ADD_ON_IMAGES.secrets_store),
+        provider: image(ADD_ON_IMAGES.secrets_store_provider),
+        liveness_probe: file_driver.liveness_probe.clone(),
+        registrar: file_driver.registrar.clone(),
+    };
     let has_gpu = cluster.pools.iter().any(|pool| has_nvidia_processors(&pool.vm_size));
     AddOns {
         metrics_server: wanted("metrics-server", true).then(|| image(ADD_ON_IMAGES.metrics_server)),
@@ -58,22 +69,39 @@ pub(super) fn add_ons(
         cluster_autoscaler: cluster
             .addons
             .iter()
-            .find(|addon| addon.name == "cluster-autoscaler" && addon.enabled == Some(true))
+            .find(|addon| addon.name == "cluster-autoscaler" && addon.enabled == Some(true) && addon.manifest.is_none())
             .map(|addon| autoscaler(cluster, addon, image(release.cluster_autoscaler))),
         network_policy: policy_engine(cluster, image),
         nvidia_device_plugin: wanted("nvidia-device-plugin", has_gpu)
             .then(|| image(ADD_ON_IMAGES.nvidia_device_plugin)),
+        node_problem_detector: wanted("node-problem-detector", false)
+            .then(|| image(ADD_ON_IMAGES.node_problem_detector)),
+        secrets_store: wanted("csi-secrets-store", false).then_some(secrets_store),
+        containers: cluster.addons.iter().map(|addon| (addon.name.clone(), containers(addon))).collect(),
         given: cluster
             .addons
             .iter()
-            .filter(|addon| addon.enabled != Some(false))
+            .filter(|addon| addon.enabled != Some(false) && addon.name != AUDIT_POLICY)
             .filter_map(|addon| Some(GivenManifest { name: addon.name.clone(), manifest: addon.manifest.clone()? }))
             .collect(),
     }
 }
 
+/// Whether the model wants an add-on of the engine's; not where it brings a manifest of its own for it.
 fn wanted(cluster: &Cluster, name: &str) -> Option<bool> {
-    cluster.addons.iter().find(|addon| addon.name == name)?.enabled
+    let addon = cluster.addons.iter().find(|addon| addon.name == name)?;
+    if addon.manifest.is_some() { Some(false) } else { addon.enabled }
+}
+
+fn containers(addon: &Addon) -> BTreeMap<String, Container> {
+    let container = |container: &AddonContainer| Container {
+        image: container.image.clone(),
+        cpu: container.cpu_request.clone(),
+        memory: container.memory_request.clone(),
+        cpu_limit: container.cpu_limit.clone(),
+        memory_limit: container.memory_limit.clone(),
+    };
+    addon.containers.iter().map(|given| (given.name.clone(), container(given))).collect()
 }
 
 fn autoscaler(cluster: &Cluster, addon: &Addon, image: String) -> ClusterAutoscaler {

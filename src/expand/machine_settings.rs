@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use crate::base::Secret;
 use crate::bootstrap::{
     self, AddOns, AzureCloud, BootstrapError, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine,
-    DiskDriverImages, FileDriverImages, Images, MachineType, NodeSettings, PackageSource, Packages, Software, Start,
-    WorkerMachine,
+    DiskDriverImages, FileDriverImages, Images, MachineType, NodeSettings, PackageSource, Packages, RegistryProvider,
+    Software, Start, WorkerMachine,
 };
 use crate::catalog::{Cloud, KubernetesRelease, has_nvidia_processors, kubernetes_release_of};
 use crate::model::{
@@ -106,26 +106,20 @@ fn release_of(cluster: &Cluster) -> Result<&'static KubernetesRelease, ExpandErr
 }
 
 fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSettings, ExpandError> {
-    let unsupported = |what: String, instead| ExpandError::Unsupported { what, instead };
     let release = release_of(cluster)?;
     let network = match cluster.network.plugin {
         NetworkPlugin::Kubenet if cluster.network.policy == NetworkPolicy::Calico => {
             bootstrap::Network::AddOn { routes: true }
         }
         NetworkPlugin::Kubenet => bootstrap::Network::Kubenet,
-        NetworkPlugin::Cilium => bootstrap::Network::AddOn { routes: false },
+        // The user's own is one of the add-ons.
+        NetworkPlugin::Cilium | NetworkPlugin::None => bootstrap::Network::AddOn { routes: false },
         NetworkPlugin::Azure => bootstrap::Network::Azure {
             plugin_url: format!(
                 "https://packages.aks.azure.com/azure-cni/v{AZURE_CNI_VERSION}/binaries/azure-vnet-cni-linux-amd64-v{AZURE_CNI_VERSION}.tgz"
             ),
             plugin_sha256: String::new(),
         },
-        other => {
-            return Err(unsupported(
-                format!("the network plugin `{}` has no manifests yet", other.word()),
-                "set kubernetesConfig.networkPlugin to azure or kubenet",
-            ));
-        }
     };
     Ok(ClusterSettings {
         name: cluster.dns_prefix.clone(),
@@ -177,11 +171,12 @@ fn kernel_parameters(cluster: &Cluster) -> BTreeMap<String, String> {
 /// Where software comes from: with a mirror, every address lies below it, in the mirrored host's name as a folder.
 fn software(cluster: &Cluster, release: &KubernetesRelease) -> Software {
     let mut sources = vec![PackageSource::kubernetes(release.release), PackageSource::docker("noble")];
+    let mut registry = PackageSource::microsoft("24.04", "noble");
     match &cluster.software {
         SoftwareSource::Image => return Software::PreparedImage,
         SoftwareSource::Distribution => {}
         SoftwareSource::Mirror { url } => {
-            for source in &mut sources {
+            for source in sources.iter_mut().chain([&mut registry]) {
                 for address in [&mut source.url, &mut source.key_url] {
                     *address = address.replacen("https://", &format!("{url}/"), 1);
                 }
@@ -193,6 +188,8 @@ fn software(cluster: &Cluster, release: &KubernetesRelease) -> Software {
         sources,
         containerd_package: "containerd.io".to_owned(),
         containerd_version: format!("{series}.*"),
+        // It is released together with the cloud controller.
+        registry_provider: RegistryProvider { source: registry, version: cloud_controller(release).to_owned() },
     })
 }
 
@@ -207,13 +204,17 @@ fn image(cluster: &Cluster, reference: String) -> String {
     }
 }
 
+/// The catalog names the newest patch's cloud controller; every patch of a minor version takes it.
+fn cloud_controller(release: &KubernetesRelease) -> &'static str {
+    release.cloud_controller_manager.unwrap_or(release.newest)
+}
+
 /// The images, from their own registries or through the mirror.
 fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
     let image = |reference| image(cluster, reference);
     let kubernetes = |path: &str| image(format!("registry.k8s.io/{path}"));
     let azure = |path: String| image(format!("mcr.microsoft.com/oss/{path}"));
-    // The catalog names the newest patch's cloud controller; every patch of a minor version takes it.
-    let cloud_controller = release.cloud_controller_manager.unwrap_or(release.newest);
+    let cloud_controller = cloud_controller(release);
     let [provisioner, attacher, resizer, liveness_probe, registrar] =
         SIDECARS.map(|(name, tag)| azure(format!("v2/kubernetes-csi/{name}:{tag}")));
     Images {
@@ -285,6 +286,7 @@ pub(super) fn azure_cloud(cluster: &Cluster) -> AzureCloud {
             },
         },
         environment: String::new(),
+        registry_suffix: cluster.cloud.facts().container_registry_suffix.to_owned(),
     }
 }
 
@@ -335,6 +337,7 @@ fn control_plane_machine(
         start,
         keys: ControlPlaneKeys::from(keys),
         encryption: super::protection::encryption(cluster, keys),
+        audit_policy: super::protection::audit_policy(cluster),
         token_hours: TOKEN_HOURS,
         keeps_token: grows_by_itself(cluster),
         etcd_quota_bytes: u64::from(cluster.control_plane.etcd_storage_limit_gib) << 30,

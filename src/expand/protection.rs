@@ -1,10 +1,11 @@
-//! How the secrets in etcd are protected, and how people sign in, as the control plane's machines are told.
+//! How the secrets in etcd are protected, how people sign in, and what is written down of what they do, as the control
+//! plane's machines are told.
 
 use std::collections::BTreeMap;
 
-use crate::bootstrap::{Encryption, KeyVault};
+use crate::bootstrap::{AuditPolicy, Encryption, KeyVault};
 use crate::catalog::Cloud;
-use crate::model::{Cluster, SoftwareSource};
+use crate::model::{AUDIT_POLICY, Cluster, SoftwareSource};
 use crate::pki::KeyMaterial;
 
 use super::key_vault::{KEY_NAME, vault_name};
@@ -53,4 +54,14 @@ pub(super) fn sign_in_arguments(cluster: &Cluster) -> BTreeMap<String, String> {
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
+}
+
+/// What the API server writes into its audit log: by default the engine's own policy, as with aks-engine.
+pub(super) fn audit_policy(cluster: &Cluster) -> AuditPolicy {
+    let addon = cluster.addons.iter().find(|addon| addon.name == AUDIT_POLICY);
+    match addon.map(|addon| (addon.enabled, &addon.manifest)) {
+        Some((Some(false), _)) => AuditPolicy::None,
+        Some((_, Some(policy))) => AuditPolicy::Given(policy.clone()),
+        Some((_, None)) | None => AuditPolicy::Standard,
+    }
 }

@@ -207,6 +207,9 @@ pub struct ComponentFlags {
     pub scheduler: BTreeMap<String, String>,
 }
 
+/// The add-on whose manifest is no object of the cluster: what the API server writes into its audit log.
+pub const AUDIT_POLICY: &str = "audit-policy";
+
 /// An add-on that the model names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addon {
@@ -216,6 +219,8 @@ pub struct Addon {
     pub enabled: Option<bool>,
     /// Its settings for single pools.
     pub pools: Vec<AddonPool>,
+    /// Other images and resources for its containers.
+    pub containers: Vec<AddonContainer>,
     /// Its manifest, where the user brings one.
     pub manifest: Option<String>,
     /// Its settings that may be seen.
@@ -233,4 +238,21 @@ pub struct AddonPool {
     pub minimum: Option<u32>,
     /// The most machines, if it is said and a number.
     pub maximum: Option<u32>,
+}
+
+/// What a model says of a container of an add-on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddonContainer {
+    /// Its name, as the catalog has it.
+    pub name: String,
+    /// Its image.
+    pub image: Option<String>,
+    /// The processor time that it asks for, such as `100m`.
+    pub cpu_request: Option<String>,
+    /// The memory that it asks for, such as `128Mi`.
+    pub memory_request: Option<String>,
+    /// The most processor time that it may use.
+    pub cpu_limit: Option<String>,
+    /// The most memory that it may use.
+    pub memory_limit: Option<String>,
 }

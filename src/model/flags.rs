@@ -182,6 +182,11 @@ pub(super) fn judge(component: Component, flag: &str, value: &str) -> Judgement 
     if let Some((_, instead)) = component.dropped().iter().find(|(dropped, _)| *dropped == name) {
         return Judgement::Dropped(instead);
     }
+    // Where aks-engine's own policy lay. The engine's lies elsewhere.
+    let policies = ["/etc/kubernetes/addons/audit-policy.yaml", "/etc/kubernetes/manifests/audit-policy.yaml"];
+    if component == Component::ApiServer && name == "audit-policy-file" && policies.contains(&value) {
+        return Judgement::Inherited;
+    }
     match component.reserved().contains(&name) {
         true if is_aks_engines(name, value) => Judgement::Inherited,
         true => Judgement::Reserved,

@@ -30,8 +30,8 @@ mod tests;
 
 pub use application_gateway::ApplicationGateway;
 pub use cluster::{
-    Addon, AddonPool, Cluster, ComponentFlags, HttpProxy, KeyVaultSku, LinuxSettings, SoftwareSource, StackSettings,
-    WindowsSettings,
+    AUDIT_POLICY, Addon, AddonContainer, AddonPool, Cluster, ComponentFlags, HttpProxy, KeyVaultSku, LinuxSettings,
+    SoftwareSource, StackSettings, WindowsSettings,
 };
 pub use control_plane::{ControlPlane, CustomFile};
 pub use explain::{Explained, explain};

@@ -100,8 +100,6 @@ impl NetworkPlugin {
 pub enum NetworkPolicy {
     /// Nobody.
     None,
-    /// Azure's network policy manager.
-    Azure,
     /// Calico.
     Calico,
     /// Cilium.
@@ -113,7 +111,6 @@ impl NetworkPolicy {
     pub const fn word(self) -> &'static str {
         match self {
             Self::None => "",
-            Self::Azure => "azure",
             Self::Calico => "calico",
             Self::Cilium => "cilium",
         }

@@ -4,17 +4,17 @@ use serde_json::Value;
 
 use crate::base::Secret;
 
-use super::cluster::{Addon, AddonPool, Cluster, SoftwareSource};
+use super::cluster::{Addon, AddonContainer, AddonPool, Cluster, SoftwareSource};
 use super::control_plane::{ControlPlane, CustomFile};
 use super::extension::PreProvisionScript;
 use super::identity::{Certificates, Identity, ServicePrincipalSecret, VaultSecrets};
 use super::input::{
-    AadProfile, AccessProfile, AddonInput, AddonPoolInput, AgentPoolProfile, ApiModel, CertificateProfile,
-    CustomCloudProfile, CustomFile as CustomFileInput, CustomNodesDns, CustomSearchDomain, ExtensionProfile,
-    ExtensionReference, FeatureFlags, HttpProxyConfig, ImageReference, JumpboxInput, KeyVaultSecretReference,
-    KubernetesConfig, LinuxProfile, MasterProfile, NodeKubernetesConfig, NumberOrText, OrchestratorProfile,
-    PrivateClusterInput, Properties, PublicKey, SecretText, ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh,
-    VaultCertificate, VaultSecrets as VaultSecretsInput,
+    AadProfile, AccessProfile, AddonContainerInput, AddonInput, AddonPoolInput, AgentPoolProfile, ApiModel,
+    CertificateProfile, CustomCloudProfile, CustomFile as CustomFileInput, CustomNodesDns, CustomSearchDomain,
+    ExtensionProfile, ExtensionReference, FeatureFlags, HttpProxyConfig, ImageReference, JumpboxInput,
+    KeyVaultSecretReference, KubernetesConfig, LinuxProfile, MasterProfile, NodeKubernetesConfig, NumberOrText,
+    OrchestratorProfile, PrivateClusterInput, Properties, PublicKey, SecretText, ServicePrincipalProfile,
+    SoftwareProfile, SourceVault, Ssh, VaultCertificate, VaultSecrets as VaultSecretsInput,
 };
 use super::network::LoadBalancerSku;
 use super::pool::{Availability, Image, OperatingSystem, OsDisk, Pool, Priority, Storage};
@@ -374,11 +374,23 @@ fn addon(addon: &Addon) -> AddonInput {
         enabled: addon.enabled,
         config: Some(addon.config.clone().into_iter().chain(secrets).collect()),
         pools: (!addon.pools.is_empty()).then(|| addon.pools.iter().map(addon_pool).collect()),
+        containers: (!addon.containers.is_empty()).then(|| addon.containers.iter().map(addon_container).collect()),
         data: addon.manifest.as_ref().map(|manifest| {
             use base64::Engine as _;
             base64::engine::general_purpose::STANDARD.encode(manifest)
         }),
         ..AddonInput::default()
+    }
+}
+
+fn addon_container(container: &AddonContainer) -> AddonContainerInput {
+    AddonContainerInput {
+        name: Some(container.name.clone()),
+        image: container.image.clone(),
+        cpu_requests: container.cpu_request.clone(),
+        memory_requests: container.memory_request.clone(),
+        cpu_limits: container.cpu_limit.clone(),
+        memory_limits: container.memory_limit.clone(),
     }
 }
 

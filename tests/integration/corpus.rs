@@ -98,7 +98,8 @@ pub const REFUSALS: &[Refusal] = &[
     Refusal {
         code: "windows-network",
         pointer: "/kubernetesConfig/networkPolicy",
-        why: "Azure ended its network policies on Windows on 30 September 2026.",
+        why: "Azure ended its network policies on Windows on 30 September 2026, and nothing that the engine installs \
+              enforces any there.",
     },
     Refusal {
         code: "service-principal-required",

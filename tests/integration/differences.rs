@@ -233,6 +233,46 @@ pub const TABLE: &[Difference] = &[
         why: "aks-engine's own images and the older plans are gone, and today's containers are made for 2022 on.",
         explains: |_| false,
     },
+    Difference {
+        name: "network-policy-azure",
+        what: "With networkPolicy `azure` Calico enforces the policies, and a warning tells so.",
+        why: "Azure is ending its network policy manager. Calico goes with the same network plugin and enforces policies of \
+              the same kind; Cilium would need a network of its own.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "own-network-plugin",
+        what: "networkPlugin `none` needs an add-on with a manifest (`data`), which brings the plugin.",
+        why: "Without one no node becomes Ready, and a deployment would wait until its time is over.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "audit-policy",
+        what: "The API server's audit log lies where aks-engine's did and is as large, but its policy is another: no bodies \
+               of secrets, configuration maps and tokens, and none of what is only read.",
+        why: "aks-engine's log held the values of secrets, for whoever reads logs.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "custom-file-mode",
+        what: "Files of `customFiles` have the mode 0600 (aks-engine: 0644).",
+        why: "Nobody but root reads the control plane's machines' files, and some of these hold credentials: webhooks, \
+              providers of encryption.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "registry-sign-in",
+        what: "Kubelets sign in to Azure's container registries by Microsoft's credential provider, and know the identity \
+               only. Workers have no `azure.json`.",
+        why: "Kubernetes took the kubelet's own way out. Of what the controllers know, a worker needs nothing else.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "gpu-drivers",
+        what: "No driver is installed on machines with NVIDIA processors; a warning asks for an image that has one.",
+        why: "Which one fits depends on the size, and a wrong one leaves a node without its processors.",
+        explains: |_| false,
+    },
 ];
 
 /// The table as a document.

@@ -363,30 +363,29 @@ pub(in crate::model) struct AddonInput {
     /// How it is kept as it is.
     #[schemars(extend("enum" = ["EnsureExists", "Reconcile"], "x-engine-no-effect" = "add-ons are applied by the engine, by server-side apply"))]
     pub mode: Option<String>,
-    /// Its containers' images and resources.
-    #[schemars(extend("x-engine-no-effect" = LATER))]
-    pub containers: Option<Vec<AddonContainer>>,
+    /// Other images and resources for its containers, by their names.
+    pub containers: Option<Vec<AddonContainerInput>>,
     /// Its settings for each pool: the autoscaler's `min-nodes` and `max-nodes`.
     pub pools: Option<Vec<AddonPoolInput>>,
     /// A manifest of your own for it, base64: applied when the cluster starts.
     pub data: Option<String>,
 }
 
-/// A container of an add-on.
+/// A container of an add-on. Who says what it asks for or may use of the processor, or of the memory, says both.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::model) struct AddonContainer {
+pub(in crate::model) struct AddonContainerInput {
     /// Its name.
     pub name: Option<String>,
-    /// Its image.
+    /// Its image, as nodes are to ask for it: a mirror does not change it.
     pub image: Option<String>,
-    /// What it asks for.
+    /// The processor time that it asks for, such as `100m`.
     pub cpu_requests: Option<String>,
-    /// What it asks for.
+    /// The memory that it asks for, such as `128Mi`.
     pub memory_requests: Option<String>,
-    /// What it may use.
+    /// The most processor time that it may use.
     pub cpu_limits: Option<String>,
-    /// What it may use.
+    /// The most memory that it may use.
     pub memory_limits: Option<String>,
 }
 

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::Secret;
 
 pub(super) use kubernetes::{
-    AddonInput, AddonPoolInput, JumpboxInput, KubernetesConfig, NodeKubernetesConfig, OrchestratorProfile,
-    PrivateClusterInput,
+    AddonContainerInput, AddonInput, AddonPoolInput, JumpboxInput, KubernetesConfig, NodeKubernetesConfig,
+    OrchestratorProfile, PrivateClusterInput,
 };
 pub(super) use machines::{AgentPoolProfile, CustomFile, ExtensionReference, ImageReference, MasterProfile};
 pub(super) use people::{

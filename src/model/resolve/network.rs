@@ -101,7 +101,14 @@ impl Resolver<'_> {
 
     fn plugin_and_policy(&mut self, context: &Context<'_>) -> (NetworkPlugin, NetworkPolicy) {
         let policy = match context.kubernetes.network_policy.as_deref() {
-            Some("azure") => NetworkPolicy::Azure,
+            Some("azure") => {
+                let message = "Azure is ending its network policy manager; Calico, which enforces the same policies on the \
+                               same plugin, takes its place";
+                let warning =
+                    Diagnostic::warning("network-policy-replaced", kubernetes_pointer("networkPolicy"), message);
+                self.findings.push(warning.help("write \"calico\""));
+                NetworkPolicy::Calico
+            }
             Some("calico") => NetworkPolicy::Calico,
             Some("cilium") => NetworkPolicy::Cilium,
             _ => NetworkPolicy::None,

@@ -1,10 +1,13 @@
 //! Who logs in, where software comes from, flags and add-ons.
 
 use crate::base::{Diagnostic, Secret};
+use crate::catalog::{ContainerName, add_on_containers, is_image_of_aks_engine};
 
-use super::super::cluster::{Addon, AddonPool, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource};
+use super::super::cluster::{
+    Addon, AddonContainer, AddonPool, ComponentFlags, KeyVaultSku, LinuxSettings, SoftwareSource,
+};
 use super::super::flags::{Component, taken};
-use super::super::input::{AddonPoolInput, KubernetesConfig};
+use super::super::input::{AddonContainerInput, AddonPoolInput, KubernetesConfig};
 use super::super::pointers::{LINUX, SOFTWARE};
 use super::identity::vault_secrets;
 use super::{Context, Resolver, kubernetes_pointer};
@@ -143,12 +146,31 @@ pub(super) fn addons(kubernetes: &KubernetesConfig) -> Vec<Addon> {
             name: addon.name.clone().unwrap_or_default(),
             enabled: addon.enabled,
             pools: addon.pools.iter().flatten().map(pool).collect(),
+            containers: containers(addon.name.as_deref().unwrap_or_default(), addon.containers.as_ref()),
             manifest,
             config,
             secrets: secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect(),
         }
     });
     addons.collect()
+}
+
+/// What is said of containers that there are, by their names of today. What is left out is told by `rules::containers`.
+fn containers(add_on: &str, given: Option<&Vec<AddonContainerInput>>) -> Vec<AddonContainer> {
+    let Some(known) = add_on_containers(add_on) else { return Vec::new() };
+    let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let container = |container: &AddonContainerInput| match known.container(container.name.as_deref()?) {
+        ContainerName::Known(name) => Some(AddonContainer {
+            name: name.to_owned(),
+            image: said(&container.image).filter(|image| !is_image_of_aks_engine(image)),
+            cpu_request: said(&container.cpu_requests),
+            memory_request: said(&container.memory_requests),
+            cpu_limit: said(&container.cpu_limits),
+            memory_limit: said(&container.memory_limits),
+        }),
+        ContainerName::Gone | ContainerName::Unknown => None,
+    };
+    given.into_iter().flatten().filter_map(container).collect()
 }
 
 fn decoded(data: &str) -> Option<String> {

@@ -4,11 +4,12 @@ use base64::Engine as _;
 
 use crate::base::Diagnostic;
 
-use super::super::cluster::Cluster;
+use super::super::cluster::{AUDIT_POLICY, Cluster};
 use super::super::findings::Findings;
 use super::super::input::{AddonInput, ApiModel};
 use super::super::pointers::{KUBERNETES, MASTER, pool};
 use super::super::pool::Availability;
+use super::containers;
 
 const AUTOSCALER: &str = "cluster-autoscaler";
 
@@ -20,6 +21,7 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     for (index, addon) in addons.into_iter().flatten().enumerate() {
         let root = format!("{KUBERNETES}/addons/{index}");
         data(addon, &root, findings);
+        containers::judge(addon, &root, findings);
         if addon.name.as_deref() == Some(AUTOSCALER) && addon.enabled == Some(true) {
             autoscaler(addon, &root, cluster, findings);
         }
@@ -27,9 +29,20 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     extensions(model, findings);
 }
 
-/// A manifest of the user's own stands alone.
+/// A manifest of the user's own stands alone. Without a policy that it can read, the API server does not start.
 fn data(addon: &AddonInput, root: &str, findings: &mut Findings) {
     let Some(data) = addon.data.as_deref() else { return };
+    let manifest = base64::engine::general_purpose::STANDARD.decode(data).unwrap_or_default();
+    let manifest = String::from_utf8_lossy(&manifest);
+    let is_policy = ["audit.k8s.io/v1", "Policy", "rules"].iter().all(|word| manifest.contains(word))
+        && !manifest.contains("audit.k8s.io/v1beta1")
+        && !manifest.contains("audit.k8s.io/v1alpha1");
+    if addon.name.as_deref() == Some(AUDIT_POLICY) && !manifest.is_empty() && !is_policy {
+        let message = "data of add-on \"audit-policy\" is no audit policy that today's API server reads";
+        let fault = Diagnostic::error("addon-data", format!("{root}/data"), message);
+        findings.judge(&[], fault.help("write a Policy of audit.k8s.io/v1 with its rules, in base64"));
+        return;
+    }
     let empty = addon.config.as_ref().is_none_or(|config| config.is_empty())
         && addon.containers.as_ref().is_none_or(|containers| containers.is_empty());
     let message = if base64::engine::general_purpose::STANDARD.decode(data).is_err() {

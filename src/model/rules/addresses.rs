@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use crate::base::{Diagnostic, address_at, network_contains};
 use crate::catalog::Cloud;
 
-use super::super::cluster::Cluster;
+use super::super::cluster::{AUDIT_POLICY, Addon, Cluster};
 use super::super::findings::Findings;
 use super::super::input::ApiModel;
 use super::super::network::{LoadBalancerSku, NetworkPlugin, NetworkPolicy};
@@ -94,17 +94,22 @@ fn plugin(cluster: &Cluster, findings: &mut Findings) {
     let plugin_pointer = kubernetes("networkPlugin");
     let fits = match network.policy {
         NetworkPolicy::None => true,
-        NetworkPolicy::Azure => network.plugin == NetworkPlugin::Azure,
         NetworkPolicy::Calico => matches!(network.plugin, NetworkPlugin::Azure | NetworkPlugin::Kubenet),
         NetworkPolicy::Cilium => network.plugin == NetworkPlugin::Cilium,
     };
     if !fits {
         let message = format!("policy {} does not work with plugin {}", network.policy.word(), network.plugin.word());
         let fault = Diagnostic::error("network-policy-plugin", kubernetes("networkPolicy"), message);
-        findings.judge(
-            &[&plugin_pointer],
-            fault.help("azure goes with azure, calico with azure or kubenet, cilium with cilium"),
-        );
+        findings.judge(&[&plugin_pointer], fault.help("calico goes with azure or kubenet, cilium with cilium"));
+    }
+    // No node becomes Ready without, so that a deployment would wait until its time is over.
+    let brings = |addon: &Addon| addon.manifest.is_some() && addon.enabled != Some(false) && addon.name != AUDIT_POLICY;
+    if network.plugin == NetworkPlugin::None && !cluster.addons.iter().any(brings) {
+        let message = "nobody would make the interfaces of pods, and no node would become Ready";
+        let fault = Diagnostic::error("network-plugin-missing", &plugin_pointer, message);
+        let help =
+            "give your plugin's manifest as data (base64) of an add-on, or write \"azure\", \"kubenet\" or \"cilium\"";
+        findings.judge(&[&kubernetes("addons")], fault.help(help));
     }
     if cluster.cloud == Cloud::Stack && !matches!(network.plugin, NetworkPlugin::Azure | NetworkPlugin::Kubenet) {
         let fault = Diagnostic::error(

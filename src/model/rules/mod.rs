@@ -9,6 +9,7 @@ mod addresses;
 mod application_gateway;
 mod capacity;
 mod codes;
+mod containers;
 mod control_plane_addresses;
 mod encryption;
 mod flag_values;

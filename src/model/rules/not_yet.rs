@@ -8,37 +8,17 @@ use super::super::cluster::Cluster;
 use super::super::findings::Findings;
 use super::super::identity::{Identity, ServicePrincipalSecret};
 use super::super::input::ApiModel;
-use super::super::network::{NetworkPlugin, NetworkPolicy};
-use super::super::pointers::{KUBERNETES, SERVICE_PRINCIPAL};
+use super::super::pointers::SERVICE_PRINCIPAL;
 
 const CODE: &str = "not-supported-yet";
 
 pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
-    network_plugin(cluster, findings);
-    network_policy(cluster, findings);
     secret_in_key_vault(cluster, model, findings);
 }
 
 fn tell(pointer: String, message: &str, help: &str, findings: &mut Findings) {
     let message = format!("{message}: the engine cannot do it yet");
     findings.judge(&[], Diagnostic::error(CODE, pointer, message).help(help));
-}
-
-fn network_plugin(cluster: &Cluster, findings: &mut Findings) {
-    let plugin = cluster.network.plugin;
-    if plugin == NetworkPlugin::None {
-        let message = format!("the network plugin \"{}\" has no manifests", plugin.word());
-        tell(format!("{KUBERNETES}/networkPlugin"), &message, "write \"azure\", \"kubenet\" or \"cilium\"", findings);
-    }
-}
-
-fn network_policy(cluster: &Cluster, findings: &mut Findings) {
-    let policy = cluster.network.policy;
-    if policy == NetworkPolicy::Azure {
-        let message = format!("nobody would enforce the network policy \"{}\"", policy.word());
-        let help = "write \"calico\": Azure is ending its own network policy manager";
-        tell(format!("{KUBERNETES}/networkPolicy"), &message, help, findings);
-    }
 }
 
 fn secret_in_key_vault(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {

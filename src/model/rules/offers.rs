@@ -13,7 +13,15 @@ const ALWAYS: [&str; 5] =
     ["azure-cloud-provider", "azuredisk-csi-driver", "cloud-node-manager", "coredns", "kube-proxy"];
 
 /// Add-ons that may be had or not, by aks-engine's names.
-const SWITCHED: [&str; 4] = ["azurefile-csi-driver", "cluster-autoscaler", "metrics-server", "nvidia-device-plugin"];
+const SWITCHED: [&str; 7] = [
+    "audit-policy",
+    "azurefile-csi-driver",
+    "cluster-autoscaler",
+    "csi-secrets-store",
+    "metrics-server",
+    "node-problem-detector",
+    "nvidia-device-plugin",
+];
 
 /// Add-ons of aks-engine that are gone, and what takes their place.
 const REPLACED: [(&str, &str); 17] = [
@@ -48,7 +56,11 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     }
 }
 
-/// aks-engine installed NVIDIA's driver on its own images. Which driver fits depends on size and kernel.
+/// aks-engine compiled one version of NVIDIA's driver on each machine. Today the driver depends on the size: those for
+/// visualisation take Azure's own (GRID), the others NVIDIA's, old processors an old branch of it, and those with several
+/// connected processors a fabric manager of just its version (Azure/AgentBaker 06836ee,
+/// `aks-node-controller/pkg/gpu`, read 2026-11-28). A wrong one leaves a node without processors, which nothing
+/// here would find out. So an image that somebody has tried is asked for.
 fn gpu_drivers(cluster: &Cluster, findings: &mut Findings) {
     let has_processors =
         |size: &str, image: &Image| has_nvidia_processors(size) && matches!(image, Image::Marketplace { .. });
@@ -56,7 +68,10 @@ fn gpu_drivers(cluster: &Cluster, findings: &mut Findings) {
         let message =
             format!("the nodes of \"{}\" have NVIDIA processors, and their image no driver for them", pool.name);
         let warning = Diagnostic::warning("gpu-driver", self::pool(pool.index, "vmSize"), message);
-        findings.judge(&[], warning.help("name an image with NVIDIA's driver and container toolkit by imageReference"));
+        findings.judge(&[], warning.help(
+                "which driver fits depends on the size: name an image with it and NVIDIA's container toolkit by imageReference, \
+                 or install NVIDIA's GPU operator",
+            ));
     }
 }
 

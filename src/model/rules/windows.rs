@@ -73,11 +73,9 @@ fn network(cluster: &Cluster, findings: &mut Findings) {
         let fault = Diagnostic::error("windows-network", at("networkPlugin"), message);
         findings.judge(&[], fault.help("write azure or kubenet, or leave the pools of Windows out"));
     } else if cluster.network.policy != NetworkPolicy::None {
-        let message = match cluster.network.policy {
-            // Source: learn.microsoft.com, "Secure traffic between pods by using network policies in AKS", read 2026-11-25.
-            NetworkPolicy::Azure => "Azure ended its network policies on Windows on 30 September 2026".to_owned(),
-            policy => format!("nobody would enforce the policy {} on Windows", policy.word()),
-        };
+        // Azure ended its own there on 30 September 2026 (learn.microsoft.com, "Secure traffic between pods by using network
+        // policies in AKS", read 2026-11-25).
+        let message = format!("nobody would enforce the policy {} on Windows", cluster.network.policy.word());
         let fault = Diagnostic::error("windows-network", at("networkPolicy"), message);
         findings.judge(&[], fault.help("leave networkPolicy out, or the pools of Windows"));
     }

@@ -164,8 +164,6 @@ fn not_yet_cases() -> Vec<Case> {
     let windows = json!({"adminUsername": "azureuser", "adminPassword": id});
     let vault = json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": id.trim_end_matches("/secrets/s/1"), "secretName": "s"}});
     vec![
-        one("not-supported-yet", K, "networkPlugin", json!("none")),
-        one("not-supported-yet", K, "networkPolicy", json!("azure")),
         case(
             "not-supported-yet",
             "/properties/windowsProfile/adminPassword".into(),
@@ -246,7 +244,7 @@ fn address_cases() -> Vec<Case> {
         case(
             "network-policy-plugin",
             at(K, "networkPolicy"),
-            &[(at(K, "networkPlugin"), json!("kubenet")), (at(K, "networkPolicy"), json!("azure"))],
+            &[(at(K, "networkPlugin"), json!("kubenet")), (at(K, "networkPolicy"), json!("cilium"))],
         ),
         one("cluster-subnet-size", K, "clusterSubnet", json!("10.240.1.0/24")),
         case("service-range-pair", at(K, "dnsServiceIP"), &[(at(K, "serviceCidr"), json!("10.1.0.0/16"))]),
@@ -686,7 +684,29 @@ fn each_warning_is_caused() {
         ("addon-replaced", vec![(at(K, "addons"), json!([{"name": "tiller", "enabled": true}]))]),
         (
             "addon-not-installed",
-            vec![(at(K, "addons"), json!([{"name": "node-problem-detector", "enabled": true, "config": {"a": "b"}}]))],
+            vec![(at(K, "addons"), json!([{"name": "azure-policy", "enabled": true, "config": {"a": "b"}}]))],
+        ),
+        (
+            "addon-image-inherited",
+            vec![(
+                at(K, "addons"),
+                json!([{"name": "coredns", "containers": [{"name": "coredns", "image": "k8s.gcr.io/coredns:1.6.6"}]}]),
+            )],
+        ),
+        (
+            "no-effect",
+            vec![(
+                at(K, "addons"),
+                json!([{"name": "azuredisk-csi-driver", "containers": [{"name": "csi-snapshotter", "cpuRequests": "1"}]}]),
+            )],
+        ),
+        ("network-policy-replaced", vec![(at(K, "networkPolicy"), json!("azure"))]),
+        (
+            "flag-inherited",
+            vec![(
+                at(K, "apiServerConfig"),
+                json!({"--audit-policy-file": "/etc/kubernetes/addons/audit-policy.yaml"}),
+            )],
         ),
         (
             "addon-not-installed",

@@ -38,6 +38,12 @@ pub(super) fn cases() -> Vec<Case> {
         let pools = json!([{"name": name, "config": {"min-nodes": least, "max-nodes": "3"}}]);
         addon(json!({"name": "cluster-autoscaler", "enabled": true, "pools": pools}))
     };
+    let of_container = |code: &'static str, name: &str, container: Value| {
+        let addon = addon(json!({"name": "azuredisk-csi-driver", "containers": [container]}));
+        case(code, at(K, &format!("addons/0/containers/0/{name}")), &[addon])
+    };
+    let container = |name: &str, container: Value| of_container("addon-container", name, container);
+    let resources = |name: &str, container: Value| of_container("addon-resources", name, container);
     let gateway = |config: Value| addon(json!({"name": "appgw-ingress", "enabled": true, "config": config}));
     let gateway_subnet = |range: &str| gateway(json!({"appgw-subnet": range}));
     let of_gateway = |name: &str| at(K, &format!("addons/0/config/{name}"));
@@ -111,6 +117,50 @@ pub(super) fn cases() -> Vec<Case> {
             "addon-data",
             at(K, "addons/0/data"),
             &[addon(json!({"name": "mine", "data": "YQ==", "config": {"a": "b"}}))],
+        ),
+        // A Pod, and a policy of a version that is gone.
+        case(
+            "addon-data",
+            at(K, "addons/0/data"),
+            &[addon(json!({"name": "audit-policy", "data": "a2luZDogUG9kCg=="}))],
+        ),
+        case(
+            "addon-data",
+            at(K, "addons/0/data"),
+            &[addon(json!({
+                "name": "audit-policy",
+                "data": "YXBpVmVyc2lvbjogYXVkaXQuazhzLmlvL3YxYmV0YTEKa2luZDogUG9saWN5CnJ1bGVzOiBbXQo=",
+            }))],
+        ),
+        case("network-plugin-missing", at(K, "networkPlugin"), &[(at(K, "networkPlugin"), json!("none"))]),
+        // A policy of the audit log makes no interfaces, nor does an add-on that is switched off.
+        case(
+            "network-plugin-missing",
+            at(K, "networkPlugin"),
+            &[
+                (at(K, "networkPlugin"), json!("none")),
+                (
+                    at(K, "addons"),
+                    json!([
+                        {"name": "audit-policy", "data": "YXBpVmVyc2lvbjogYXVkaXQuazhzLmlvL3YxCmtpbmQ6IFBvbGljeQpydWxlczogW10K"},
+                        {"name": "flannel", "enabled": false, "data": "YTogYgo="},
+                    ]),
+                ),
+            ],
+        ),
+        container("name", json!({"name": "csi-atacher"})),
+        container("name", json!({"cpuRequests": "1"})),
+        container("image", json!({"name": "azuredisk", "image": "a b"})),
+        resources("cpuRequests", json!({"name": "azuredisk", "cpuRequests": "much"})),
+        resources("memoryLimits", json!({"name": "azuredisk", "memoryLimits": "1 Gi"})),
+        resources("memoryRequests", json!({"name": "azuredisk", "memoryRequests": "1Gi", "memoryLimits": "1000Mi"})),
+        case(
+            "addon-container",
+            at(K, "addons/0/containers/1/name"),
+            &[addon(json!({
+                "name": "azuredisk-csi-driver",
+                "containers": [{"name": "liveness-probe"}, {"name": "livenessprobe"}],
+            }))],
         ),
         case("autoscaler-pool", at(K, "addons/0/pools/0/name"), &[scale_set(), autoscaler("nowhere", "1")]),
         case("autoscaler-pool", at(K, "addons/0/pools/0/name"), &[autoscaler("agentpool1", "1")]),

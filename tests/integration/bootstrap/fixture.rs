@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use engine::base::Secret;
 use engine::bootstrap::{
     self, AddOns, AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomData,
     DiskDriverImages, Encryption, Images, KeyVault, MachineType, Network, NodeSettings, PackageSource, Packages,
-    ProxyMode, Software, Start, WorkerMachine,
+    ProxyMode, RegistryProvider, Software, Start, WorkerMachine,
 };
 
 pub fn placeholder(name: &str) -> String {
@@ -42,6 +44,10 @@ pub fn cluster() -> ClusterSettings {
             sources: vec![PackageSource::kubernetes("1.35"), PackageSource::docker("noble")],
             containerd_package: "containerd.io".to_owned(),
             containerd_version: "2.2.*".to_owned(),
+            registry_provider: RegistryProvider {
+                source: PackageSource::microsoft("24.04", "noble"),
+                version: "1.35.8".to_owned(),
+            },
         }),
         images: Images {
             repository: "registry.k8s.io".to_owned(),
@@ -80,6 +86,7 @@ pub fn cluster() -> ClusterSettings {
             instance_metadata: true,
             identity: CloudIdentity::System,
             environment: String::new(),
+            registry_suffix: "azurecr.io".to_owned(),
         },
         kernel_parameters: BTreeMap::new(),
         kubelet_arguments: BTreeMap::new(),
@@ -143,6 +150,14 @@ pub fn all_add_ons(calico: bool) -> AddOns {
             }
         }),
         nvidia_device_plugin: Some("nvcr.io/nvidia/k8s-device-plugin:v0.19.3".to_owned()),
+        node_problem_detector: Some("registry.k8s.io/node-problem-detector/node-problem-detector:v1.35.2".to_owned()),
+        secrets_store: Some(bootstrap::SecretsStoreImages {
+            driver: "registry.k8s.io/csi-secrets-store/driver:v1.6.0".to_owned(),
+            provider: "mcr.microsoft.com/oss/v2/azure/secrets-store/provider-azure:v1.8.2".to_owned(),
+            liveness_probe: sidecar("livenessprobe:v2.18.0"),
+            registrar: sidecar("csi-node-driver-registrar:v2.16.0"),
+        }),
+        containers: BTreeMap::new(),
         given: vec![bootstrap::GivenManifest {
             name: "own".to_owned(),
             manifest: "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: own\n".to_owned(),
@@ -167,6 +182,7 @@ pub fn control_plane(start: Start) -> ControlPlaneMachine {
             service_account_public_key: placeholder("sa.pub"),
         },
         encryption: Encryption::default(),
+        audit_policy: bootstrap::AuditPolicy::Standard,
         administrators: "55555555-0000-0000-0000-000000000000".to_owned(),
         token_hours: 48,
         keeps_token: false,
@@ -218,7 +234,8 @@ pub fn written_in(document: &str) -> Vec<Written> {
     let mut files = Vec::new();
     let mut packed = false;
     let (mut path, mut mode) = (String::new(), String::new());
-    let text = |quoted: &str| serde_json::from_str::<String>(quoted).unwrap();
+    // YAML's long escapes as JSON has them.
+    let text = |quoted: &str| serde_json::from_str::<String>(&quoted.replace("\\U0000", "\\u")).unwrap();
     for line in document.lines() {
         if let Some(value) = line.strip_prefix("- path: ") {
             path = text(value);
@@ -241,4 +258,55 @@ fn unpack(content: &str) -> String {
     let mut text = String::new();
     flate2::read::GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
     text
+}
+
+/// A folder that stands for a machine's root.
+pub struct Root {
+    folder: tempfile::TempDir,
+}
+
+impl Root {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A path of the machine as one of the host.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.folder().join(path.trim_start_matches('/'))
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn write_with_mode(&self, path: &str, text: &str, mode: u32) {
+        self.write(path, text);
+        std::fs::set_permissions(self.path(path), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// What a file holds; nothing if it is not there.
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap_or_default()
+    }
+
+    /// Writes what cloud-init would write.
+    pub fn give(&self, data: &CustomData) {
+        for file in written(data) {
+            self.write_with_mode(&file.path, &file.text, u32::from_str_radix(&file.mode, 8).unwrap());
+        }
+    }
+
+    /// One program under many names.
+    pub fn stand_in(&self, folder: &str, text: &str, programs: &[&str]) {
+        self.write_with_mode(&format!("{folder}/stand-in"), text, 0o755);
+        for program in programs {
+            std::os::unix::fs::symlink("stand-in", self.path(folder).join(program)).unwrap();
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! The rendered scripts run by bash below a folder of their own, with stand-ins on PATH for every program that would
 //! change a machine. The stand-ins write down their calls.
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use engine::bootstrap::{self, CustomData, Network, Start};
 
-use super::fixture;
+use super::fixture::{self, Root};
 
 const STAND_IN: &str = include_str!("stand-in.sh");
 const PROGRAMS: [&str; 22] = [
@@ -37,17 +37,21 @@ const PROGRAMS: [&str; 22] = [
 
 /// A machine below a temporary folder.
 pub(super) struct Machine {
-    folder: tempfile::TempDir,
+    root: Root,
+}
+
+impl std::ops::Deref for Machine {
+    type Target = Root;
+
+    fn deref(&self) -> &Root {
+        &self.root
+    }
 }
 
 impl Machine {
     pub(super) fn new(data: &CustomData, hostname: &str, address: &str) -> Self {
-        let machine = Self { folder: tempfile::tempdir().unwrap() };
-        for file in fixture::written(data) {
-            machine.write(&file.path, &file.text);
-            let mode = std::fs::Permissions::from_mode(u32::from_str_radix(&file.mode, 8).unwrap());
-            std::fs::set_permissions(machine.path(&file.path), mode).unwrap();
-        }
+        let machine = Self { root: Root::new() };
+        machine.give(data);
         machine.write("/etc/hosts", "127.0.0.1 localhost\n");
         machine.write("/etc/fstab", "LABEL=root / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n");
         machine.write("/dev/disk/azure/scsi1/lun0", "");
@@ -55,32 +59,14 @@ impl Machine {
         machine.write("/world/address", address);
         machine.write("/world/addresses", &format!("{address}/12\n"));
         machine.write("/world/healthy", "");
-        machine.write("/bin/stand-in", STAND_IN);
-        std::fs::set_permissions(machine.path("/bin/stand-in"), std::fs::Permissions::from_mode(0o755)).unwrap();
-        for program in PROGRAMS {
-            symlink(machine.path("/bin/stand-in"), machine.path("/bin").join(program)).unwrap();
-        }
+        machine.stand_in("/bin", STAND_IN, &PROGRAMS);
         machine
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path.trim_start_matches('/'))
-    }
-
-    pub(super) fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    pub(super) fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path(path)).unwrap_or_default()
     }
 
     fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", self.path("/bin").display());
-        command.env_clear().env("PATH", path).env("ENGINE_ROOT", self.folder.path());
+        command.env_clear().env("PATH", path).env("ENGINE_ROOT", self.folder());
         command
     }
 
@@ -164,6 +150,7 @@ fn the_first_machine_starts_the_cluster() {
         "updates",
         "extension",
         "packages",
+        "registry",
         "time",
         "audit",
         "runtime",
@@ -273,6 +260,7 @@ fn each_step_that_fails_is_named_and_resumed() {
         ("host", "modprobe br_netfilter"),
         ("cloud", "curl*identity/info*"),
         ("packages", "apt-get*install*"),
+        ("registry", "apt-get*SourceParts*install*"),
         ("runtime", "systemctl restart containerd"),
         ("network", "systemctl enable --now engine-network-rules.service"),
         ("etcd_disk", "mkfs.ext4*"),
@@ -329,6 +317,9 @@ fn a_worker_joins_when_the_control_plane_comes() {
     assert_eq!(machine.count("kubeadm join"), 1);
     assert!(machine.read("/etc/hosts").contains("10.255.255.15 demo."));
     assert!(!machine.path("/etc/kubernetes/azure.json").exists());
+    let registry: serde_json::Value = serde_json::from_str(&machine.read("/etc/kubernetes/registry.json")).unwrap();
+    assert_eq!(registry["tenantId"], "22222222-0000-0000-0000-000000000000");
+    assert_eq!(registry["subscriptionId"], serde_json::Value::Null, "a worker need not know it");
     assert!(!machine.read("/world/join.yaml").contains("controlPlane:"));
 }
 

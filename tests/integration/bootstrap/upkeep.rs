@@ -1,14 +1,12 @@
 //! What control-plane machines do for the cluster from time to time: kubelets' serving certificates, judged over real
 //! requests that openssl makes, and the token of pools that grow by themselves.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 
 use base64::Engine as _;
 use engine::bootstrap::{self, Start};
 
-use super::fixture;
+use super::fixture::{self, Root};
 
 const NODES: &str = r#"k8s-master-12345678-0 {"node-role.kubernetes.io/control-plane":""} InternalIP=10.255.255.5 Hostname=k8s-master-12345678-0
 k8s-pool-1 {"agentpool":"pool"} Hostname=k8s-pool-1 InternalIP=10.240.0.4
@@ -32,42 +30,33 @@ esac
 
 /// A control-plane machine's files, and the world that its API server tells of.
 struct Machine {
-    folder: tempfile::TempDir,
+    root: Root,
+}
+
+impl std::ops::Deref for Machine {
+    type Target = Root;
+
+    fn deref(&self) -> &Root {
+        &self.root
+    }
 }
 
 impl Machine {
     fn new() -> Self {
-        let machine = Self { folder: tempfile::tempdir().unwrap() };
+        let machine = Self { root: Root::new() };
         let mut control_plane = fixture::control_plane(Start::Join);
         control_plane.keeps_token = true;
-        for file in fixture::written(&bootstrap::control_plane(&control_plane).unwrap()) {
-            machine.write(&file.path, &file.text);
-        }
+        machine.give(&bootstrap::control_plane(&control_plane).unwrap());
         machine.write("/run/keep", "");
-        machine.write("/bin/kubectl", KUBECTL);
+        machine.write_with_mode("/bin/kubectl", KUBECTL, 0o755);
         machine.write("/world/nodes", NODES);
         machine
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path.trim_start_matches('/'))
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path(path)).unwrap_or_default()
     }
 
     fn run(&self, script: &str) -> String {
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", self.path("/bin").display());
         let mut command = Command::new(self.path(script));
-        let output = command.env_clear().env("PATH", path).env("ENGINE_ROOT", self.folder.path()).output().unwrap();
+        let output = command.env_clear().env("PATH", path).env("ENGINE_ROOT", self.folder()).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
         said

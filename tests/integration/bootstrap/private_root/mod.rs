@@ -7,14 +7,14 @@
 mod boots;
 mod settings;
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use engine::bootstrap::{self, CustomData, Start};
 
-use super::fixture;
+use super::fixture::{self, Root};
 
 const ENTER: &str = include_str!("enter.sh");
 const STAND_IN: &str = include_str!("stand-in.sh");
@@ -93,16 +93,12 @@ impl World {
     }
 
     fn machine(&self, data: &CustomData, name: &str, address: &str) -> Machine<'_> {
-        let machine = Machine { world: self, name: name.to_owned(), root: tempfile::tempdir().unwrap() };
+        let machine = Machine { world: self, name: name.to_owned(), root: Root::new() };
         machine.give(data);
         machine.write("/etc/hosts", "127.0.0.1 localhost\n");
         machine.write("/etc/fstab", "LABEL=root / ext4 defaults 0 1\n/swapfile none swap sw 0 0\n");
         machine.write("/own/address", address);
-        machine.write("/stand-ins/stand-in", STAND_IN);
-        std::fs::set_permissions(machine.path("/stand-ins/stand-in"), std::fs::Permissions::from_mode(0o755)).unwrap();
-        for program in PROGRAMS {
-            symlink("stand-in", machine.path("/stand-ins").join(program)).unwrap();
-        }
+        machine.stand_in("/stand-ins", STAND_IN, &PROGRAMS);
         machine
     }
 }
@@ -130,37 +126,22 @@ fn namespaces() -> Vec<&'static str> {
 struct Machine<'a> {
     world: &'a World,
     name: String,
-    root: tempfile::TempDir,
+    root: Root,
+}
+
+impl std::ops::Deref for Machine<'_> {
+    type Target = Root;
+
+    fn deref(&self) -> &Root {
+        &self.root
+    }
 }
 
 impl Machine<'_> {
-    /// Writes what cloud-init would write.
-    fn give(&self, data: &CustomData) {
-        for file in fixture::written(data) {
-            self.write(&file.path, &file.text);
-            let mode = std::fs::Permissions::from_mode(u32::from_str_radix(&file.mode, 8).unwrap());
-            std::fs::set_permissions(self.path(&file.path), mode).unwrap();
-        }
-    }
-
-    fn path(&self, path: &str) -> PathBuf {
-        self.root.path().join(path.trim_start_matches('/'))
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path(path)).unwrap_or_default()
-    }
-
     fn command(&self, command: &[&str]) -> Command {
         let mut unshare = Command::new("unshare");
         unshare.args(namespaces()).arg("bash").arg(self.world.folder.path().join("enter.sh"));
-        unshare.arg(self.root.path()).arg(self.world.path("")).arg(&self.name).arg("60").args(command);
+        unshare.arg(self.folder()).arg(self.world.path("")).arg(&self.name).arg("60").args(command);
         unshare
     }
 

@@ -116,7 +116,8 @@ fn other_sources_of_software_boot_too() {
     drop(boots_first(&world));
     let mirror = changed_worker(|machine| {
         let mut sources = vec![bootstrap::PackageSource::kubernetes("1.35"), bootstrap::PackageSource::docker("noble")];
-        for source in &mut sources {
+        let mut registry = bootstrap::PackageSource::microsoft("24.04", "noble");
+        for source in sources.iter_mut().chain([&mut registry]) {
             for address in [&mut source.url, &mut source.key_url] {
                 *address = address.replacen("https://", "https://mirror.example/", 1);
             }
@@ -125,6 +126,7 @@ fn other_sources_of_software_boot_too() {
             sources,
             containerd_package: "containerd.io".to_owned(),
             containerd_version: "2.3.*".to_owned(),
+            registry_provider: bootstrap::RegistryProvider { source: registry, version: "1.35.8".to_owned() },
         });
     });
     let machine = world.worker(&mirror, 0);
@@ -135,7 +137,7 @@ fn other_sources_of_software_boot_too() {
         .filter(|call| call.contains("--output /etc/apt"))
         .map(str::to_owned)
         .collect();
-    assert_eq!(fetched.len(), 2, "{fetched:?}");
+    assert_eq!(fetched.len(), 3, "{fetched:?}");
     assert!(fetched.iter().all(|call| call.contains(" https://mirror.example/")), "{fetched:?}");
     let sources = machine.read("/etc/apt/sources.list.d/kubernetes.sources")
         + &machine.read("/etc/apt/sources.list.d/docker.sources");
@@ -145,9 +147,32 @@ fn other_sources_of_software_boot_too() {
         "{sources}"
     );
 
+    // Microsoft's source is seen for one package, and is none of the machine's.
+    assert!(
+        machine
+            .read("/etc/engine/registry/microsoft.sources")
+            .contains("URIs: https://mirror.example/packages.microsoft.com/")
+    );
+    let calls = machine.read("/own/calls");
+    let apart = "Dir::Etc::SourceList=/dev/null --option Dir::Etc::SourceParts=/etc/engine/registry";
+    let of_registry: Vec<&str> = calls.lines().filter(|call| call.contains(apart)).collect();
+    assert_eq!(of_registry.len(), 2, "{calls}");
+    assert!(of_registry[0].ends_with(" update"), "{calls}");
+    assert!(
+        of_registry[1].ends_with(" install --no-install-recommends azure-acr-credential-provider=1.35.8-*"),
+        "{calls}"
+    );
+    assert!(!machine.path("/etc/apt/sources.list.d/microsoft.sources").exists());
+    let provider = std::fs::read_link(machine.path("/opt/engine/registry/acr-credential-provider")).unwrap();
+    assert_eq!(provider, Path::new("/usr/bin/azure-acr-credential-provider"));
+    assert!(machine.read("/own/join.yaml").contains("image-credential-provider-bin-dir"), "{calls}");
+
     let image = changed_worker(|machine| machine.cluster.software = bootstrap::Software::PreparedImage);
     let machine = world.worker(&image, 1);
     machine.succeed();
+    // The host's programs are lent to it, among which is none that signs in to registries: the kubelet is told of none.
+    assert!(!machine.read("/own/join.yaml").contains("image-credential-provider"));
+    assert!(machine.log().contains("registry: the image has no /usr/bin/azure-acr-credential-provider"));
     assert_eq!((machine.count("apt-get"), machine.count("curl --silent --show-error --fail --location")), (0, 0));
     // An image of another version is told, and nothing is joined with it.
     let other = changed_worker(|machine| {
@@ -236,12 +261,12 @@ fn secrets_stay_in_files_of_their_own() {
     let log = machine.log();
     assert!(log.contains("uses proxy \"http://[credentials]@proxy.example:3129\""), "{log}");
     let mut seen = 0;
-    for file in files_below(machine.root.path()) {
+    for file in files_below(machine.folder()) {
         let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
         if !text.contains(CANARY) && !text.contains("abcdef.0123456789abcdef") {
             continue;
         }
-        let shown = file.strip_prefix(machine.root.path()).unwrap().display().to_string();
+        let shown = file.strip_prefix(machine.folder()).unwrap().display().to_string();
         if shown.starts_with("own/") {
             // The stand-ins' notes: of these only the calls are what anybody could see.
             assert_ne!(shown, "own/calls", "an argument holds a secret");
