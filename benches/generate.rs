@@ -41,6 +41,7 @@ fn stages(criterion: &mut Criterion, size: &Size) {
         deployments_api_version: api_version,
         outputs: outputs(&cluster),
         secret_lengths: Default::default(),
+        in_key_vaults: Default::default(),
     };
     let folder = tempfile::tempdir().unwrap();
     let definition = Definition::new(

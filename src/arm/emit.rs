@@ -11,6 +11,7 @@ use super::nested::{assignment_template, pool_template};
 use super::template::{CONTENT_VERSION, RESOURCE_LIMIT, TEMPLATE_LIMIT, TEMPLATE_SCHEMA};
 use super::text::quote;
 use super::{EmitError, Parameter, Template};
+use crate::contract::KeyVaultSecret;
 use crate::graph::{GROUP_TYPE, Member, Reference, Resource, ResourceGraph, Value};
 
 /// The type of a nested deployment.
@@ -28,6 +29,8 @@ pub struct Emission<'a> {
     /// How long the secrets are, by handle: Azure measures a template with its values in place. Those that are not in it
     /// count nothing.
     pub secret_lengths: BTreeMap<String, usize>,
+    /// The secrets that lie in key vaults, by handle: Azure takes them from there.
+    pub in_key_vaults: BTreeMap<String, KeyVaultSecret>,
 }
 
 /// Writes a graph as a template for its resource group. The group itself is not part of it: a deployment goes into one
@@ -78,7 +81,7 @@ fn write(
         let value = body.printer.json(value, &Index::None)?;
         outputs.insert((*name).to_owned(), json!({ "type": "string", "value": value }));
     }
-    let parameters = printer.needs.iter().map(|(name, need)| (name.clone(), value_of(need))).collect();
+    let parameters = printer.needs.iter().map(|(name, need)| (name.clone(), emission.value_of(need))).collect();
     let mut template = document(declarations(&printer.needs), resources);
     template.insert("outputs".to_owned(), Json::Object(outputs));
     let template = Template { template: Json::Object(template), parameters, compact: false };
@@ -109,16 +112,6 @@ pub(super) fn declarations(needs: &IndexMap<String, Need>) -> Map<String, Json> 
         json!({ "type": kind, "metadata": { "description": description } })
     };
     needs.iter().map(|(name, need)| (name.clone(), declare(need))).collect()
-}
-
-fn value_of(need: &Need) -> Parameter {
-    match need {
-        Need::Count { count, .. } => Parameter::Value((*count).into()),
-        Need::Offset { offset, .. } => Parameter::Value((*offset).into()),
-        Need::Secret(handle) => Parameter::Secret(Arc::clone(handle)),
-        // These two are needs of nested templates only.
-        Need::Index | Need::Attribute(_) => Parameter::Value(Json::Null),
-    }
 }
 
 /// The resources of one template, outer or nested.
@@ -288,6 +281,19 @@ impl<'p, 'g> Body<'p, 'g> {
 }
 
 impl Emission<'_> {
+    fn value_of(&self, need: &Need) -> Parameter {
+        match need {
+            Need::Count { count, .. } => Parameter::Value((*count).into()),
+            Need::Offset { offset, .. } => Parameter::Value((*offset).into()),
+            Need::Secret(handle) => match self.in_key_vaults.get(&**handle) {
+                Some(place) => Parameter::KeyVault(place.clone()),
+                None => Parameter::Secret(Arc::clone(handle)),
+            },
+            // These two are needs of nested templates only.
+            Need::Index | Need::Attribute(_) => Parameter::Value(Json::Null),
+        }
+    }
+
     fn secret_length(&self, handle: &str) -> usize {
         self.secret_lengths.get(handle).copied().unwrap_or_default()
     }

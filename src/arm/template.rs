@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::EmitError;
 use crate::base::Secret;
+use crate::contract::KeyVaultSecret;
 use crate::graph::Lookup;
 
 /// Resources of one template, iterations counted.
@@ -33,6 +34,8 @@ pub enum Parameter {
     Value(Json),
     /// A secret, by the handle under which the vault holds it.
     Secret(Arc<str>),
+    /// A secret in a key vault, from where Azure takes it.
+    KeyVault(KeyVaultSecret),
 }
 
 /// A template with a value for each of its parameters.
@@ -52,21 +55,28 @@ impl Template {
         written(&self.template, self.compact)
     }
 
-    /// The text of `azuredeploy.parameters.json`, complete, with the secrets in clear.
+    /// The text of `azuredeploy.parameters.json`, complete, with the secrets in clear, but for those in key vaults.
     ///
     /// # Errors
     /// A secret that is not at hand.
     pub fn parameters_file(&self, lookup: &dyn Lookup) -> Result<Secret, EmitError> {
         let mut parameters = serde_json::Map::new();
         for (name, parameter) in &self.parameters {
-            let value = match parameter {
-                Parameter::Value(value) => value.clone(),
+            let given = match parameter {
+                Parameter::Value(value) => json!({ "value": value }),
                 Parameter::Secret(handle) => {
                     let secret = lookup.secret(handle).ok_or_else(|| EmitError::Secret(handle.to_string()))?;
-                    Json::String(secret.expose().to_owned())
+                    json!({ "value": secret.expose() })
+                }
+                Parameter::KeyVault(place) => {
+                    let mut reference = json!({ "keyVault": { "id": place.vault_id }, "secretName": place.name });
+                    if let Some(version) = &place.version {
+                        reference["secretVersion"] = version.as_str().into();
+                    }
+                    json!({ "reference": reference })
                 }
             };
-            parameters.insert(name.clone(), json!({ "value": value }));
+            parameters.insert(name.clone(), given);
         }
         let file = json!({
             "$schema": PARAMETERS_SCHEMA,

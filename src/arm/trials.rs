@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::base::Secret;
+use crate::contract::KeyVaultSecret;
 use crate::graph::{Function, GROUP_TYPE, Lookup, Member, Reference, Resource, ResourceGraph, Scope, Series, Value};
 
 fn graph(resources: Vec<Resource>) -> ResourceGraph {
@@ -18,7 +19,13 @@ fn graph(resources: Vec<Resource>) -> ResourceGraph {
 }
 
 fn emission(outputs: Vec<(&str, Value)>) -> Emission<'_> {
-    Emission { cluster: "corpus", deployments_api_version: "2025-04-01", outputs, secret_lengths: Default::default() }
+    Emission {
+        cluster: "corpus",
+        deployments_api_version: "2025-04-01",
+        outputs,
+        secret_lengths: Default::default(),
+        in_key_vaults: Default::default(),
+    }
 }
 
 fn emitted(resources: Vec<Resource>) -> Template {
@@ -250,4 +257,39 @@ fn secrets_are_in_the_parameters_file_only() {
     assert_eq!(file["parameters"]["poolCustomData"]["value"], "canary of pool/customData");
     let refused = emitted(holder(&["pool/b"])).parameters_file(&Vault).unwrap_err();
     assert_eq!(refused, EmitError::Secret("pool/b".to_owned()));
+}
+
+#[test]
+fn a_secret_in_a_key_vault_is_a_reference() {
+    struct Nothing;
+    impl Lookup for Nothing {
+        fn attribute(&self, _: &Reference, _: Option<u32>) -> Option<Json> {
+            None
+        }
+        fn secret(&self, _: &str) -> Option<Secret> {
+            None
+        }
+    }
+    let encoded = Value::Call(Function::Base64, vec![Value::secret("who/password")]);
+    let value = Value::object([("x", Value::concat([Value::secret("who/name"), encoded]))]);
+    let resources = vec![Resource::new("a", "N/t", "1", "a").properties(value)];
+    let mut emission = emission(Vec::new());
+    for (handle, version) in [("who/name", None), ("who/password", Some("1a".to_owned()))] {
+        let (vault_id, name) = ("/subscriptions/s/vaults/v".to_owned(), handle.replace('/', "-"));
+        emission.in_key_vaults.insert(handle.to_owned(), KeyVaultSecret { vault_id, name, version });
+    }
+    let template = emit(&graph(resources), &emission).unwrap();
+    let expression = "[concat(parameters('whoName'), base64(parameters('whoPassword')))]";
+    assert_eq!(template.template["resources"][0]["properties"]["x"], expression);
+    assert_eq!(template.template["parameters"]["whoPassword"]["type"], "securestring");
+    // Nobody has to know the secrets.
+    let file: Json = serde_json::from_str(template.parameters_file(&Nothing).unwrap().expose()).unwrap();
+    let vault = json!({ "id": "/subscriptions/s/vaults/v" });
+    assert_eq!(
+        file["parameters"],
+        json!({
+            "whoName": { "reference": { "keyVault": vault, "secretName": "who-name" } },
+            "whoPassword": { "reference": { "keyVault": vault, "secretName": "who-password", "secretVersion": "1a" } },
+        })
+    );
 }

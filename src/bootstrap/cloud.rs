@@ -6,7 +6,7 @@
 
 use serde::Serialize;
 
-use super::input::{AzureCloud, CloudIdentity, ClusterSettings, MachineType, Software};
+use super::input::{AzureCloud, CloudIdentity, ClusterSettings, MachineType, PrincipalSecret, Software};
 use super::view::SourceView;
 
 /// The cloud. `@…@` stands for what the machine asks its metadata service.
@@ -46,7 +46,13 @@ impl<'a> CloudView<'a> {
         let (managed_identity, identity_client_id, principal_client_id, principal_secret) = match &cloud.identity {
             CloudIdentity::System => (true, "", "", ""),
             CloudIdentity::User { client_id } => (true, client_id.as_str(), "", ""),
-            CloudIdentity::ServicePrincipal { client_id, secret } => (false, "", client_id.as_str(), secret.expose()),
+            CloudIdentity::ServicePrincipal { client_id, secret } => {
+                let secret = match secret {
+                    PrincipalSecret::Told(secret) => secret.expose(),
+                    PrincipalSecret::Appended => "@PRINCIPAL_SECRET@",
+                };
+                (false, "", client_id.as_str(), secret)
+            }
         };
         Self {
             name: &cloud.cloud_name,

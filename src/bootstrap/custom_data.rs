@@ -15,6 +15,14 @@ use crate::base::Secret;
 /// Source: Azure/aks-engine#1663, #4460; Azure/aks-engine-azurestack#211.
 pub const LIMIT: usize = 87_380;
 
+/// The most bytes that the cloud may put behind customData: a service principal's secret has about 40. Encoded twice in
+/// base64 they are [`APPENDED_ROOM`] characters.
+pub const LONGEST_APPENDED: usize = 288;
+const APPENDED_ROOM: usize = 512;
+
+/// The file with a service principal's secret.
+pub(super) const PRINCIPAL_SECRET: &str = "/etc/engine/principal-secret";
+
 /// Shorter bodies stay readable, because packing them gains little.
 const PACKED_FROM: usize = 1024;
 
@@ -25,7 +33,7 @@ pub struct CustomData {
     pub cloud_config: Secret,
     /// The same as the cloud wants it: base64.
     pub base64: Secret,
-    /// The length of `base64`, at most [`LIMIT`].
+    /// The length of `base64` with what the cloud puts behind it, at most [`LIMIT`].
     pub base64_length: usize,
     /// The files in the document with their share of `base64_length`, biggest first.
     pub parts: Vec<(String, usize)>,
@@ -58,19 +66,39 @@ struct Entry<'a> {
 #[derive(Serialize)]
 struct Document<'a> {
     files: Vec<Entry<'a>>,
+    /// The path of a last file, whose content follows; empty: there is none.
+    appended: &'a str,
 }
 
-/// Packs files into a document, and the document into customData. The same files give the same bytes.
-pub(super) fn pack(files: &[MachineFile]) -> Result<CustomData, BootstrapError> {
+/// Packs files into a document, and the document into customData. The same files give the same bytes. `appended` is a file
+/// that has no content yet: its base64, in base64 again, is what may be put behind customData.
+pub(super) fn pack(files: &[MachineFile], appended: Option<&str>) -> Result<CustomData, BootstrapError> {
     let entries: Vec<Entry> = files.iter().map(entry).collect();
     let parts = shares(entries.iter().map(|entry| (entry.path, entry.content.as_str())));
-    measure(templates::assemble("cloud-init/machine.yaml", &Document { files: entries })?, parts)
+    let document = Document { files: entries, appended: appended.unwrap_or_default() };
+    let mut text = templates::assemble("cloud-init/machine.yaml", &document)?;
+    if appended.is_some() {
+        // Whatever follows is a text of one line: any indentation of four or more does.
+        text.push_str("    ");
+    }
+    measure(text, parts, appended.is_some())
 }
 
-/// A document as customData, unless it is too long. `parts` are its parts with their share, biggest first.
-pub(super) fn measure(document: String, parts: Vec<(String, usize)>) -> Result<CustomData, BootstrapError> {
+/// A document as customData, unless it is too long. `parts` are its parts with their share, biggest first. Where something
+/// is `appended`, the document ends in spaces, of which there may be more.
+pub(super) fn measure(
+    mut document: String,
+    parts: Vec<(String, usize)>,
+    appended: bool,
+) -> Result<CustomData, BootstrapError> {
+    let mut room = 0;
+    if appended {
+        // Only then the base64 of the document and that of what follows are the base64 of both.
+        document.push_str(&" ".repeat(document.len().next_multiple_of(3) - document.len()));
+        room = APPENDED_ROOM;
+    }
     let base64 = STANDARD.encode(&document);
-    let base64_length = base64.len();
+    let base64_length = base64.len() + room;
     if base64_length > LIMIT {
         return Err(BootstrapError::TooLarge { length: base64_length, parts });
     }
@@ -110,16 +138,32 @@ mod tests {
         // Hexadecimal digests do not compress below half.
         let noise: String = (0..2000).map(|index| crate::base::digest(format!("{index}").as_bytes())).collect();
         let files = [MachineFile::new("/small", "0644", "x"), MachineFile::new("/noise", "0644", noise)];
-        let error = pack(&files).unwrap_err().to_string();
+        let error = pack(&files, None).unwrap_err().to_string();
         assert!(error.contains("more than the 87380") && error.contains("the biggest parts are `/noise`"), "{error}");
     }
 
     #[test]
     fn packing_is_repeatable_and_hidden() {
         let files = [MachineFile::new("/long", "0600", "canary ".repeat(400))];
-        let first = pack(&files).unwrap();
-        assert_eq!(first, pack(&files).unwrap());
+        let first = pack(&files, None).unwrap();
+        assert_eq!(first, pack(&files, None).unwrap());
         assert!(!format!("{first:?}").contains("canary"));
         assert_eq!(first.base64.expose().len(), first.base64_length);
+    }
+
+    #[test]
+    fn what_is_put_behind_is_counted_and_joins_without_a_seam() {
+        let longest = "s".repeat(LONGEST_APPENDED);
+        assert_eq!(STANDARD.encode(STANDARD.encode(&longest)).len(), APPENDED_ROOM);
+        for length in 0..6 {
+            let files = [MachineFile::new("/long", "0600", "x".repeat(length))];
+            let data = pack(&files, Some("/secret")).unwrap();
+            assert_eq!(data.base64_length, data.base64.expose().len() + APPENDED_ROOM);
+            for secret in ["1", "1234", "tr", "a secret\"~", longest.as_str()] {
+                let encoded = STANDARD.encode(secret);
+                let whole = STANDARD.decode(data.base64.expose().to_owned() + &STANDARD.encode(&encoded)).unwrap();
+                assert_eq!(String::from_utf8(whole).unwrap(), data.cloud_config.expose().to_owned() + &encoded);
+            }
+        }
     }
 }

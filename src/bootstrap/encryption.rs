@@ -9,8 +9,8 @@
 
 use serde::Serialize;
 
-use super::custom_data::MachineFile;
-use super::input::{CloudIdentity, ControlPlaneMachine};
+use super::custom_data::{MachineFile, PRINCIPAL_SECRET};
+use super::input::{CloudIdentity, ControlPlaneMachine, PrincipalSecret};
 use super::{BootstrapError, templates};
 use crate::base::Secret;
 
@@ -102,6 +102,11 @@ fn plugin_files(vault: &KeyVault, identity: &CloudIdentity) -> Result<Vec<Machin
         CloudIdentity::User { client_id } => (client_id.as_str(), None),
         CloudIdentity::ServicePrincipal { client_id, secret } => (client_id.as_str(), Some(secret)),
     };
+    // One that the cloud puts behind customData becomes the same file.
+    let told = secret.and_then(|secret| match secret {
+        PrincipalSecret::Told(secret) => Some(secret),
+        PrincipalSecret::Appended => None,
+    });
     let view = KeyVaultView {
         image: &vault.image,
         name_argument: format!("--keyvault-name={}", vault.name),
@@ -118,6 +123,6 @@ fn plugin_files(vault: &KeyVault, identity: &CloudIdentity) -> Result<Vec<Machin
         MachineFile::new("/opt/engine/steps-key-vault.sh", "0755", steps),
         MachineFile::new("/etc/engine/key-vault-plugin.yaml", "0600", manifest),
     ];
-    files.extend(secret.map(|secret| MachineFile::new("/etc/engine/principal-secret", "0600", secret.expose())));
+    files.extend(told.map(|secret| MachineFile::new(PRINCIPAL_SECRET, "0600", secret.expose())));
     Ok(files)
 }

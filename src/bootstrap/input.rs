@@ -13,7 +13,7 @@ use super::audit::AuditPolicy;
 use super::encryption::Encryption;
 use super::host::HostSettings;
 use crate::base::Secret;
-use crate::pki::KeyMaterial;
+use crate::pki::{CertifiedKey, KeyMaterial};
 
 /// Whether the first control-plane machine may start a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -322,8 +322,26 @@ pub enum CloudIdentity {
         /// Its application id.
         client_id: String,
         /// Its password.
-        secret: Secret,
+        secret: PrincipalSecret,
     },
+}
+
+/// Where a machine has a service principal's password from.
+#[derive(Debug, Clone)]
+pub enum PrincipalSecret {
+    /// It is told with all the rest.
+    Told(Secret),
+    /// The cloud puts it behind customData, encoded twice in base64: what is rendered ends where it has to stand, and has
+    /// a length that divides by three, so that the two texts in base64 are one. It has
+    /// [`LONGEST_APPENDED`](super::LONGEST_APPENDED) bytes at most.
+    Appended,
+}
+
+impl CloudIdentity {
+    /// Whether the cloud puts something behind customData.
+    pub(super) fn is_appended(&self) -> bool {
+        matches!(self, Self::ServicePrincipal { secret: PrincipalSecret::Appended, .. })
+    }
 }
 
 /// The keys that only control-plane machines hold. All PEM.
@@ -343,6 +361,10 @@ pub struct ControlPlaneKeys {
     pub service_account_key: Secret,
     /// Its public half.
     pub service_account_public_key: String,
+    /// What the API server shows to those who ask for one of its names, besides the certificate that kubeadm makes it.
+    pub api_server: Option<CertifiedKey>,
+    /// What the API server shows to kubelets, in place of the certificate that kubeadm would make it.
+    pub kubelet_client: Option<CertifiedKey>,
 }
 
 impl From<&KeyMaterial> for ControlPlaneKeys {
@@ -355,6 +377,8 @@ impl From<&KeyMaterial> for ControlPlaneKeys {
             front_proxy_ca_key: material.front_proxy_ca.key.clone(),
             service_account_key: material.service_account_key.clone(),
             service_account_public_key: material.service_account_public_key.clone(),
+            api_server: material.api_server.clone(),
+            kubelet_client: material.kubelet_client.clone(),
         }
     }
 }

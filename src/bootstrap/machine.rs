@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::custom_data::{CustomData, MachineFile, pack};
+use super::custom_data::{CustomData, MachineFile, PRINCIPAL_SECRET, pack};
 use super::input::{ClusterSettings, ControlPlaneMachine, CustomFile, Network, NodeSettings, Start, WorkerMachine};
 use super::view::MachineView;
 use super::{BootstrapError, addons, audit, encryption, templates};
@@ -12,7 +12,7 @@ use super::{BootstrapError, addons, audit, encryption, templates};
 /// # Errors
 /// When an input cannot work, a template cannot be rendered, or the result is longer than the cloud takes.
 pub fn control_plane(machine: &ControlPlaneMachine) -> Result<CustomData, BootstrapError> {
-    pack(&control_plane_files(machine)?)
+    pack(&control_plane_files(machine)?, appended(&machine.cluster))
 }
 
 /// customData of the machines of a worker pool: the same bytes for each of them.
@@ -20,7 +20,7 @@ pub fn control_plane(machine: &ControlPlaneMachine) -> Result<CustomData, Bootst
 /// # Errors
 /// As [`control_plane`].
 pub fn worker(machine: &WorkerMachine) -> Result<CustomData, BootstrapError> {
-    pack(&worker_files(machine)?)
+    pack(&worker_files(machine)?, appended(&machine.cluster))
 }
 
 /// The command of a machine's CustomScript: it waits for the bootstrap's result for `deadline_minutes` at most (and five
@@ -36,6 +36,20 @@ pub fn wait_command(deadline_minutes: u32) -> Result<String, BootstrapError> {
     let script = templates::render("scripts/wait.sh", &View { seconds: (deadline_minutes + 5) * 60 })?;
     let lines: Vec<&str> = script.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
     Ok(format!("/bin/bash -c {}", templates::shell_word(lines.join("\n").trim())))
+}
+
+/// The name of a given certificate of the API server, below Kubernetes' folder of certificates.
+pub(super) const GIVEN_API_SERVER: &str = "apiserver-given";
+
+/// The file whose content the cloud puts behind customData: for the cloud's controllers and for container registries.
+fn appended(cluster: &ClusterSettings) -> Option<&'static str> {
+    cluster.cloud.identity.is_appended().then_some(PRINCIPAL_SECRET)
+}
+
+/// Whether a machine has the cloud controllers' configuration. Where there is no metadata service, every node's manager
+/// asks the cloud itself.
+pub(super) fn has_cloud_file(cluster: &ClusterSettings, control_plane: bool) -> bool {
+    control_plane || !cluster.cloud.instance_metadata
 }
 
 pub(super) fn check(cluster: &ClusterSettings) -> Result<(), BootstrapError> {
@@ -85,6 +99,14 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
         ("sa.pub", &keys.service_account_public_key),
     ];
     files.extend(pki.map(|(name, content)| MachineFile::new(format!("/etc/engine/pki/{name}"), "0600", content)));
+    // The name of the one is kubeadm's, which takes what is there; the other stands beside kubeadm's own.
+    for (name, pair) in [("apiserver-kubelet-client", &keys.kubelet_client), (GIVEN_API_SERVER, &keys.api_server)] {
+        if let Some(pair) = pair {
+            let parts = [("crt", pair.certificate.as_str()), ("key", pair.key.expose())];
+            let file = |(kind, text)| MachineFile::new(format!("/etc/engine/pki/{name}.{kind}"), "0600", text);
+            files.extend(parts.map(file));
+        }
+    }
     files.extend(machine.node.custom_files.iter().map(custom_file));
     Ok(files)
 }

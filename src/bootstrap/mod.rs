@@ -23,14 +23,14 @@ pub use addons::{
 };
 pub use audit::AuditPolicy;
 pub use containers::Container;
-pub use custom_data::{CustomData, LIMIT};
+pub use custom_data::{CustomData, LIMIT, LONGEST_APPENDED};
 pub use encryption::{Encryption, KeyVault};
 pub use error::BootstrapError;
 pub use host::{Extension, HostSettings, Proxy};
 pub use input::{
     AzureCloud, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine, CustomFile, DiskDriverImages,
-    Images, Ipv6Ranges, MachineType, Network, NodeSettings, PackageSource, Packages, ProxyMode, RegistryProvider,
-    Software, Start, WorkerMachine,
+    Images, Ipv6Ranges, MachineType, Network, NodeSettings, PackageSource, Packages, PrincipalSecret, ProxyMode,
+    RegistryProvider, Software, Start, WorkerMachine,
 };
 pub use machine::{control_plane, wait_command, worker};
 pub use windows::{WindowsFiles, WindowsMachine, WindowsSoftware, windows_wait_command, windows_worker};

@@ -14,6 +14,7 @@ use super::input::{
     ClusterSettings, ControlPlaneMachine, CustomFile, Network, NodeSettings, PackageSource, ProxyMode, Software, Start,
 };
 use super::kubelet;
+use super::machine::{GIVEN_API_SERVER, has_cloud_file};
 
 /// A name with its value.
 #[derive(Serialize)]
@@ -205,7 +206,7 @@ impl<'a> MachineView<'a> {
             .map(taint)
             .collect();
         view.has_taints = true;
-        view.cloud_file = true;
+        view.cloud_file = has_cloud_file(&machine.cluster, true);
         view.administrators = &machine.administrators;
         view.token_hours = machine.token_hours;
         view.downloads = machine.add_ons.downloads().collect();
@@ -219,6 +220,12 @@ impl<'a> MachineView<'a> {
         ];
         api_server.extend(audit::arguments(machine));
         view.api_server_volumes.extend(audit::volumes(machine));
+        if machine.keys.api_server.is_some() {
+            // Shown to those who ask for one of its names. kubeadm's own stays for all others, and lasts as long as the
+            // machine's name and address do; in its place kubeadm would take none that lacks one of them.
+            let path = |kind: &str| format!("/etc/kubernetes/pki/{GIVEN_API_SERVER}.{kind}");
+            api_server.push(("tls-sni-cert-key", format!("{},{}", path("crt"), path("key"))));
+        }
         if machine.encryption.is_wanted() {
             api_server.push(("encryption-provider-config", encryption::CONFIGURATION.to_owned()));
             view.api_server_volumes.push(VolumeView::folder("encryption", encryption::FOLDER));
@@ -351,8 +358,7 @@ impl<'a> MachineView<'a> {
             liveness_probe_image: disk.map_or("", |disk| &disk.liveness_probe),
             registrar_image: disk.map_or("", |disk| &disk.registrar),
             cloud: CloudView::new(&cluster.cloud),
-            // Where there is no metadata service, every node's manager asks the cloud itself.
-            cloud_file: !cluster.cloud.instance_metadata,
+            cloud_file: has_cloud_file(cluster, false),
             instance_metadata: cluster.cloud.instance_metadata,
             kernel_parameters: pairs(
                 cluster.kernel_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())),

@@ -22,6 +22,10 @@ const FOLDER: &str = r"C:\AzureData\engine";
 /// PowerShell takes a script without a byte order mark for one in the machine's own code page.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
+/// The end of a script behind which the cloud puts the base64 of a service principal's secret.
+const APPENDED_BELOW: &str =
+    "# Below stands the service principal's secret in base64, as the cloud has put it there.\n# ";
+
 /// What containerd replaces by a node's range of pods, in its own templates' form.
 const POD_RANGE: &str = "{{.PodCIDR}}";
 
@@ -116,7 +120,9 @@ pub fn windows_worker(machine: &WindowsMachine) -> Result<CustomData, BootstrapE
     let scripts = [("library", &library), ("steps of the host", &host), ("steps of the node", &node)];
     let files = view.files.iter().map(|file| (file.path.as_str(), file.content.as_str()));
     let parts = shares(scripts.into_iter().map(|(name, text)| (name, text.as_str())).chain(files));
-    measure(format!("{BYTE_ORDER_MARK}{text}"), parts)
+    let appended = view.machine.cloud_file && machine.cluster.cloud.identity.is_appended();
+    let ending = if appended { APPENDED_BELOW } else { "" };
+    measure(format!("{BYTE_ORDER_MARK}{text}{ending}"), parts, appended)
 }
 
 /// The command of a Windows machine's CustomScriptExtension: it runs the bootstrap, waits for its result for

@@ -8,20 +8,29 @@ use super::options::TargetOptions;
 use super::{Call, Exit};
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy, read_text};
 use crate::catalog::Cloud;
+use crate::contract::KeyVaults;
 use crate::target::azure::{
-    AzureSettings, Credentials, Endpoints, IdentitySystem, JsonLines, SignIn, SignInError, Trace,
+    AzureSettings, Credentials, Endpoints, IdentitySystem, JsonLines, KeyVaultReader, SignIn, SignInError, Trace,
 };
 use crate::target::http::HttpSettings;
 
-/// The settings of a target or client, the tenant, and the subscription.
+/// A way to Azure.
+pub struct Access {
+    /// The settings of a target or client.
+    pub settings: AzureSettings,
+    /// The tenant.
+    pub tenant_id: String,
+    /// The subscription.
+    pub subscription_id: String,
+    /// Reads secrets that lie in key vaults, signed in as the same.
+    pub vaults: Arc<dyn KeyVaults>,
+}
+
+/// A way to Azure.
 ///
 /// # Errors
 /// Something that is needed and not given; a file that cannot be read; a cloud that does not tell where to sign in.
-pub async fn settings(
-    call: &Call,
-    options: &TargetOptions,
-    cloud: Cloud,
-) -> Result<(AzureSettings, String, String), CliError> {
+pub async fn access(call: &Call, options: &TargetOptions, cloud: Cloud) -> Result<Access, CliError> {
     let given = |option: &Option<String>, name: &str, flag: &str| {
         option.clone().or_else(|| call.environment.get(name).map(str::to_owned)).ok_or_else(|| {
             CliError::new(Exit::Authentication, format!("signing in to Azure needs {flag}"))
@@ -50,13 +59,20 @@ pub async fn settings(
         ..SignIn::default()
     };
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let chosen = sign_in.choose(&call.environment, &http, &clock, &entropy).map_err(|error| unable(&error))?;
-    let credentials = Credentials::Tokens(chosen.tokens);
+    let suffix = options.azure_env.unwrap_or(cloud).facts().key_vault_suffix;
+    let for_vaults = SignIn { audience: format!("https://{suffix}"), ..sign_in.clone() };
+    let choose = |sign_in: SignIn| {
+        let chosen = sign_in.choose(&call.environment, &http, &clock, &entropy).map_err(|error| unable(&error))?;
+        Ok::<_, CliError>(chosen.tokens)
+    };
+    let vaults = KeyVaultReader::of_cloud(&http, suffix, choose(for_vaults)?, Arc::clone(&clock))
+        .map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;
+    let credentials = Credentials::Tokens(choose(sign_in)?);
     let mut settings =
         AzureSettings::new(&endpoints.resource_manager, &endpoints.authority, &endpoints.audience, credentials);
     settings.http = http;
     settings.trace = options.trace.as_deref().map(trace).transpose()?;
-    Ok((settings, tenant_id, subscription_id))
+    Ok(Access { settings, tenant_id, subscription_id, vaults: Arc::new(vaults) })
 }
 
 fn unable(error: &SignInError) -> CliError {

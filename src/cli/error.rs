@@ -109,7 +109,7 @@ impl From<ClusterError> for CliError {
             ClusterError::Execute(ExecuteError::Journal(_)) => Exit::Partial,
             ClusterError::Plan(_) | ClusterError::Execute(_) => Exit::Failure,
             ClusterError::State(ref error) => exit_of_state(error),
-            ClusterError::Unsupported { .. } => Exit::Environment,
+            ClusterError::Unsupported { .. } | ClusterError::LongSecret { .. } => Exit::Environment,
             ClusterError::Stale { .. } => Exit::PlanStale,
             ClusterError::NothingToResume | ClusterError::NoCluster { .. } | ClusterError::Scale { .. } => Exit::Usage,
             ClusterError::KnownAlready { .. } => Exit::StateRefused,

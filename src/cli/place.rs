@@ -8,7 +8,7 @@ use super::options::{
 };
 use super::output::Output;
 use super::{Call, Exit};
-use crate::base::{Diagnostic, Diagnostics, Severity, Source, read_text};
+use crate::base::{Clock as _, Diagnostic, Diagnostics, Severity, Source, SystemClock, read_text};
 use crate::contract::TargetName;
 use crate::model::{self, Cluster, Origins, ReadOptions};
 use crate::state::{Snapshot, Store};
@@ -51,6 +51,7 @@ pub fn read_model(
             dns_suffix: options.dns_suffix.clone(),
             client_id: service_principal.client_id,
             client_secret: service_principal.client_secret,
+            now: Some(SystemClock.now()),
         },
     );
     match reading.cluster {

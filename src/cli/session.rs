@@ -4,21 +4,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::azure::{self, Access};
 use super::error::CliError;
 use super::options::TargetOptions;
-use super::{Call, Exit, azure};
+use super::{Call, Exit};
 use crate::base::{Clock, SystemClock, SystemEntropy, SystemTimer, Timer};
 use crate::catalog::Cloud;
 use crate::cluster::Session;
-use crate::contract::{Action, FaultClass, TargetName};
+use crate::contract::{Action, FaultClass, KeyVaults, TargetName};
 use crate::execute::Settings;
 use crate::graph::Scope;
 use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
 use crate::pki::KeyMaterial;
 use crate::server::{RunningSimulator, Simulator, SimulatorSettings, follow, simulated_time};
 use crate::target::azure::{
-    ArmClient, Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, Patience,
-    TokenSource as _, register,
+    ArmClient, Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, KeyVaultReader,
+    Patience, TokenSource as _, register,
 };
 use crate::target::http::HttpSettings;
 
@@ -128,6 +129,9 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
         .map_err(unusable)?;
     let tokens = Arc::new(CachedTokens::new(grant, Arc::clone(&clock)));
     let token = tokens.token().await?;
+    let vaults =
+        KeyVaultReader::of_server(&http, &format!("{url}/vaults"), Arc::clone(&tokens) as _, Arc::new(SystemClock))
+            .map_err(unusable)?;
     let mut azure = AzureSettings::new(&url, &url, &url, Credentials::Tokens(tokens));
     azure.simulated = true;
     azure.time_scale = time_scale;
@@ -148,14 +152,14 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
         clock: Arc::clone(&clock),
         ..MemberSettings::default()
     };
-    let mut session = session(call, Arc::new(target), Some(kubernetes), members, scope);
+    let mut session = session(call, Arc::new(target), Arc::new(vaults), Some(kubernetes), members, scope);
     session.settings.polling.share = time_scale;
     (session.clock, session.timer) = (clock, timer);
     Ok(Connected { session, arm: Arc::new(arm), simulator })
 }
 
 async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
-    let (settings, tenant_id, subscription_id) = azure::settings(call, options, wanted.cloud).await?;
+    let Access { settings, tenant_id, subscription_id, vaults } = azure::access(call, options, wanted.cloud).await?;
     let unusable = |error: crate::target::http::HttpError| CliError::new(Exit::Environment, error.to_string());
     let arm = ArmClient::new(settings.clone(), Patience::default()).map_err(unusable)?;
     let http = settings.http.clone();
@@ -176,7 +180,7 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
     let members = MemberSettings { bootstrap_token, ..MemberSettings::default() };
     let scope = Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
     Ok(Connected {
-        session: session(call, Arc::new(target), kubernetes, members, scope),
+        session: session(call, Arc::new(target), vaults, kubernetes, members, scope),
         arm: Arc::new(arm),
         simulator: None,
     })
@@ -185,6 +189,7 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
 fn session(
     call: &Call,
     target: Arc<AzureTarget>,
+    vaults: Arc<dyn KeyVaults>,
     kubernetes: Option<KubernetesClient>,
     members: MemberSettings,
     scope: Scope,
@@ -194,6 +199,7 @@ fn session(
     Session {
         target,
         actions,
+        vaults,
         kubernetes,
         scope,
         clock: Arc::new(SystemClock),

@@ -1,11 +1,12 @@
 //! A cluster as it is wanted: the model, its keys, and what follows from both.
 
+use super::generate::SecretsOnly;
 use super::{ClusterError, STATE_TAG};
 use crate::base::{Clock, Entropy, Secret};
 use crate::bootstrap::Start;
-use crate::contract::AppliedResources;
-use crate::expand::{CONTROL_PLANE_POOL, MachinePayloads, custom_data_handle, expand, machine_payloads};
-use crate::graph::{ResourceGraph, Scope};
+use crate::contract::{AppliedResources, KeyVaultSecret};
+use crate::expand::{CONTROL_PLANE_POOL, MachinePayloads, custom_data, custom_data_handle, expand, machine_payloads};
+use crate::graph::{Context, ResourceGraph, Scope};
 use crate::model::Cluster;
 use crate::pki::{CertifiedKey, Given, KeyMaterial};
 use crate::state::{Snapshot, Store};
@@ -35,6 +36,8 @@ pub struct Expansion {
     pub graph: ResourceGraph,
     /// What the resources name by handle.
     pub secrets: BTreeMap<String, Secret>,
+    /// What of that lies in key vaults, and is not among `secrets` until it is read there.
+    pub in_key_vaults: BTreeMap<String, KeyVaultSecret>,
 }
 
 impl Definition {
@@ -47,12 +50,22 @@ impl Definition {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, ClusterError> {
-        let certificates = &cluster.certificates;
+        let given = &cluster.certificates;
+        let pair = |certificate: &Option<Secret>, key: &Option<Secret>| {
+            // What lies in a key vault is not at hand, which a rule has told.
+            let at_hand = |text: &&Secret| KeyVaultSecret::of_text(text.expose()).is_none();
+            let certificate = certificate.as_ref().filter(at_hand)?.expose().to_owned();
+            Some(CertifiedKey { certificate, key: key.as_ref().filter(at_hand)?.clone() })
+        };
         let given = Given {
-            cluster_ca: authority.or_else(|| {
-                let certificate = certificates.ca_certificate.as_ref()?.expose().to_owned();
-                Some(CertifiedKey { certificate, key: certificates.ca_private_key.clone()? })
-            }),
+            cluster_ca: authority.or_else(|| pair(&given.ca_certificate, &given.ca_private_key)),
+            etcd_ca: pair(&given.etcd_ca_certificate, &given.etcd_ca_private_key),
+            front_proxy_ca: pair(&given.front_proxy_ca_certificate, &given.front_proxy_ca_private_key),
+            service_account_key: given.service_account_private_key.clone(),
+            service_account_public_key: given.service_account_public_key.as_ref().map(|key| key.expose().to_owned()),
+            api_server: pair(&given.api_server_certificate, &given.api_server_private_key),
+            kubelet_client: pair(&given.client_certificate, &given.client_private_key),
+            administrator: pair(&given.kube_config_certificate, &given.kube_config_private_key),
             encrypts_secrets: cluster.encrypt_secrets_at_rest,
             encryption_key: cluster.etcd_encryption_key.clone().filter(|_| cluster.encrypt_secrets_at_rest),
         };
@@ -88,7 +101,7 @@ impl Definition {
         if let Some(address) = self.store.address() {
             graph.tag_group(STATE_TAG, &address);
         }
-        Ok(Expansion { graph, secrets: payloads.secrets })
+        Ok(Expansion { graph, secrets: payloads.secrets, in_key_vaults: payloads.in_key_vaults })
     }
 
     /// The resources of the cluster, in no particular subscription.
@@ -107,8 +120,10 @@ impl Definition {
             return Ok(applied);
         }
         let handle = custom_data_handle(CONTROL_PLANE_POOL);
-        let first = machine_payloads(&self.cluster, &self.keys, Start::Init)?;
-        let digests = (first.secrets.get(&handle).map(Secret::digest), secrets.get(&handle).map(Secret::digest));
+        let payloads = machine_payloads(&self.cluster, &self.keys, Start::Init)?;
+        let mut at_first = secrets.clone();
+        at_first.extend(payloads.secrets);
+        let digests = (self.custom_data_digest(&at_first), self.custom_data_digest(secrets));
         let (Some(first), Some(later)) = digests else { return Ok(applied) };
         for resource in applied.values_mut() {
             for profile in ["/properties/osProfile", "/properties/virtualMachineProfile/osProfile"] {
@@ -121,6 +136,14 @@ impl Definition {
             }
         }
         Ok(applied)
+    }
+
+    /// The digest of what control-plane machines get as customData.
+    fn custom_data_digest(&self, secrets: &BTreeMap<String, Secret>) -> Option<String> {
+        let (scope, lookup) = (nowhere(&self.cluster), SecretsOnly(secrets));
+        let context = Context { scope: &scope, index: None, lookup: &lookup };
+        let digested = custom_data(&self.cluster, CONTROL_PLANE_POOL).resolve_digested(&context).ok()?;
+        digested["digest"].as_str().map(str::to_owned)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::leftovers::{begun, sort_out};
-use super::{Basis, ClusterError, Definition, Form, Prepared, Session, generate, observe, place};
+use super::{Basis, ClusterError, Definition, Form, Prepared, Session, generate, observe, place, vaults};
 use crate::contract::{Address, Applied, AppliedResources, ChangeKind, Operation, Support};
 use crate::expand::{Instruction, instructions};
 use crate::graph::{ResourceGraph, ResourceKey};
@@ -39,8 +39,9 @@ pub(super) async fn prepare(
     let given_up = store.unfinished::<Plan>()?;
     let identity = session.identity(&definition.cluster.dns_prefix);
 
-    let expansion = definition.expand(&session.scope)?;
+    let mut expansion = definition.expand(&session.scope)?;
     refuse_unsupported(session, &expansion.graph)?;
+    expansion.secrets.extend(vaults::read(session, &expansion.in_key_vaults).await?);
     let mut applied = definition.comparable(&expansion.secrets)?;
     // What the model still wants is looked at anyway.
     let begun = given_up.as_ref().map(begun).unwrap_or_default();

@@ -112,6 +112,17 @@ pub enum ClusterError {
         /// Their numbers.
         several: String,
     },
+    /// What lies in a key vault is too long to be a service principal's secret.
+    #[error(
+        "the secret {name} has {length} bytes, and a service principal's has {} at most",
+        crate::bootstrap::LONGEST_APPENDED
+    )]
+    LongSecret {
+        /// The vault's name and the secret's.
+        name: String,
+        /// How long it is.
+        length: usize,
+    },
     /// Nothing was interrupted.
     #[error("there is no interrupted run to go on with")]
     NothingToResume,
@@ -145,6 +156,9 @@ impl ClusterError {
             ),
             Self::SeveralClusters { .. } => Some("name the one to import by its model".to_owned()),
             Self::NotAPlan { .. } => Some("make one by `engine plan --out FILE`".to_owned()),
+            Self::LongSecret { .. } => {
+                Some("put the secret itself into the vault: not a certificate, not a file".to_owned())
+            }
             Self::NothingToResume => Some("run `engine plan` to see what there is to do".to_owned()),
             Self::File(_) | Self::Keys(_) | Self::Expand(_) | Self::Emit(_) | Self::Plan(_) => None,
         }

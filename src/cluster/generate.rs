@@ -6,7 +6,8 @@ use super::definition::nowhere;
 use super::{ClusterError, Definition};
 use crate::arm::{Emission, emit};
 use crate::base::{Files, Secret};
-use crate::expand::{Instruction, expand, instructions, outputs};
+use crate::bootstrap::LONGEST_APPENDED;
+use crate::expand::{Instruction, PRINCIPAL_SECRET_HANDLE, expand, instructions, outputs};
 use crate::graph::{Lookup, Reference};
 use crate::model::CustomFile;
 
@@ -50,7 +51,9 @@ pub fn generate(definition: &Definition, form: &Form<'_>) -> Result<Artifacts, C
             .secrets
             .iter()
             .map(|(handle, secret)| (handle.clone(), secret.expose().len()))
+            .chain([(PRINCIPAL_SECRET_HANDLE.to_owned(), LONGEST_APPENDED)])
             .collect(),
+        in_key_vaults: payloads.in_key_vaults,
     };
     let mut template = emit(&graph, &emission)?;
     template.compact = form.compact;
@@ -87,7 +90,8 @@ pub(super) fn pretty(json: &serde_json::Value) -> String {
     text
 }
 
-struct SecretsOnly<'a>(&'a BTreeMap<String, Secret>);
+/// Secrets by handle, and nothing else.
+pub(super) struct SecretsOnly<'a>(pub &'a BTreeMap<String, Secret>);
 
 impl Lookup for SecretsOnly<'_> {
     fn attribute(&self, _: &Reference, _: Option<u32>) -> Option<serde_json::Value> {

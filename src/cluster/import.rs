@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
 
-use super::{ClusterError, Definition, Session, fact, observe, observe::read_all};
+use super::{ClusterError, Definition, Session, fact, observe, observe::read_all, vaults};
 use crate::base::{Files, Secret};
 use crate::catalog::{Cloud, name_suffix};
 use crate::contract::{Address, Applied, AppliedResources, FaultClass};
@@ -51,7 +51,8 @@ pub async fn import_model(
     let store = &definition.store;
     let locked = store.lock("import", session.clock.as_ref(), &session.environment)?;
     refuse_known(&locked)?;
-    let expansion = definition.expand(&session.scope)?;
+    let mut expansion = definition.expand(&session.scope)?;
+    expansion.secrets.extend(vaults::read(session, &expansion.in_key_vaults).await?);
     let graph = &expansion.graph;
     let observed =
         observe(&session.target, &session.scope, Some(graph), &expansion.secrets, &AppliedResources::new()).await?;

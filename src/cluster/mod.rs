@@ -21,6 +21,7 @@ mod session;
 mod stale;
 mod status;
 mod tags;
+mod vaults;
 
 pub use definition::{Definition, fact};
 pub use deploy::prepare_deploy;

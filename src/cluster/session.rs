@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::{Clock, Entropy, Environment, Timer};
-use crate::contract::{Action, Target};
+use crate::contract::{Action, KeyVaults, Target};
 use crate::execute::Settings;
 use crate::graph::Scope;
 use crate::kubernetes::KubernetesClient;
@@ -16,6 +16,8 @@ pub struct Session {
     pub target: Arc<dyn Target>,
     /// What can act on members of the cluster.
     pub actions: Vec<Arc<dyn Action>>,
+    /// Who reads secrets that lie in key vaults.
+    pub vaults: Arc<dyn KeyVaults>,
     /// The cluster's API server, if it can be reached from here.
     pub kubernetes: Option<KubernetesClient>,
     /// Where the resources live.

@@ -17,6 +17,7 @@ mod fault;
 mod journal;
 mod step;
 mod target;
+mod vault;
 
 pub use action::{Act, Action};
 pub use budget::{Allowance, Budget, Charges, RequestKind};
@@ -28,6 +29,7 @@ pub use target::{
     Address, Applied, AppliedResources, Listed, Observation, OperationHandle, Page, Progress, Remaining, Support,
     Target, TargetName,
 };
+pub use vault::{KeyVaultSecret, KeyVaults};
 
 /// A future that can be sent between threads, for traits that are used as objects.
 pub type Future<'a, T> = std::pin::Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;

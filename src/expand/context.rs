@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{ExpandError, Names};
-use crate::catalog::ApiProfile;
+use crate::catalog::{ApiProfile, Cloud};
 use crate::graph::{Function, Resource, Scope, Series, Value};
-use crate::model::{Cluster, LoadBalancerSku, OutboundType, Pool};
+use crate::model::{Cluster, Identity, LoadBalancerSku, OperatingSystem, OutboundType, Pool, ServicePrincipalSecret};
 
 /// The port of the API server, on the balancers' front ends and on the machines (aks-engine's). The kubeadm
 /// configuration has to say the same.
@@ -24,6 +24,36 @@ pub const WINDOWS_PASSWORD_HANDLE: &str = "windows/adminPassword";
 /// The handle of a pool's customData: base64, as a request body carries it.
 pub fn custom_data_handle(pool: &str) -> String {
     format!("{pool}/customData")
+}
+
+/// The handle of a service principal's password that lies in a key vault.
+pub const PRINCIPAL_SECRET_HANDLE: &str = "servicePrincipal/clientSecret";
+
+/// The handle of an administrator's public key that lies in a key vault.
+pub(super) fn public_key_handle(index: usize) -> String {
+    format!("linux/sshPublicKey{index}")
+}
+
+/// The customData of a pool's machines: what is rendered, and behind it a service principal's password if that lies in a key
+/// vault. Machines of Linux need it for the cloud's controllers and for container registries; those of Windows only where there
+/// is no metadata service, since every node's manager asks the cloud itself then.
+pub fn custom_data(cluster: &Cluster, pool: &str) -> Value {
+    let rendered = Value::secret(&custom_data_handle(pool));
+    match &cluster.identity {
+        Identity::ServicePrincipal { secret: ServicePrincipalSecret::KeyVault(_), .. }
+            if cluster.cloud == Cloud::Stack || !is_windows(cluster, pool) =>
+        {
+            // Once for the text that stands in the document, which may hold anything, and once for customData.
+            let text = Value::Call(Function::Base64, vec![Value::secret(PRINCIPAL_SECRET_HANDLE)]);
+            Value::concat([rendered, Value::Call(Function::Base64, vec![text])])
+        }
+        _ => rendered,
+    }
+}
+
+fn is_windows(cluster: &Cluster, pool: &str) -> bool {
+    let pool = cluster.pools.iter().find(|known| known.name == pool);
+    pool.is_some_and(|pool| pool.operating_system == OperatingSystem::Windows)
 }
 
 /// What the machines run, as far as resources show it in clear. It comes from `bootstrap`.

@@ -59,7 +59,6 @@ fn machine(context: &Context<'_>, jumpbox: &Jumpbox) -> Result<Resource, ExpandE
         storage: Storage::ManagedDisks,
     };
     let image = ubuntu_image(context.cluster.cloud);
-    let keys = [jumpbox.ssh_public_key.clone()];
     let interface = Value::sub_resource(Value::id_of(INTERFACE));
     let properties = Value::object([
         ("hardwareProfile", Value::object([("vmSize", jumpbox.vm_size.as_str().into())])),
@@ -69,7 +68,7 @@ fn machine(context: &Context<'_>, jumpbox: &Jumpbox) -> Result<Resource, ExpandE
             Value::object([
                 ("computerName", jumpbox.name.as_str().into()),
                 ("adminUsername", jumpbox.username.as_str().into()),
-                ("linuxConfiguration", ssh_only(&jumpbox.username, &keys)),
+                ("linuxConfiguration", ssh_only(&jumpbox.username, [jumpbox.ssh_public_key.as_str().into()])),
             ]),
         ),
         (

@@ -2,10 +2,13 @@
 //! tags, and the script that waits for the bootstrap.
 
 use super::ExpandError;
-use super::context::{CONTROL_PLANE_POOL, Context, WINDOWS_PASSWORD_HANDLE, custom_data_handle, symbol, tags};
+use super::context::{
+    CONTROL_PLANE_POOL, Context, WINDOWS_PASSWORD_HANDLE, custom_data, public_key_handle, symbol, tags,
+};
 use super::identity::awaited_by_script;
 use super::security::named;
 use crate::catalog::supports_premium_storage;
+use crate::contract::KeyVaultSecret;
 use crate::graph::{Function, Member, Reference, Resource, Series, Value};
 use crate::model::{Caching, Image, NetworkPlugin, OperatingSystem, OsDisk, Priority, Storage, VaultSecrets};
 
@@ -131,7 +134,7 @@ impl MachineKind<'_> {
             (OperatingSystem::Windows, Some(windows)) => {
                 profile.insert("adminUsername", windows.admin_username.as_str().into());
                 profile.insert("adminPassword", Value::secret(WINDOWS_PASSWORD_HANDLE));
-                profile.insert("customData", Value::secret(&custom_data_handle(self.pool)));
+                profile.insert("customData", custom_data(context.cluster, self.pool));
                 let settings = Value::object([
                     ("provisionVMAgent", true.into()),
                     ("enableAutomaticUpdates", windows.automatic_updates.into()),
@@ -142,8 +145,9 @@ impl MachineKind<'_> {
             _ => {
                 let linux = &context.cluster.linux;
                 profile.insert("adminUsername", linux.admin_username.as_str().into());
-                profile.insert("customData", Value::secret(&custom_data_handle(self.pool)));
-                profile.insert("linuxConfiguration", ssh_only(&linux.admin_username, &linux.ssh_public_keys));
+                profile.insert("customData", custom_data(context.cluster, self.pool));
+                let keys = linux.ssh_public_keys.iter().enumerate().map(|(index, key)| public_key(index, key));
+                profile.insert("linuxConfiguration", ssh_only(&linux.admin_username, keys));
                 vault_secrets(&linux.vault_secrets, &mut profile);
             }
         }
@@ -238,10 +242,18 @@ fn vault_secrets(secrets: &[VaultSecrets], profile: &mut Value) {
     profile.insert("secrets", Value::array(secrets));
 }
 
+/// An administrator's public key: itself, or by its handle if it lies in a key vault.
+fn public_key(index: usize, key: &str) -> Value {
+    match KeyVaultSecret::of_text(key) {
+        Some(_) => Value::secret(&public_key_handle(index)),
+        None => key.into(),
+    }
+}
+
 /// An account with keys and without a password.
-pub(super) fn ssh_only(user: &str, keys: &[String]) -> Value {
+pub(super) fn ssh_only(user: &str, keys: impl IntoIterator<Item = Value>) -> Value {
     let path = format!("/home/{user}/.ssh/authorized_keys");
-    let keys = keys.iter().map(|key| Value::object([("path", path.as_str().into()), ("keyData", key.as_str().into())]));
+    let keys = keys.into_iter().map(|key| Value::object([("path", path.as_str().into()), ("keyData", key)]));
     Value::object([
         ("disablePasswordAuthentication", true.into()),
         ("ssh", Value::object([("publicKeys", Value::array(keys))])),

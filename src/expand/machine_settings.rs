@@ -7,17 +7,21 @@ use std::collections::BTreeMap;
 use crate::base::Secret;
 use crate::bootstrap::{
     self, AddOns, AzureCloud, BootstrapError, CloudIdentity, ClusterSettings, ControlPlaneKeys, ControlPlaneMachine,
-    DiskDriverImages, FileDriverImages, Images, MachineType, NodeSettings, PackageSource, Packages, RegistryProvider,
-    Software, Start, WorkerMachine,
+    DiskDriverImages, FileDriverImages, Images, MachineType, NodeSettings, PackageSource, Packages, PrincipalSecret,
+    RegistryProvider, Software, Start, WorkerMachine,
 };
 use crate::catalog::{Cloud, KubernetesRelease, has_nvidia_processors, kubernetes_release_of};
+use crate::contract::KeyVaultSecret;
 use crate::model::{
     Availability, Cluster, Identity, NetworkPlugin, NetworkPolicy, OperatingSystem, Orchestration, Pool, ProxyMode,
     ServicePrincipalSecret, SoftwareSource,
 };
 use crate::pki::KeyMaterial;
 
-use super::context::{API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, WINDOWS_PASSWORD_HANDLE};
+use super::context::{
+    API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, PRINCIPAL_SECRET_HANDLE, WINDOWS_PASSWORD_HANDLE,
+    public_key_handle,
+};
 use super::host_settings::host_settings;
 use super::windows_settings::windows_machine;
 use super::{ExpandError, Names, Payloads, custom_data_handle};
@@ -50,6 +54,8 @@ const SIDECARS: [(&str, &str); 5] = [
 pub struct MachinePayloads {
     /// The secrets, by handle.
     pub secrets: BTreeMap<String, Secret>,
+    /// Those that lie in key vaults, by handle.
+    pub in_key_vaults: BTreeMap<String, KeyVaultSecret>,
     /// What the resources show in clear.
     pub payloads: Payloads,
     /// The length of each pool's customData in base64 characters; the limit is [`bootstrap::LIMIT`].
@@ -89,12 +95,30 @@ pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> 
         };
         keep(&pool.name, data.map_err(failed(&pool.name))?);
     }
-    if let Some(windows) = &cluster.windows {
+    let in_key_vaults = secrets_in_key_vaults(cluster);
+    if let Some(windows) = &cluster.windows
+        && !in_key_vaults.contains_key(WINDOWS_PASSWORD_HANDLE)
+    {
         secrets.insert(WINDOWS_PASSWORD_HANDLE.to_owned(), windows.admin_password.clone());
     }
     let wait_command = bootstrap::wait_command(DEADLINE_MINUTES).map_err(failed(CONTROL_PLANE_POOL))?;
     let windows_wait_command = bootstrap::windows_wait_command(DEADLINE_MINUTES).map_err(failed(CONTROL_PLANE_POOL))?;
-    Ok(MachinePayloads { secrets, payloads: Payloads { wait_command, windows_wait_command }, lengths })
+    let payloads = Payloads { wait_command, windows_wait_command };
+    Ok(MachinePayloads { secrets, in_key_vaults, payloads, lengths })
+}
+
+/// The secrets of the model that lie in key vaults, by the handles under which resources name them.
+pub fn secrets_in_key_vaults(cluster: &Cluster) -> BTreeMap<String, KeyVaultSecret> {
+    let mut places = BTreeMap::new();
+    if let Identity::ServicePrincipal { secret: ServicePrincipalSecret::KeyVault(place), .. } = &cluster.identity {
+        places.insert(PRINCIPAL_SECRET_HANDLE.to_owned(), place.clone());
+    }
+    let password = cluster.windows.as_ref().map(|windows| windows.admin_password.expose());
+    places.extend(password.and_then(KeyVaultSecret::of_text).map(|place| (WINDOWS_PASSWORD_HANDLE.to_owned(), place)));
+    for (index, key) in cluster.linux.ssh_public_keys.iter().enumerate() {
+        places.extend(KeyVaultSecret::of_text(key).map(|place| (public_key_handle(index), place)));
+    }
+    places
 }
 
 /// What the catalog knows of the cluster's Kubernetes.
@@ -279,9 +303,8 @@ pub(super) fn azure_cloud(cluster: &Cluster) -> AzureCloud {
             Identity::ServicePrincipal { client_id, secret, .. } => CloudIdentity::ServicePrincipal {
                 client_id: client_id.clone(),
                 secret: match secret {
-                    ServicePrincipalSecret::Value(secret) => secret.clone(),
-                    // Refused before.
-                    ServicePrincipalSecret::KeyVault { .. } => Secret::new(""),
+                    ServicePrincipalSecret::Value(secret) => PrincipalSecret::Told(secret.clone()),
+                    ServicePrincipalSecret::KeyVault(_) => PrincipalSecret::Appended,
                 },
             },
         },

@@ -2,8 +2,8 @@
 //! concern. Names, numbers and tags are those of aks-engine.
 //!
 //! Secrets stand in the graph by handle. The handles are a convention, and [`secret_handles`] lists those of a graph:
-//! `<pool>/customData` ([`custom_data_handle`]; the control plane's pool is [`CONTROL_PLANE_POOL`]) and
-//! [`WINDOWS_PASSWORD_HANDLE`].
+//! `<pool>/customData` ([`custom_data_handle`]; the control plane's pool is [`CONTROL_PLANE_POOL`]),
+//! [`WINDOWS_PASSWORD_HANDLE`], and what lies in key vaults ([`MachinePayloads::in_key_vaults`]).
 //!
 //! Deliberately absent: what runs inside the machines (`bootstrap`), templates (`arm`), what is already there (`plan`).
 
@@ -38,10 +38,11 @@ mod windows_settings;
 
 pub use build::{expand, secret_handles};
 pub use context::{
-    API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, Payloads, WINDOWS_PASSWORD_HANDLE, custom_data_handle,
+    API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, PRINCIPAL_SECRET_HANDLE, Payloads,
+    WINDOWS_PASSWORD_HANDLE, custom_data, custom_data_handle,
 };
 pub use error::ExpandError;
 pub use instructions::{Instruction, instructions};
-pub use machine_settings::{MachinePayloads, machine_payloads};
+pub use machine_settings::{MachinePayloads, machine_payloads, secrets_in_key_vaults};
 pub use names::Names;
 pub use outputs::outputs;

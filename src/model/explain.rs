@@ -150,7 +150,7 @@ mod tests {
     fn secrets_are_not_shown() {
         let secrets = r#"{
             "servicePrincipalProfile": {"clientId": "c", "secret": "canary-one"},
-            "certificateProfile": {"caPrivateKey": "canary-two"},
+            "certificateProfile": {"etcdServerPrivateKey": "canary-two"},
             "orchestratorProfile": {"kubernetesConfig": {"addons": [{"name": "x", "config": {"accessKey": "canary-three"}}]}}
         }"#;
         let reading = reading(secrets, "orchestratorProfile.kubernetesConfig.useManagedIdentity=false");

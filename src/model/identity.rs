@@ -1,6 +1,7 @@
 //! Who the cluster is towards the cloud, and the certificates that its model carries.
 
 use crate::base::Secret;
+use crate::contract::KeyVaultSecret;
 
 /// Who the cluster is towards the cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +47,7 @@ pub enum ServicePrincipalSecret {
     /// In the model.
     Value(Secret),
     /// In a key vault, from where the deployment takes it.
-    KeyVault {
-        /// The vault's resource id.
-        vault_id: String,
-        /// The secret's name.
-        secret_name: String,
-        /// Its version; `None`: the newest.
-        version: Option<String>,
-    },
+    KeyVault(KeyVaultSecret),
 }
 
 /// Sign-in of people by Microsoft Entra ID.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::base::{Diagnostic, Diagnostics, Secret, Source};
@@ -37,6 +38,8 @@ pub struct ReadOptions {
     pub client_id: Option<String>,
     /// `--client-secret`; used where the model has no service principal.
     pub client_secret: Option<Secret>,
+    /// The moment at which certificates have to be valid; `None`: their times are not looked at.
+    pub now: Option<Timestamp>,
 }
 
 /// What came of reading a model.
@@ -105,7 +108,7 @@ pub fn read(source: &Source, options: &ReadOptions) -> Reading {
     let folder = Path::new(&source.name).parent().unwrap_or(Path::new(""));
     let model = typed(&mut document, &mut findings);
     let (cluster, defaults) = resolve(&model, folder, &mut findings);
-    rules::judge(&cluster, &model, &mut findings);
+    rules::judge(&cluster, &model, options.now, &mut findings);
 
     let mut origins = Origins::new();
     record(&document, "", &from_options, &mut origins);

@@ -404,12 +404,12 @@ fn service_principal_profile(identity: &Identity) -> Option<ServicePrincipalProf
     let Identity::ServicePrincipal { client_id, secret: password, object_id } = identity else { return None };
     let (password, reference) = match password {
         ServicePrincipalSecret::Value(value) => (secret(value), None),
-        ServicePrincipalSecret::KeyVault { vault_id, secret_name, version } => (
+        ServicePrincipalSecret::KeyVault(place) => (
             None,
             Some(KeyVaultSecretReference {
-                vault_id: Some(vault_id.clone()),
-                secret_name: Some(secret_name.clone()),
-                version: version.clone(),
+                vault_id: Some(place.vault_id.clone()),
+                secret_name: Some(place.name.clone()),
+                version: place.version.clone(),
             }),
         ),
     };

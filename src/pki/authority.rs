@@ -6,6 +6,7 @@ use rcgen::{
 };
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::leaf::require_now;
 use super::{PkiError, pem};
 use crate::base::{Clock, Secret, digest};
 
@@ -108,16 +109,7 @@ impl CertifiedKey {
         if !parsed.is_ca() {
             return Err(PkiError::NotAnAuthority { name: name.to_owned() });
         }
-        let validity = parsed.validity();
-        let now = clock.now().as_second();
-        if now < validity.not_before.timestamp() || now > validity.not_after.timestamp() {
-            return Err(PkiError::NotValidNow {
-                name: name.to_owned(),
-                not_before: validity.not_before.to_string(),
-                not_after: validity.not_after.to_string(),
-            });
-        }
-        Ok(())
+        require_now(name, &parsed, clock.now().as_second())
     }
 
     /// Whether this certificate was issued by `authority` and is valid for a month more at least.
@@ -132,7 +124,7 @@ impl CertifiedKey {
     }
 }
 
-fn parse<'a>(name: &str, bytes: &'a [u8]) -> Result<X509Certificate<'a>, PkiError> {
+pub(super) fn parse<'a>(name: &str, bytes: &'a [u8]) -> Result<X509Certificate<'a>, PkiError> {
     let (_, parsed) = X509Certificate::from_der(bytes).map_err(|cause| pem::malformed(name, cause))?;
     Ok(parsed)
 }

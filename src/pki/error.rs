@@ -46,7 +46,7 @@ pub enum PkiError {
         /// The file.or part.
         name: String,
     },
-    /// An authority whose time has passed or not come.
+    /// A certificate whose time has passed or not come.
     #[error("`{name}` is valid from {not_before} to {not_after} only, which does not include now")]
     NotValidNow {
         /// The file.or part.
@@ -56,6 +56,22 @@ pub enum PkiError {
         /// The last moment.
         not_after: String,
     },
+    /// A leaf that another authority has issued.
+    #[error("`{name}` was not issued by the authority that the cluster has, but by `{issuer}`")]
+    NotIssued {
+        /// The part.
+        name: String,
+        /// Who issued it, by its own word.
+        issuer: String,
+    },
+    /// A certificate that cannot serve its purpose.
+    #[error("`{name}` cannot be used: {problem}")]
+    Unfit {
+        /// The part.
+        name: String,
+        /// Why not.
+        problem: &'static str,
+    },
     /// The library could not make a key or sign a certificate.
     #[error("cannot make {what}: {cause}")]
     Making {
@@ -64,4 +80,21 @@ pub enum PkiError {
         /// What the library said.
         cause: String,
     },
+}
+
+impl PkiError {
+    /// The file or part at which something has to be changed, if it is one.
+    pub fn place(&self) -> Option<&str> {
+        match self {
+            Self::Malformed { name, .. }
+            | Self::Conflict { name }
+            | Self::NotAnAuthority { name }
+            | Self::NotValidNow { name, .. }
+            | Self::NotIssued { name, .. }
+            | Self::Unfit { name, .. } => Some(name),
+            Self::Mismatch { key, .. } => Some(key),
+            Self::Incomplete { missing, .. } => Some(missing),
+            Self::File(_) | Self::Making { .. } => None,
+        }
+    }
 }

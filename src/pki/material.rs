@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{CertifiedKey, PkiError, authority_hash, kubeconfig, pem, service_account, token};
+use super::{CertifiedKey, GivenPair, PkiError, Purpose, authority_hash, kubeconfig, pem, service_account, token};
 use crate::base::{Clock, Entropy, Files, Secret, read_text};
 
 /// The names of the files, below the cluster's folder. The cluster's authority and the administrator's client
@@ -39,6 +39,20 @@ const ADMINISTRATOR_NAME: &str = "engine-administrator";
 pub struct Given {
     /// The cluster's authority: P-256, P-384 or RSA; the key as PKCS#8, PKCS#1 or SEC 1 PEM.
     pub cluster_ca: Option<CertifiedKey>,
+    /// etcd's authority, of the same kinds.
+    pub etcd_ca: Option<CertifiedKey>,
+    /// The aggregation layer's authority, of the same kinds.
+    pub front_proxy_ca: Option<CertifiedKey>,
+    /// The key that signs service-account tokens: RSA, PKCS#8 or PKCS#1 PEM.
+    pub service_account_key: Option<Secret>,
+    /// Its public half (PEM), to be compared.
+    pub service_account_public_key: Option<String>,
+    /// What the API server shows to those who ask for one of its names. The cluster's authority has issued it.
+    pub api_server: Option<CertifiedKey>,
+    /// What the API server shows to kubelets. The cluster's authority has issued it.
+    pub kubelet_client: Option<CertifiedKey>,
+    /// The administrator's client certificate. The cluster's authority has issued it.
+    pub administrator: Option<CertifiedKey>,
     /// Whether secrets are encrypted in etcd, so that a key for it is needed.
     pub encrypts_secrets: bool,
     /// The key for that: base64 of 32 bytes.
@@ -60,6 +74,10 @@ pub struct KeyMaterial {
     pub service_account_public_key: String,
     /// The administrator's client certificate, of the group `system:masters`.
     pub administrator: CertifiedKey,
+    /// What the API server shows to those who ask for one of its names, if it is given. It is in none of the files.
+    pub api_server: Option<CertifiedKey>,
+    /// What the API server shows to kubelets, if it is given. It is in none of the files.
+    pub kubelet_client: Option<CertifiedKey>,
     /// The token with which machines join.
     pub bootstrap_token: Secret,
     /// kubeadm's certificate key (64 hexadecimal digits), for uploading certificates to a cluster.
@@ -153,6 +171,43 @@ fn pair(folder: &Path, name: &str) -> Result<Option<CertifiedKey>, PkiError> {
     }
 }
 
+/// An authority that is given has to be the one that was found.
+fn bring(
+    brought: Option<&CertifiedKey>,
+    found: &mut Option<CertifiedKey>,
+    file: &str,
+    [certificate_name, key_name]: [&str; 2],
+) -> Result<(), PkiError> {
+    let Some(brought) = brought else { return Ok(()) };
+    let brought = CertifiedKey::read(certificate_name, &brought.certificate, key_name, &brought.key)?;
+    match found {
+        Some(found) if authority_hash(&found.certificate)? != authority_hash(&brought.certificate)? => {
+            Err(PkiError::Conflict { name: format!("{file}.crt") })
+        }
+        Some(_) => Ok(()),
+        None => {
+            *found = Some(brought);
+            Ok(())
+        }
+    }
+}
+
+const API_SERVER: [&str; 2] = ["the given API server certificate", "the given API server key"];
+const KUBELET_CLIENT: [&str; 2] = ["the given client certificate", "the given client key"];
+const ADMINISTRATOR: [&str; 2] = ["the given administrator's certificate", "the given administrator's key"];
+
+/// A leaf that is given.
+fn leaf_of(
+    leaf: &CertifiedKey,
+    [certificate_name, key_name]: [&str; 2],
+    purpose: Purpose,
+    authority: &CertifiedKey,
+    clock: &dyn Clock,
+) -> Result<CertifiedKey, PkiError> {
+    let given = GivenPair { certificate_name, certificate: &leaf.certificate, key_name, key: &leaf.key };
+    given.check(purpose, Some(&authority.certificate), Some(clock.now().as_second()))
+}
+
 impl Found {
     fn read(folder: &Path) -> Result<Self, PkiError> {
         let line = |name| -> Result<Option<Secret>, PkiError> {
@@ -190,17 +245,24 @@ impl Found {
     }
 
     fn complete(mut self, given: &Given, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<KeyMaterial, PkiError> {
-        if let Some(brought) = &given.cluster_ca {
-            let brought =
-                CertifiedKey::read("the given CA certificate", &brought.certificate, "the given CA key", &brought.key)?;
-            match &self.cluster_ca {
-                Some(found) if authority_hash(&found.certificate)? != authority_hash(&brought.certificate)? => {
-                    return Err(PkiError::Conflict { name: format!("{}.crt", file_name::CA) });
-                }
-                Some(_) => {}
-                None => self.cluster_ca = Some(brought),
-            }
+        for (brought, found, file, names) in [
+            (&given.cluster_ca, &mut self.cluster_ca, file_name::CA, ["the given CA certificate", "the given CA key"]),
+            (
+                &given.etcd_ca,
+                &mut self.etcd_ca,
+                file_name::ETCD_CA,
+                ["the given etcd CA certificate", "the given etcd CA key"],
+            ),
+            (
+                &given.front_proxy_ca,
+                &mut self.front_proxy_ca,
+                file_name::FRONT_PROXY_CA,
+                ["the given front-proxy CA certificate", "the given front-proxy CA key"],
+            ),
+        ] {
+            bring(brought.as_ref(), found, file, names)?;
         }
+        self.bring_service_account_key(given)?;
         let encryption_key = self.encryption_key(given, entropy)?;
         // Drawn before the second thread starts, so that a repeatable source stays repeatable.
         let bootstrap_token = self.bootstrap_token.take().unwrap_or_else(|| token::bootstrap_token(entropy));
@@ -214,7 +276,7 @@ impl Found {
                 Some(found) => Ok(found),
                 None => service_account::generate(entropy),
             });
-            let pairs = self.complete_pairs(clock);
+            let pairs = self.complete_pairs(given, clock);
             let stopped = |_| PkiError::Making {
                 what: "the service-account key".to_owned(),
                 cause: "its thread stopped early".to_owned(),
@@ -223,6 +285,11 @@ impl Found {
         });
         let service_account_key = service_account_key?;
         let [cluster_ca, etcd_ca, front_proxy_ca, administrator] = pairs?;
+        let leaf = |leaf: &Option<CertifiedKey>, names, purpose| {
+            leaf.as_ref().map(|leaf| leaf_of(leaf, names, purpose, &cluster_ca, clock)).transpose()
+        };
+        let api_server = leaf(&given.api_server, API_SERVER, Purpose::ApiServer)?;
+        let kubelet_client = leaf(&given.kubelet_client, KUBELET_CLIENT, Purpose::KubeletClient)?;
 
         let service_account_public_key =
             service_account::public_half(file_name::SERVICE_ACCOUNT_KEY, &service_account_key)?;
@@ -239,10 +306,34 @@ impl Found {
             service_account_key,
             service_account_public_key,
             administrator,
+            api_server,
+            kubelet_client,
             bootstrap_token,
             certificate_key,
             encryption_key,
         })
+    }
+
+    /// The service-account key that is given has to be the one that was found.
+    fn bring_service_account_key(&mut self, given: &Given) -> Result<(), PkiError> {
+        const NAME: &str = "the given service-account key";
+        let Some(brought) = &given.service_account_key else { return Ok(()) };
+        let brought = pem::private_key(NAME, brought)?;
+        let public_half = service_account::public_half(NAME, &brought)?;
+        if given.service_account_public_key.as_ref().is_some_and(|given| given.trim() != public_half.trim()) {
+            let certificate = "the given public service-account key".to_owned();
+            return Err(PkiError::Mismatch { certificate, key: NAME.to_owned() });
+        }
+        match &self.service_account_key {
+            Some(found) if service_account::public_half(file_name::SERVICE_ACCOUNT_KEY, found)? != public_half => {
+                Err(PkiError::Conflict { name: file_name::SERVICE_ACCOUNT_KEY.to_owned() })
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.service_account_key = Some(brought);
+                Ok(())
+            }
+        }
     }
 
     /// The key that encrypts secrets: the one found, which has to be the one given; made only where it is needed.
@@ -261,7 +352,7 @@ impl Found {
     }
 
     /// The three authorities and the administrator's pair.
-    fn complete_pairs(self, clock: &dyn Clock) -> Result<[CertifiedKey; 4], PkiError> {
+    fn complete_pairs(self, given: &Given, clock: &dyn Clock) -> Result<[CertifiedKey; 4], PkiError> {
         // The names are kubeadm's.
         let authority = |found: Option<CertifiedKey>, file: &str, common_name: &str| match found {
             Some(found) => found.require_authority(&format!("{file}.crt"), clock).map(|()| found),
@@ -271,8 +362,9 @@ impl Found {
         let etcd_ca = authority(self.etcd_ca, file_name::ETCD_CA, "etcd-ca")?;
         let front_proxy_ca = authority(self.front_proxy_ca, file_name::FRONT_PROXY_CA, "front-proxy-ca")?;
         let administrator_file = format!("{}.crt", file_name::ADMINISTRATOR);
-        let administrator = match self.administrator {
-            Some(found) if found.is_issued_by(&cluster_ca, &administrator_file, clock)? => found,
+        let administrator = match (&given.administrator, self.administrator) {
+            (Some(brought), _) => leaf_of(brought, ADMINISTRATOR, Purpose::Administrator, &cluster_ca, clock)?,
+            (None, Some(found)) if found.is_issued_by(&cluster_ca, &administrator_file, clock)? => found,
             _ => cluster_ca.issue_client(ADMINISTRATOR_GROUP, ADMINISTRATOR_NAME, clock)?,
         };
         Ok([cluster_ca, etcd_ca, front_proxy_ca, administrator])

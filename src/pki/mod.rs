@@ -4,12 +4,13 @@
 //! New keys are ECDSA P-256, but for the service-account key, which is RSA-2048 because identity providers outside the
 //! cluster accept RS256 only. RSA and EC authorities made elsewhere are accepted.
 //!
-//! Deliberately absent: the leaf certificates of API server, etcd and kubelet, which kubeadm makes on the machines; and
+//! Deliberately absent: making the leaf certificates of API server, etcd and kubelet, which kubeadm does on the machines; and
 //! writing to disk, which is the caller's ([`KeyMaterial::files`] only names the files).
 
 mod authority;
 mod error;
 mod kubeconfig;
+mod leaf;
 mod material;
 mod pem;
 mod service_account;
@@ -18,4 +19,5 @@ mod token;
 pub use authority::{CertifiedKey, authority_hash};
 pub use error::PkiError;
 pub use kubeconfig::{kubeconfig, sign_in_kubeconfig};
+pub use leaf::{GivenPair, Purpose};
 pub use material::{Given, KeyMaterial, file_name};

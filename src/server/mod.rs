@@ -41,6 +41,7 @@ mod router;
 mod security_rules;
 mod settings;
 mod simulator;
+mod vaults;
 mod virtual_clock;
 mod world;
 mod writes;

@@ -124,7 +124,8 @@ fn is_same(world: &World, one: &str, other: &str) -> bool {
     hmac::verify(&key, one.as_bytes(), hmac::sign(&key, other.as_bytes()).as_ref()).is_ok()
 }
 
-fn key(world: &World) -> hmac::Key {
+/// What the world signs with.
+pub(super) fn key(world: &World) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, world.identity.signing_key.expose().as_bytes())
 }
 

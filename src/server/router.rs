@@ -5,7 +5,7 @@ use super::exchange::{Refusal, Request, Response};
 use super::resource_id::ResourceId;
 use super::resources::not_allowed;
 use super::world::World;
-use super::{groups, kubernetes, oauth, operations, play, readings, resources};
+use super::{groups, kubernetes, oauth, operations, play, readings, resources, vaults};
 
 /// Answers a request.
 pub(super) fn answer(world: &mut World, request: &Request) -> Response {
@@ -49,6 +49,7 @@ fn route(world: &mut World, request: &Request, segments: &[String]) -> Result<Re
             Ok(oauth::discovery(world, original(0)))
         }
         ["simulator", ..] => play::answer(world, request, &parts),
+        ["vaults", rest @ ..] => vaults::answer(world, request, rest),
         ["kubernetes", group, rest @ ..] => Ok(kubernetes::answer(world, request, group, rest)),
         ["subscriptions", ..] => {
             oauth::check_bearer(world, request)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use engine::arm::{Emission, Template, emit};
 use engine::base::Source;
-use engine::expand::{Payloads, expand, outputs};
+use engine::expand::{Payloads, expand, outputs, secrets_in_key_vaults};
 use engine::graph::{ResourceGraph, Scope};
 use engine::model::{Cluster, ReadOptions, read};
 
@@ -59,6 +59,7 @@ pub fn template_with(
         deployments_api_version: version,
         outputs: outputs(cluster),
         secret_lengths: secret_lengths.clone(),
+        in_key_vaults: secrets_in_key_vaults(cluster),
     };
     emit(graph, &emission).map_err(|error| error.to_string())
 }

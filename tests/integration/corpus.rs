@@ -51,7 +51,7 @@ pub const REFUSALS: &[Refusal] = &[
     Refusal {
         code: "ssh-public-key",
         pointer: "/linuxProfile/ssh/publicKeys/0/keyData",
-        why: "The public key is named by a key vault's id. It is no secret, and it has to be known for customData.",
+        why: "The example leaves the public key to its user; with it, nobody could log in.",
     },
     Refusal {
         code: "sign-in",

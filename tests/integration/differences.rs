@@ -273,6 +273,21 @@ pub const TABLE: &[Difference] = &[
         why: "Which one fits depends on the size, and a wrong one leaves a node without its processors.",
         explains: |_| false,
     },
+    Difference {
+        name: "given-certificates",
+        what: "Of `certificateProfile`, the leaves of etcd are not used; the API server shows the given certificate to those who \
+               ask for one of its names, beside the one that each machine makes.",
+        why: "Both name a machine and its address, which nobody knows beforehand. etcd and the aggregation layer have CAs of \
+              their own, which may be given, too.",
+        explains: |_| false,
+    },
+    Difference {
+        name: "secrets-in-a-key-vault",
+        what: "A service principal's secret that lies in a key vault is put behind the customData of the Linux machines.",
+        why: "What the engine itself writes holds it nowhere. Machines of Windows have no use for it where there is a metadata \
+              service.",
+        explains: |_| false,
+    },
 ];
 
 /// The table as a document.

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use engine::arm::{Parameter, Template};
 use engine::base::Secret;
 use engine::expand::custom_data_handle;
@@ -105,6 +107,7 @@ impl Reader<'_> {
         match function {
             "parameters" => self.place.parameters[arguments[0].as_str().unwrap()].clone(),
             "concat" => texts().concat().into(),
+            "base64" => STANDARD.encode(arguments[0].as_str().unwrap()).into(),
             "copyIndex" => {
                 let offset = arguments.first().map_or(0, |offset| offset.as_u64().unwrap());
                 (self.place.iteration.unwrap() + offset).into()
@@ -266,6 +269,12 @@ fn compare(name: &str, graph: &ResourceGraph, template: &Template, lengths: &BTr
         let value = match parameter {
             Parameter::Value(value) => value.clone(),
             Parameter::Secret(handle) => secret(handle, lengths).into(),
+            Parameter::KeyVault(_) => {
+                // The parameter's name is the handle's, without its slash.
+                let handles = engine::expand::secret_handles(graph);
+                let handle = handles.iter().find(|handle| handle.replace('/', "").eq_ignore_ascii_case(name));
+                secret(handle.unwrap(), lengths).into()
+            }
         };
         (name.clone(), value)
     });

@@ -41,7 +41,7 @@ pub fn structural_faults(template: &Template) -> Vec<String> {
     }
     for (name, parameter) in &template.parameters {
         let kind = template.template["parameters"][name]["type"].as_str().unwrap();
-        if matches!(parameter, Parameter::Secret(_)) != (kind == "securestring") {
+        if matches!(parameter, Parameter::Secret(_) | Parameter::KeyVault(_)) != (kind == "securestring") {
             faults.push(format!("{name} is a {kind}"));
         }
     }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::catalog::Cloud;
-use crate::cli::azure;
+use crate::cli::azure::{self, Access};
 use crate::cli::error::CliError;
 use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, describe_target, folder_for_model, read_model};
@@ -107,7 +107,7 @@ impl Place {
         let Self { name, cloud, resource_group, location, folder } = self;
         if name == TargetName::Azure {
             // No cluster is needed, hence none of its keys.
-            let (settings, tenant_id, subscription_id) = azure::settings(call, options, cloud).await?;
+            let Access { settings, tenant_id, subscription_id, .. } = azure::access(call, options, cloud).await?;
             let client = ArmClient::new(settings, Patience::default())
                 .map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;
             return Ok((Arc::new(client), Scope { subscription_id, tenant_id, resource_group, location }, None));

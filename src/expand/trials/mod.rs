@@ -172,6 +172,7 @@ fn a_shared_identity_comes_before_the_machines_and_its_role_before_the_scripts()
             deployments_api_version: "1",
             outputs: Vec::new(),
             secret_lengths: Default::default(),
+            in_key_vaults: Default::default(),
         },
     );
     let text = template.unwrap().text();
@@ -188,6 +189,46 @@ fn a_service_principal_needs_no_identity_and_no_role() {
         graph.nodes().all(|node| node.resource.resource_type.as_ref() != "Microsoft.Authorization/roleAssignments")
     );
     assert_eq!(bodies(&graph, "master-machine")[0].get("identity"), None);
+}
+
+#[test]
+fn what_lies_in_a_key_vault_is_named_and_put_where_it_belongs() {
+    let vault = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/vault";
+    let cluster = cluster(json!({
+        "orchestratorProfile": {"kubernetesConfig": {"useManagedIdentity": false}},
+        "servicePrincipalProfile": {"clientId": "c", "secret": format!("{vault}/secrets/principal/1")},
+        "linuxProfile": {"ssh": {"publicKeys": [{"keyData": format!("{vault}/secrets/key")}]}},
+    }));
+    let graph = graph_of(&cluster);
+    let profile = |symbol: &str| bodies(&graph, symbol)[0]["properties"]["osProfile"].clone();
+    // Base64 twice, behind what is rendered; workers have no use for it.
+    let twice = "YzJWamNtVjBJSE5sY25acFkyVlFjbWx1WTJsd1lXd3ZZMnhwWlc1MFUyVmpjbVYw";
+    assert_eq!(profile("master-machine")["customData"], format!("secret master/customData{twice}"));
+    assert_eq!(profile("agentpool1-machine")["customData"], "secret agentpool1/customData");
+    let key = &profile("agentpool1-machine")["linuxConfiguration"]["ssh"]["publicKeys"][0]["keyData"];
+    assert_eq!(key, "secret linux/sshPublicKey0");
+    let keys = engine_keys();
+    let payloads = machine_payloads(&cluster, &keys, crate::bootstrap::Start::Init).unwrap();
+    let places: Vec<(&str, &str)> =
+        payloads.in_key_vaults.iter().map(|(handle, place)| (handle.as_str(), place.name.as_str())).collect();
+    assert_eq!(places, [("linux/sshPublicKey0", "key"), (PRINCIPAL_SECRET_HANDLE, "principal")]);
+    // The resources name just the secrets that are rendered or lie in vaults, and the machines leave room for theirs.
+    let known: Vec<String> = payloads.secrets.keys().chain(payloads.in_key_vaults.keys()).cloned().collect();
+    assert!(secret_handles(&graph).iter().all(|handle| known.contains(&handle.to_string())), "{known:?}");
+    for pool in ["master", "agentpool1"] {
+        let room = payloads.lengths[pool] - payloads.secrets[&custom_data_handle(pool)].expose().len();
+        let appended = matches!(custom_data(&cluster, pool), crate::graph::Value::Call(..));
+        assert_eq!((room > 0, appended), (pool == "master", pool == "master"), "{pool}");
+    }
+}
+
+fn engine_keys() -> crate::pki::KeyMaterial {
+    crate::pki::KeyMaterial::generate(
+        &crate::pki::Given::default(),
+        &crate::base::SystemClock,
+        &crate::base::SystemEntropy,
+    )
+    .unwrap()
 }
 
 #[test]

@@ -69,7 +69,7 @@ pub(in crate::model) struct Ssh {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct PublicKey {
-    /// In OpenSSH's one-line form.
+    /// The key in OpenSSH's one-line form, or the id of a secret in a key vault.
     #[schemars(required)]
     pub key_data: Option<String>,
 }
@@ -130,7 +130,7 @@ pub(in crate::model) struct VaultCertificate {
 pub(in crate::model) struct WindowsProfile {
     /// The administrator's account name.
     pub admin_username: Option<String>,
-    /// The administrator's password.
+    /// The administrator's password, or the id of a secret in a key vault.
     pub admin_password: Option<SecretText>,
     /// Whether SSH is switched on.
     pub ssh_enabled: Option<bool>,
@@ -213,7 +213,7 @@ pub(in crate::model) struct HypervRuntime {
 pub(in crate::model) struct ServicePrincipalProfile {
     /// Its application id.
     pub client_id: Option<String>,
-    /// Its password.
+    /// Its password, or the id of a secret in a key vault.
     pub secret: Option<SecretText>,
     /// Its object id.
     #[schemars(extend("x-engine-no-effect" = "only the encryption by a key vault needed it"))]
@@ -256,7 +256,7 @@ pub(in crate::model) struct SoftwareProfile {
     pub mirror: Option<String>,
 }
 
-/// Certificates and keys as PEM texts, or each as the path of a key vault secret.
+/// Certificates and keys of your own, as PEM texts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(in crate::model) struct CertificateProfile {
@@ -276,11 +276,11 @@ pub(in crate::model) struct CertificateProfile {
     pub service_account_private_key: Option<SecretText>,
     /// Its public half.
     pub service_account_public_key: Option<SecretText>,
-    /// The API server's certificate.
+    /// What the API server shows to those who ask for one of its names.
     pub api_server_certificate: Option<SecretText>,
     /// Its key.
     pub api_server_private_key: Option<SecretText>,
-    /// The certificate that aks-engine's components share.
+    /// What the API server shows to kubelets.
     pub client_certificate: Option<SecretText>,
     /// Its key.
     pub client_private_key: Option<SecretText>,

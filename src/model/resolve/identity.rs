@@ -2,6 +2,7 @@
 
 use crate::base::Diagnostic;
 use crate::catalog::Cloud;
+use crate::contract::KeyVaultSecret;
 
 use super::super::identity::{Certificates, Identity, ServicePrincipalSecret, SignIn, VaultCertificate, VaultSecrets};
 use super::super::input::{AadProfile, CertificateProfile, SecretText, VaultSecrets as VaultSecretsInput};
@@ -59,17 +60,17 @@ impl Resolver<'_> {
             return Identity::SystemAssigned;
         };
         let reference = profile.keyvault_secret_ref.as_ref().and_then(|reference| {
-            Some(ServicePrincipalSecret::KeyVault {
+            Some(ServicePrincipalSecret::KeyVault(KeyVaultSecret {
                 vault_id: reference.vault_id.clone()?,
-                secret_name: reference.secret_name.clone()?,
-                version: reference.version.clone(),
-            })
+                name: reference.secret_name.clone()?,
+                version: reference.version.clone().filter(|version| !version.is_empty()),
+            }))
         });
         let secret = match (profile.secret, reference) {
-            (Some(SecretText(secret)), None) if in_key_vault(secret.expose()).is_some() => {
-                in_key_vault(secret.expose())
-            }
-            (Some(SecretText(secret)), None) => Some(ServicePrincipalSecret::Value(secret)),
+            (Some(SecretText(secret)), None) => Some(match KeyVaultSecret::of_text(secret.expose()) {
+                Some(place) => ServicePrincipalSecret::KeyVault(place),
+                None => ServicePrincipalSecret::Value(secret),
+            }),
             (None, Some(reference)) => Some(reference),
             (Some(_), Some(_)) => {
                 self.secret_fault("the service principal's secret is given twice");
@@ -104,21 +105,6 @@ pub(super) fn sign_in(profile: &AadProfile) -> SignIn {
         tenant_id: text(&profile.tenant_id),
         admin_group_id: profile.admin_group_id.clone().filter(|group| !group.is_empty()),
     }
-}
-
-/// `<vault's resource id>/secrets/<name>[/<version>]`, as aks-engine's users write it in a secret's place.
-fn in_key_vault(text: &str) -> Option<ServicePrincipalSecret> {
-    let (vault_id, secret) =
-        text.split_once("/secrets/").filter(|(vault_id, _)| vault_id.starts_with("/subscriptions/"))?;
-    let (secret_name, version) = match secret.split_once('/') {
-        Some((name, version)) => (name, Some(version.to_owned())),
-        None => (secret, None),
-    };
-    Some(ServicePrincipalSecret::KeyVault {
-        vault_id: vault_id.to_owned(),
-        secret_name: secret_name.to_owned(),
-        version,
-    })
 }
 
 /// Certificates of key vaults. What is missing is told by a rule.

@@ -1,6 +1,4 @@
-//! Who signs in, and what certificates the machines and the control plane are given.
-//!
-//! Deliberately absent: a word on certificates that the machines make themselves and a model may carry all the same.
+//! Who signs in, and what certificates key vaults put on the machines.
 
 use crate::base::Diagnostic;
 
@@ -15,7 +13,6 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     if let Some(windows) = &cluster.windows {
         vault_secrets(&format!("{WINDOWS}/secrets"), &windows.vault_secrets, true, findings);
     }
-    certificates(cluster, findings);
 }
 
 /// The form of what is there is judged elsewhere (`forms`).
@@ -64,23 +61,6 @@ fn vault_secrets(pointer: &str, secrets: &[VaultSecrets], windows: bool, finding
                 (Some(_), false) => tell(at("certificateStore"), "Linux has no certificate stores", "leave it out"),
                 _ => {}
             }
-        }
-    }
-}
-
-/// A CA that the engine cannot use, since it issues certificates by it.
-fn certificates(cluster: &Cluster, findings: &mut Findings) {
-    let given = &cluster.certificates;
-    let profile = format!("{PROPERTIES}/certificateProfile");
-    for (name, text) in [("caCertificate", &given.ca_certificate), ("caPrivateKey", &given.ca_private_key)] {
-        if text.as_ref().is_some_and(|text| text.expose().starts_with("/subscriptions/")) {
-            let message =
-                format!("{name} lies in a key vault, and the engine issues certificates by it: it cannot do so yet");
-            let fault = Diagnostic::error("not-supported-yet", format!("{profile}/{name}"), message);
-            findings.judge(
-                &[],
-                fault.help("write it as PEM, give --ca-certificate-path and --ca-private-key-path, or leave it out"),
-            );
         }
     }
 }

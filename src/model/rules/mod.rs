@@ -8,6 +8,7 @@ mod access;
 mod addresses;
 mod application_gateway;
 mod capacity;
+mod certificates;
 mod codes;
 mod containers;
 mod control_plane_addresses;
@@ -16,8 +17,8 @@ mod flag_values;
 mod flags;
 mod forms;
 mod hosts;
+mod key_vaults;
 mod machines;
-mod not_yet;
 mod offers;
 mod outbound;
 mod people;
@@ -27,12 +28,14 @@ mod windows;
 
 pub use codes::{RULES, Rule};
 
+use jiff::Timestamp;
+
 use super::cluster::Cluster;
 use super::findings::Findings;
 use super::input::ApiModel;
 
-/// Judges a cluster by every rule.
-pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
+/// Judges a cluster by every rule. `now` is the moment at which certificates have to be valid.
+pub(super) fn judge(cluster: &Cluster, model: &ApiModel, now: Option<Timestamp>, findings: &mut Findings) {
     machines::judge(cluster, model, findings);
     offers::judge(cluster, findings);
     addresses::judge(cluster, model, findings);
@@ -50,5 +53,6 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings
     addons::judge(cluster, model, findings);
     application_gateway::judge(cluster, findings);
     places::judge(cluster, model, findings);
-    not_yet::judge(cluster, model, findings);
+    certificates::judge(cluster, now, findings);
+    key_vaults::judge(cluster, model, findings);
 }

@@ -1,6 +1,7 @@
 //! Who logs in, where the cluster stands.
 
 use crate::base::Diagnostic;
+use crate::contract::KeyVaultSecret;
 
 use super::super::cluster::Cluster;
 use super::super::findings::Findings;
@@ -46,7 +47,8 @@ fn linux(cluster: &Cluster, findings: &mut Findings) {
         findings.judge(&[], fault.help("write up to 32 letters, digits, _ and -, from a letter, such as azureuser"));
     }
     for (index, key) in linux.ssh_public_keys.iter().enumerate() {
-        if !is_public_key(key) {
+        // One that lies in a key vault is judged as such (`key_vaults`).
+        if !is_public_key(key) && KeyVaultSecret::of_text(key).is_none() {
             let fault = Diagnostic::error(
                 "ssh-public-key",
                 format!("{LINUX}/ssh/publicKeys/{index}/keyData"),

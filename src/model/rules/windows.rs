@@ -1,6 +1,7 @@
 //! Pools of Windows: who logs in, what they start from, and which network they can have.
 
 use crate::base::Diagnostic;
+use crate::contract::KeyVaultSecret;
 
 use super::super::cluster::Cluster;
 use super::super::findings::Findings;
@@ -103,10 +104,8 @@ fn account(profile: &WindowsProfile, findings: &mut Findings) {
     }
     if let Some(password) = &profile.admin_password {
         let text = password.0.expose();
-        if text.starts_with("/subscriptions/") {
-            let message = "the password lies in a key vault: the engine cannot take it from there yet";
-            let fault = Diagnostic::error("not-supported-yet", at("adminPassword"), message);
-            findings.judge(&[], fault.help("write the password itself"));
+        // One in a key vault is read while planning, and judged by Azure.
+        if KeyVaultSecret::of_text(text).is_some() {
             return;
         }
         let kinds = [

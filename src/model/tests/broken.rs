@@ -158,33 +158,6 @@ fn machine_cases() -> Vec<Case> {
     ]
 }
 
-/// What no machine of this version can do: a case for each.
-fn not_yet_cases() -> Vec<Case> {
-    let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/secrets/s/1";
-    let windows = json!({"adminUsername": "azureuser", "adminPassword": id});
-    let vault = json!({"clientId": "c", "keyvaultSecretRef": {"vaultID": id.trim_end_matches("/secrets/s/1"), "secretName": "s"}});
-    vec![
-        case(
-            "not-supported-yet",
-            "/properties/windowsProfile/adminPassword".into(),
-            &[(at(P, "osType"), json!("Windows")), ("/properties/windowsProfile".into(), windows)],
-        ),
-        case(
-            "not-supported-yet",
-            "/properties/servicePrincipalProfile/secret".into(),
-            &[
-                (at(K, "useManagedIdentity"), json!(false)),
-                ("/properties/servicePrincipalProfile".into(), json!({"clientId": "c", "secret": id})),
-            ],
-        ),
-        case(
-            "not-supported-yet",
-            "/properties/servicePrincipalProfile/keyvaultSecretRef".into(),
-            &[(at(K, "useManagedIdentity"), json!(false)), ("/properties/servicePrincipalProfile".into(), vault)],
-        ),
-    ]
-}
-
 pub(super) fn stack() -> (String, Value) {
     ("/properties/customCloudProfile".into(), json!({"portalURL": "https://portal.westus2.azurestack.external/"}))
 }
@@ -604,9 +577,16 @@ const ELSEWHERE: [&str; 6] =
 
 #[test]
 fn each_rule_is_broken_alone() {
-    let cases =
-        [machine_cases(), address_cases(), capacity_cases(), people_cases(), not_yet_cases(), broken_values::cases()]
-            .concat();
+    let cases = [
+        machine_cases(),
+        address_cases(),
+        capacity_cases(),
+        people_cases(),
+        broken_values::cases(),
+        key_vaults::cases(),
+        certificates::cases(),
+    ]
+    .concat();
     let mut covered: BTreeSet<&str> = ELSEWHERE.into();
     for (code, pointer, changes) in &cases {
         let changes: Vec<(&str, Value)> =
@@ -755,6 +735,7 @@ fn each_warning_is_caused() {
                 (at(P, "availabilityZones"), json!(["1", "2", "3"])),
             ],
         ),
+        ("certificate-unused", vec![("/properties/certificateProfile/etcdServerCertificate".into(), json!("x"))]),
         ("nowhere-to-schedule", vec![(at(P, "nodeTaints"), json!(["a=b:NoSchedule"]))]),
         (
             "cluster-size",
@@ -876,6 +857,7 @@ fn options_fill_what_the_model_leaves_open() {
         client_id: Some("id".into()),
         client_secret: Some(crate::base::Secret::new("canary")),
         set: vec!["masterProfile.count=3".into()],
+        now: None,
     };
     let reading = read(&source(&model.to_string()), &options);
     assert_eq!(errors(&reading.diagnostics), Vec::<String>::new());

@@ -11,6 +11,8 @@ use crate::base::{Diagnostics, Severity, Source};
 
 mod broken;
 mod broken_values;
+mod certificates;
+mod key_vaults;
 mod custom_files;
 mod extensions;
 mod versions;
@@ -87,6 +89,7 @@ fn there_and_back(cluster: &Cluster, name: &str) {
         "zones-partial",
         "gpu-driver",
         "outbound-routing",
+        "certificate-unused",
     ];
     // What the model says stays in it, even if nothing follows from it; defaults are not told.
     let kept = [

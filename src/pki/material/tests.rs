@@ -205,3 +205,86 @@ fn the_encryption_key_is_made_where_needed_and_kept() {
         Err(PkiError::Malformed { .. })
     ));
 }
+
+/// A server's certificate with a DNS name, of an authority.
+fn server_of(authority: &CertifiedKey) -> CertifiedKey {
+    let key = rcgen::KeyPair::from_pem(authority.key.expose()).unwrap();
+    let issuer = rcgen::Issuer::from_ca_cert_pem(&authority.certificate, key).unwrap();
+    let mut parameters = rcgen::CertificateParams::new(vec!["api.example".to_owned()]).unwrap();
+    parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.signed_by(&key, &issuer).unwrap().pem();
+    CertifiedKey { certificate, key: Secret::new(key.serialize_pem()) }
+}
+
+#[test]
+fn given_authorities_and_leaves_are_the_clusters() {
+    let other = material();
+    let client = |group: &str| other.cluster_ca.issue_client(group, "x", &clock(0)).unwrap();
+    let given = Given {
+        cluster_ca: Some(other.cluster_ca.clone()),
+        etcd_ca: Some(other.etcd_ca.clone()),
+        front_proxy_ca: Some(other.front_proxy_ca.clone()),
+        service_account_key: Some(other.service_account_key.clone()),
+        service_account_public_key: Some(other.service_account_public_key.clone()),
+        api_server: Some(server_of(&other.cluster_ca)),
+        kubelet_client: Some(client("kubeadm:cluster-admins")),
+        administrator: Some(client("system:masters")),
+        ..Given::default()
+    };
+    let made = KeyMaterial::generate(&given, &clock(0), &SeededEntropy::new(3)).unwrap();
+    assert_eq!((&made.etcd_ca, &made.front_proxy_ca), (&other.etcd_ca, &other.front_proxy_ca));
+    assert_eq!(made.service_account_public_key, other.service_account_public_key);
+    assert_eq!((&made.api_server, &made.kubelet_client), (&given.api_server, &given.kubelet_client));
+    assert_eq!(Some(&made.administrator), given.administrator.as_ref());
+    // The same again over a folder that holds them, and not over another cluster's.
+    let folder = tempfile::tempdir().unwrap();
+    made.files().write(folder.path()).unwrap();
+    let again = |given: &Given| KeyMaterial::load_or_generate(folder.path(), given, &clock(0), &SeededEntropy::new(4));
+    assert_eq!(again(&given).unwrap(), made);
+    let third = KeyMaterial::generate(&Given::default(), &clock(0), &SeededEntropy::new(5)).unwrap();
+    for changed in [
+        Given { etcd_ca: Some(third.etcd_ca.clone()), ..given.clone() },
+        Given { front_proxy_ca: Some(third.front_proxy_ca.clone()), ..given.clone() },
+        Given {
+            service_account_key: Some(third.service_account_key.clone()),
+            service_account_public_key: None,
+            ..given.clone()
+        },
+    ] {
+        assert!(matches!(again(&changed), Err(PkiError::Conflict { .. })));
+    }
+}
+
+#[test]
+fn a_leaf_that_cannot_serve_is_refused() {
+    let ours = material();
+    let strange = KeyMaterial::generate(&Given::default(), &clock(0), &SeededEntropy::new(6)).unwrap();
+    let client = |group: &str| ours.cluster_ca.issue_client(group, "x", &clock(0)).unwrap();
+    let with = |change: &dyn Fn(&mut Given), seconds: i64| {
+        let mut given = Given { cluster_ca: Some(ours.cluster_ca.clone()), ..Given::default() };
+        change(&mut given);
+        KeyMaterial::generate(&given, &clock(seconds), &SeededEntropy::new(7)).map(|_| ())
+    };
+    let error = with(&|given| given.administrator = Some(strange.administrator.clone()), 0).unwrap_err();
+    assert!(matches!(&error, PkiError::NotIssued { .. }), "{error}");
+    assert_eq!(error.place(), Some("the given administrator's certificate"));
+    let crossed =
+        CertifiedKey { certificate: client("system:masters").certificate, key: strange.administrator.key.clone() };
+    let error = with(&|given| given.kubelet_client = Some(crossed.clone()), 0).unwrap_err();
+    assert!(matches!(&error, PkiError::Mismatch { .. }), "{error}");
+    assert_eq!(error.place(), Some("the given client key"));
+    // Eleven years later the client's ten are over, the authority's thirty not.
+    let late = 11 * 365 * 86_400;
+    let error = with(&|given| given.administrator = Some(client("system:masters")), late).unwrap_err();
+    assert!(matches!(error, PkiError::NotValidNow { .. }), "{error}");
+    let server = server_of(&ours.cluster_ca);
+    for change in [
+        &(|given: &mut Given| given.api_server = Some(client("system:masters"))) as &dyn Fn(&mut Given),
+        &|given| given.kubelet_client = Some(client("developers")),
+        &|given| given.administrator = Some(client("kubeadm:cluster-admins")),
+        &|given| given.administrator = Some(server.clone()),
+    ] {
+        assert!(matches!(with(change, 0), Err(PkiError::Unfit { .. })));
+    }
+}

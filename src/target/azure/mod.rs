@@ -1,6 +1,7 @@
 //! Azure Resource Manager as a target; with another endpoint also the simulator, which speaks the same protocol.
 //!
 //! - [`AzureTarget`]: the target, made of [`AzureSettings`].
+//! - [`KeyVaultReader`]: reads secrets that lie in key vaults.
 //! - [`TokenSource`]: where bearer tokens come from; [`CachedTokens`] renews those of a [`TokenGrant`].
 //!
 //! Deliberately absent: retries and pacing (the executor's), and Azure Stack Hub's peculiarities (`stack`).
@@ -10,6 +11,7 @@ mod client;
 mod cloud;
 mod codes;
 mod error;
+mod key_vault;
 mod limits;
 mod list;
 mod operations;
@@ -24,6 +26,7 @@ mod trials;
 
 pub use client::{ArmClient, Call, FinalState, Outcome, Patience};
 pub use cloud::Endpoints;
+pub use key_vault::KeyVaultReader;
 pub use providers::{register, registration};
 pub use reqwest::Method;
 pub use target::{AzureSettings, AzureTarget, Credentials};

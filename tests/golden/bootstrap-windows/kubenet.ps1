@@ -340,6 +340,18 @@ function Get-Metadata {
     "$answer"
 }
 
+# The service principal's secret as a text of JSON: its base64 is the last line of this machine's script, where the cloud has
+# put it.
+function Get-PrincipalSecret {
+    $line = Get-Content -Encoding UTF8 (Join-Path $Root 'bootstrap.ps1') | Select-Object -Last 1
+    $bytes = [Convert]::FromBase64String($line.TrimStart('#').Trim())
+    $secret = [Text.Encoding]::UTF8.GetString($bytes).TrimEnd("`r", "`n")
+    if ($secret -eq '' -or $secret -match '[\x00-\x1f\x7f]') {
+        throw "the service principal's secret in the key vault is empty, or holds what is not part of one"
+    }
+    $secret.Replace('\', '\\').Replace('"', '\"')
+}
+
 # Completes the cloud's configuration with what only the machine can know.
 function Step-Cloud {
     $path = 'C:\etc\kubernetes\azure.json'
@@ -360,6 +372,8 @@ function Step-Cloud {
         }
         $text = $text.Replace($marker, $script:Answer)
     }
+    # Last, so that nothing in it is taken for a marker.
+    if ($text.Contains('@PRINCIPAL_SECRET@')) { $text = $text.Replace('@PRINCIPAL_SECRET@', (Get-PrincipalSecret)) }
     Write-Text $path $text
     Protect-Path $path
 }

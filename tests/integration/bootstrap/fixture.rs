@@ -180,6 +180,8 @@ pub fn control_plane(start: Start) -> ControlPlaneMachine {
             front_proxy_ca_key: secret("front-proxy-ca.key"),
             service_account_key: secret("sa.key"),
             service_account_public_key: placeholder("sa.pub"),
+            api_server: None,
+            kubelet_client: None,
         },
         encryption: Encryption::default(),
         audit_policy: bootstrap::AuditPolicy::Standard,
@@ -233,11 +235,20 @@ pub fn written(data: &CustomData) -> Vec<Written> {
 pub fn written_in(document: &str) -> Vec<Written> {
     let mut files = Vec::new();
     let mut packed = false;
+    let mut appended = false;
     let (mut path, mut mode) = (String::new(), String::new());
     // YAML's long escapes as JSON has them.
     let text = |quoted: &str| serde_json::from_str::<String>(&quoted.replace("\\U0000", "\\u")).unwrap();
     for line in document.lines() {
-        if let Some(value) = line.strip_prefix("- path: ") {
+        if appended {
+            // The last file: the base64 that the cloud puts behind the document.
+            let bytes = base64::engine::general_purpose::STANDARD.decode(line.trim()).unwrap();
+            let text = String::from_utf8(bytes).unwrap();
+            files.push(Written { path: path.clone(), mode: mode.clone(), packed, text });
+            break;
+        } else if line == "  content: |" {
+            appended = true;
+        } else if let Some(value) = line.strip_prefix("- path: ") {
             path = text(value);
             packed = false;
         } else if let Some(value) = line.strip_prefix("  permissions: ") {
@@ -308,5 +319,17 @@ impl Root {
         for program in programs {
             std::os::unix::fs::symlink("stand-in", self.path(folder).join(program)).unwrap();
         }
+    }
+}
+
+/// customData behind which the cloud has put a secret, as the machine gets it.
+pub fn with_appended(data: &CustomData, secret: &str) -> CustomData {
+    let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let whole = format!("{}{}", data.base64.expose(), encode(&encode(secret)));
+    let document = base64::engine::general_purpose::STANDARD.decode(&whole).unwrap();
+    CustomData {
+        cloud_config: Secret::new(String::from_utf8(document).unwrap()),
+        base64: Secret::new(whole),
+        ..data.clone()
     }
 }

@@ -93,7 +93,7 @@ fn secrets_survive_quoting() {
     let secret = "a\"b\\c'd$(e)`f`{}&<>é";
     machine.cluster.cloud.identity = bootstrap::CloudIdentity::ServicePrincipal {
         client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
-        secret: engine::base::Secret::new(secret),
+        secret: bootstrap::PrincipalSecret::Told(engine::base::Secret::new(secret)),
     };
     machine.cluster.cloud.instance_metadata = false;
     let data = bootstrap::control_plane(&machine).unwrap();

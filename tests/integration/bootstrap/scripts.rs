@@ -379,6 +379,72 @@ fn without_a_metadata_service_what_is_not_given_is_told() {
     assert_eq!(result["cause"], "azure.json lacks SUBSCRIPTION, and this cloud has no metadata service to ask");
 }
 
+#[test]
+fn leaves_that_are_given_stand_where_they_serve() {
+    let mut machine = fixture::control_plane(Start::Init);
+    machine.cluster.deadline_minutes = 0;
+    let pair = |name: &str| engine::pki::CertifiedKey {
+        certificate: fixture::placeholder(&format!("{name}.crt")),
+        key: engine::base::Secret::new(fixture::placeholder(&format!("{name}.key"))),
+    };
+    machine.keys.api_server = Some(pair("apiserver-given"));
+    machine.keys.kubelet_client = Some(pair("apiserver-kubelet-client"));
+    let data = bootstrap::control_plane(&machine).unwrap();
+    let machine = Machine::new(&data, "k8s-master-12345678-0", "10.255.255.5");
+    machine.succeed();
+    for name in ["apiserver-given", "apiserver-kubelet-client"] {
+        for (kind, mode) in [("crt", 0o644), ("key", 0o600)] {
+            let path = format!("/etc/kubernetes/pki/{name}.{kind}");
+            assert_eq!(machine.read(&path), fixture::placeholder(&format!("{name}.{kind}")));
+            assert_eq!(std::fs::metadata(machine.path(&path)).unwrap().permissions().mode() & 0o777, mode, "{path}");
+        }
+    }
+    let configuration = machine.read("/etc/engine/kubeadm/cluster.yaml");
+    let both = "/etc/kubernetes/pki/apiserver-given.crt,/etc/kubernetes/pki/apiserver-given.key";
+    assert!(configuration.contains("tls-sni-cert-key") && configuration.contains(both), "{configuration}");
+    // Without any, kubeadm makes all.
+    let plain = fixture::written(&control_plane(Start::Init, 0));
+    assert!(!plain.iter().any(|file| file.path.contains("given") || file.text.contains("tls-sni-cert-key")));
+}
+
+/// A control-plane machine whose service principal's secret stands behind its customData.
+fn with_appended(secret: &str) -> CustomData {
+    let mut machine = fixture::control_plane(Start::Init);
+    machine.cluster.deadline_minutes = 0;
+    machine.cluster.cloud.identity = bootstrap::CloudIdentity::ServicePrincipal {
+        client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
+        secret: bootstrap::PrincipalSecret::Appended,
+    };
+    fixture::with_appended(&bootstrap::control_plane(&machine).unwrap(), secret)
+}
+
+#[test]
+fn a_secret_behind_custom_data_is_the_cloud_controllers() {
+    // What is special to JSON, to sed, to bash and to YAML, a marker, and what a number would look like.
+    for (secret, meant) in [
+        ("canary\"b\\c'd$(e)&|/~@TENANT@ <%\u{e9}", "canary\"b\\c'd$(e)&|/~@TENANT@ <%\u{e9}"),
+        ("canary\n", "canary"),
+        ("1234567", "1234567"),
+    ] {
+        let machine = Machine::new(&with_appended(secret), "k8s-master-12345678-0", "10.255.255.5");
+        machine.succeed();
+        let cloud: serde_json::Value = serde_json::from_str(&machine.read("/etc/kubernetes/azure.json")).unwrap();
+        assert_eq!(cloud["aadClientSecret"], meant);
+        assert_eq!(cloud["tenantId"], "22222222-0000-0000-0000-000000000000");
+        let mode = std::fs::metadata(machine.path("/etc/engine/principal-secret")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!machine.log().contains("canary") && !machine.calls().contains("canary"));
+    }
+    for secret in ["", "canary\nof two lines"] {
+        let machine = Machine::new(&with_appended(secret), "k8s-master-12345678-0", "10.255.255.5");
+        let result = machine.result();
+        assert_eq!(result["step"], "cloud");
+        let cause = result["cause"].as_str().unwrap();
+        assert!(cause.starts_with("the service principal's secret in the key vault is empty"), "{cause}");
+        assert!(!machine.log().contains("canary"));
+    }
+}
+
 /// Has Azure CNI, without its archive, which an image that holds everything brings.
 fn azure_worker() -> CustomData {
     let mut machine = fixture::worker();
@@ -534,7 +600,7 @@ fn a_machine_waits_for_its_key_vault_before_it_starts_the_cluster() {
 fn the_plugin_is_put_back_after_a_join_that_failed() {
     let principal = bootstrap::CloudIdentity::ServicePrincipal {
         client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
-        secret: engine::base::Secret::new("canary&secret"),
+        secret: bootstrap::PrincipalSecret::Told(engine::base::Secret::new("canary&secret")),
     };
     let machine = with_key_vault(Start::Join, principal, 1);
     machine.write("/world/healthy", "10.255.255.5\n");

@@ -25,7 +25,7 @@ fn machines() -> Vec<(&'static str, CustomData)> {
     encrypting.encryption = fixture::encryption();
     encrypting.cluster.cloud.identity = bootstrap::CloudIdentity::ServicePrincipal {
         client_id: "11111111-2222-3333-4444-555555555555".to_owned(),
-        secret: engine::base::Secret::new("a'b\"c"),
+        secret: bootstrap::PrincipalSecret::Told(engine::base::Secret::new("a'b\"c")),
     };
     let mut calico = fixture::control_plane(Start::Init);
     calico.cluster.network = Network::AddOn { routes: true };

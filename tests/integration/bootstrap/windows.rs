@@ -244,6 +244,25 @@ fn the_files_are_what_their_readers_take() {
 }
 
 #[test]
+fn a_secret_behind_the_script_is_its_last_line() {
+    let mut machine = kubenet();
+    machine.cluster.cloud.identity = bootstrap::CloudIdentity::ServicePrincipal {
+        client_id: "id".to_owned(),
+        secret: bootstrap::PrincipalSecret::Appended,
+    };
+    let data = fixture::with_appended(&windows_worker(&machine).unwrap(), "pass;word");
+    assert_eq!(faults(script(&data)), Vec::<String>::new());
+    let last = script(&data).lines().last().unwrap();
+    assert_eq!(last.trim_start_matches('#').trim(), "cGFzczt3b3Jk");
+    let files = files(script(&data));
+    assert!(files[r"C:\etc\kubernetes\azure.json"].contains("\"aadClientSecret\": \"@PRINCIPAL_SECRET@\""));
+    // A machine that needs no configuration of the cloud gets no secret.
+    machine.cluster.cloud.instance_metadata = true;
+    let data = windows_worker(&machine).unwrap();
+    assert_eq!(data.base64_length, data.base64.expose().len());
+}
+
+#[test]
 fn what_a_model_says_stays_text() {
     let mut machine = machine();
     let hostile = "x'; Remove-Item C:\\ ; '\u{2019}; exit \u{2018}$(exit)";

@@ -26,10 +26,20 @@ fn full_of_secrets() -> Json {
     });
     properties["servicePrincipalProfile"] = json!({"clientId": "client", "secret": CANARY});
     properties["windowsProfile"]["adminPassword"] = CANARY.into();
+    // A key may have words before it.
+    let pair = |name: &str| {
+        let path = |kind: &str| super::model(&format!("tests/keys/{name}.{kind}"));
+        let text = |kind: &str| std::fs::read_to_string(path(kind)).unwrap();
+        (text("crt"), format!("{CANARY}\n{}", text("key")))
+    };
+    let ((ca, ca_key), (client, client_key)) = (pair("ca"), pair("kubectlClient"));
     properties["certificateProfile"] = json!({
-        "apiServerPrivateKey": CANARY,
-        "clientPrivateKey": CANARY,
-        "kubeConfigPrivateKey": CANARY,
+        "caCertificate": ca,
+        "caPrivateKey": ca_key,
+        "clientCertificate": client,
+        "clientPrivateKey": client_key,
+        "kubeConfigCertificate": client,
+        "kubeConfigPrivateKey": client_key,
         "etcdServerPrivateKey": CANARY,
         "etcdClientPrivateKey": CANARY,
         "etcdPeerPrivateKeys": [CANARY],
@@ -119,5 +129,52 @@ fn no_secret_is_said_or_lies_in_a_file_for_others() {
         // The model, its file and the parameters.
         assert!(with_secrets >= 3, "{with_secrets}");
         assert!(!shown(&std::fs::read(place.cluster().join("azuredeploy.json")).unwrap()));
+    }
+}
+
+/// What the simulator's vaults answer begins with this.
+const OF_VAULT: &str = "Simulated-";
+
+#[test]
+fn what_lies_in_a_key_vault_stays_there() {
+    let place = Place::new();
+    let (name, folder) = (model("apimodels/key-vault-secrets.json"), place.cluster());
+    let folder_name = folder.to_str().unwrap();
+    // Nobody is asked for it while the template is written.
+    place.expect(0, &["generate", &name, "-o", folder_name]);
+    let parameters: Json =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("azuredeploy.parameters.json")).unwrap()).unwrap();
+    let given = |name: &str| &parameters["parameters"][name]["reference"];
+    let (principal, password) = (given("servicePrincipalClientSecret"), given("windowsAdminPassword"));
+    let vault = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/secrets/providers/Microsoft.KeyVault/vaults/replace-with-your-own";
+    assert_eq!(
+        *principal,
+        json!({ "keyVault": { "id": vault }, "secretName": "principal-password", "secretVersion": "0123456789abcdef0123456789abcdef" })
+    );
+    assert_eq!(*password, json!({ "keyVault": { "id": vault }, "secretName": "windows-password" }));
+    let template = std::fs::read_to_string(folder.join("azuredeploy.json")).unwrap();
+    let expression =
+        "[concat(parameters('masterCustomData'), base64(base64(parameters('servicePrincipalClientSecret'))))]";
+    assert!(template.contains(expression));
+
+    for arguments in [
+        &["plan", &name, "-o", folder_name, "--target", "simulator", "--time-scale", "0"][..],
+        &["deploy", &name, "-o", folder_name, "--target", "simulator", "--time-scale", "0", "--yes"],
+        &["plan", &name, "-o", folder_name, "--target", "simulator", "--time-scale", "0", "--json"],
+    ] {
+        let output = place.engine(arguments);
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+        assert!(!said.contains(OF_VAULT), "{said}");
+    }
+    let read = |(method, path, status): &(String, String, u64)| {
+        method == "GET" && path.starts_with("/vaults/replace-with-your-own/secrets/") && *status == 200
+    };
+    assert!(place.requests().iter().filter(|request| read(request)).count() >= 2);
+    // The run is over, and its secrets with it. Base64 of the beginning stands at the beginning of a group of three.
+    let encoded = STANDARD.encode(&OF_VAULT[..9]);
+    for path in files(&folder).into_iter().filter(|path| !path.starts_with(folder.join("simulator"))) {
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        assert!(!text.contains(OF_VAULT) && !text.contains(&encoded), "{}", path.display());
     }
 }

@@ -13,7 +13,8 @@ use engine::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSett
 use engine::pki::{Given, KeyMaterial};
 use engine::server::{RunningSimulator, Simulator, SimulatorSettings};
 use engine::target::azure::{
-    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
+    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, KeyVaultReader,
+    TokenSource as _,
 };
 use engine::target::http::HttpSettings;
 use serde_json::{Value as Json, json};
@@ -64,6 +65,8 @@ async fn connect(simulator: &RunningSimulator, scope: Scope, keys: &KeyMaterial)
     let grant = ClientSecretGrant::new(&http, authority, &who.client_id, secret, clock.clone()).unwrap();
     let tokens = Arc::new(CachedTokens::new(grant, clock.clone()));
     let credentials = KubernetesCredentials::Token(tokens.token().await.unwrap());
+    let address = format!("{url}/vaults");
+    let vaults = KeyVaultReader::of_server(&http, &address, Arc::clone(&tokens) as _, clock.clone()).unwrap();
     let mut azure = AzureSettings::new(url, url, url, Credentials::Tokens(tokens));
     azure.simulated = true;
     azure.time_scale = 0.0;
@@ -80,6 +83,7 @@ async fn connect(simulator: &RunningSimulator, scope: Scope, keys: &KeyMaterial)
     Session {
         target: Arc::new(AzureTarget::new(azure).unwrap()),
         actions: vec![Arc::new(MemberActions::new(kubernetes.clone(), members))],
+        vaults: Arc::new(vaults),
         kubernetes: Some(kubernetes),
         scope,
         clock,

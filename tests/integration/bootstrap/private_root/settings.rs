@@ -246,8 +246,10 @@ fn secrets_stay_in_files_of_their_own() {
     let mut data = fixture::control_plane(Start::Init);
     data.node.host = settings();
     data.cluster.deadline_minutes = 0;
-    data.cluster.cloud.identity =
-        bootstrap::CloudIdentity::ServicePrincipal { client_id: "id".to_owned(), secret: secret("principal") };
+    data.cluster.cloud.identity = bootstrap::CloudIdentity::ServicePrincipal {
+        client_id: "id".to_owned(),
+        secret: bootstrap::PrincipalSecret::Told(secret("principal")),
+    };
     data.keys.ca_key = secret("ca");
     data.keys.etcd_ca_key = secret("etcd");
     data.keys.front_proxy_ca_key = secret("front");
