@@ -118,7 +118,7 @@ async fn endpoints(
 }
 
 /// A file that only its owner reads: there is no secret in it, but there are names and addresses.
-fn trace(path: &Path) -> Result<Arc<dyn Trace>, CliError> {
+pub fn trace(path: &Path) -> Result<Arc<dyn Trace>, CliError> {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]

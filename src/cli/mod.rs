@@ -6,11 +6,13 @@
 mod azure;
 mod error;
 mod exit;
+mod faults;
 mod help;
 mod live;
 mod options;
 mod output;
 mod place;
+mod rehearsal;
 mod session;
 pub mod settings;
 mod telling;

@@ -153,6 +153,9 @@ pub struct TargetOptions {
     /// The folder of the simulator; without it, `simulator` in the cluster's folder
     #[arg(long, value_name = "FOLDER")]
     pub simulator: Option<PathBuf>,
+    /// What goes wrong on the simulator, by a file (docs/faults.md)
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
     /// Which Azure, as a check: the model's location must belong to it
     #[arg(long, value_name = "NAME", value_parser = azure_environment)]
     pub azure_env: Option<Cloud>,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::azure::{self, Access};
 use super::error::CliError;
 use super::options::TargetOptions;
-use super::{Call, Exit};
-use crate::base::{Clock, SystemClock, SystemEntropy, SystemTimer, Timer};
+use super::{Call, Exit, faults};
+use crate::base::{Clock, Secret, SystemClock, SystemEntropy, SystemTimer, Timer};
 use crate::catalog::Cloud;
 use crate::cluster::Session;
 use crate::contract::{Action, FaultClass, KeyVaults, TargetName};
@@ -16,10 +16,10 @@ use crate::execute::Settings;
 use crate::graph::Scope;
 use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
 use crate::pki::KeyMaterial;
-use crate::server::{RunningSimulator, Simulator, SimulatorSettings, follow, simulated_time};
+use crate::server::{FaultPlan, RunningSimulator, Simulator, SimulatorSettings, follow, simulated_time};
 use crate::target::azure::{
     ArmClient, Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, KeyVaultReader,
-    Patience, TokenSource as _, register,
+    Patience, TokenSource as _, Trace, register,
 };
 use crate::target::http::HttpSettings;
 
@@ -45,7 +45,10 @@ pub struct Connected {
     pub session: Session,
     /// For what is not part of a plan: looking at the subscription, registering providers.
     pub arm: Arc<ArmClient>,
-    simulator: Option<RunningSimulator>,
+    /// With it machines join.
+    pub bootstrap_token: Option<Secret>,
+    /// With what was to go wrong on it.
+    simulator: Option<(RunningSimulator, FaultPlan)>,
 }
 
 impl Connected {
@@ -71,8 +74,9 @@ impl Connected {
     }
 
     /// Closes what has to be closed.
-    pub async fn close(self) {
-        if let Some(simulator) = self.simulator {
+    pub async fn close(self, call: &Call) {
+        if let Some((simulator, plan)) = self.simulator {
+            faults::tell(call, &plan, &simulator);
             simulator.shutdown().await;
         }
     }
@@ -83,6 +87,11 @@ impl Connected {
 /// # Errors
 /// A target that this build or this verb cannot reach, credentials that are missing, a simulator that cannot start.
 pub async fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
+    if options.faults.is_some() && wanted.target != TargetName::Simulator {
+        return Err(
+            CliError::usage("faults are for the simulator").help("leave out --faults, or say --target simulator")
+        );
+    }
     match wanted.target {
         TargetName::Simulator => connect_simulator(call, options, wanted).await,
         TargetName::Azure => connect_azure(call, options, wanted).await,
@@ -96,24 +105,20 @@ pub async fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -
 
 async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
     let folder = options.simulator.clone().unwrap_or_else(|| wanted.folder.join("simulator"));
-    let settings = SimulatorSettings::new(folder.clone()).time_scale(options.time_scale);
+    let faults = faults::read(options.faults.as_deref())?;
+    let settings = SimulatorSettings::new(folder.clone()).time_scale(options.time_scale).faults(faults.clone());
     let failed = |error: crate::server::ServerError| CliError::new(Exit::Environment, error.to_string());
     // One that runs in another process already is used as it is.
     let (url, credentials, simulator) = match crate::server::find_running(&folder).map_err(failed)? {
+        Some(_) if options.faults.is_some() => {
+            return Err(CliError::usage("a simulator runs in another process, with faults of its own")
+                .help("give it the file by `engine simulate --faults FILE`"));
+        }
         Some((url, credentials)) => (url, credentials, None),
         None => {
             let simulator = Simulator::start(settings).await.map_err(failed)?;
             (simulator.arm_url().to_owned(), simulator.credentials().clone(), Some(simulator))
         }
-    };
-    // It may keep another time than this process would.
-    let time = simulated_time(&url).await?;
-    let time_scale = time.time_scale;
-    let (clock, timer): (Arc<dyn Clock>, Arc<dyn Timer>) = if time.is_virtual {
-        let clock = follow(&url, &time)?.0;
-        (Arc::new(clock.clone()), Arc::new(clock))
-    } else {
-        (Arc::new(SystemClock), Arc::new(SystemTimer))
     };
     let scope = Scope {
         subscription_id: credentials.subscription_id.clone(),
@@ -121,9 +126,39 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
         resource_group: wanted.resource_group,
         location: wanted.location,
     };
+    let token = wanted.keys.map(|(keys, _)| keys.bootstrap_token.clone());
+    let simulator = simulator.map(|simulator| (simulator, faults));
+    let trace = options.trace.as_deref().map(azure::trace).transpose()?;
+    attach(call, &url, &credentials, scope, TargetName::Simulator, token, simulator, trace).await
+}
+
+/// Connects to a simulator at work, which stands for the target of a name.
+///
+/// # Errors
+/// A simulator that gives no token.
+#[expect(clippy::too_many_arguments, reason = "two callers; each value is of another kind")]
+pub async fn attach(
+    call: &Call,
+    url: &str,
+    credentials: &crate::server::Credentials,
+    scope: Scope,
+    name: TargetName,
+    bootstrap_token: Option<Secret>,
+    simulator: Option<(RunningSimulator, FaultPlan)>,
+    trace: Option<Arc<dyn Trace>>,
+) -> Result<Connected, CliError> {
+    // It may keep another time than this process would.
+    let time = simulated_time(url).await?;
+    let time_scale = time.time_scale;
+    let (clock, timer): (Arc<dyn Clock>, Arc<dyn Timer>) = if time.is_virtual {
+        let clock = follow(url, &time)?.0;
+        (Arc::new(clock.clone()), Arc::new(clock))
+    } else {
+        (Arc::new(SystemClock), Arc::new(SystemTimer))
+    };
     let http = HttpSettings::default();
     let unusable = |error: crate::target::http::HttpError| CliError::new(Exit::Environment, error.to_string());
-    let authority = Authority::entra(&url, &credentials.tenant_id, &url).map_err(unusable)?;
+    let authority = Authority::entra(url, &credentials.tenant_id, url).map_err(unusable)?;
     let secret = credentials.client_secret.clone();
     let grant = ClientSecretGrant::new(&http, authority, &credentials.client_id, secret, Arc::clone(&clock))
         .map_err(unusable)?;
@@ -132,10 +167,11 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
     let vaults =
         KeyVaultReader::of_server(&http, &format!("{url}/vaults"), Arc::clone(&tokens) as _, Arc::new(SystemClock))
             .map_err(unusable)?;
-    let mut azure = AzureSettings::new(&url, &url, &url, Credentials::Tokens(tokens));
-    azure.simulated = true;
+    let mut azure = AzureSettings::new(url, url, url, Credentials::Tokens(tokens));
+    azure.simulated = name == TargetName::Simulator;
     azure.time_scale = time_scale;
     azure.clock = Arc::clone(&clock);
+    azure.trace = trace;
     let arm = ArmClient::new(azure.clone(), Patience::default()).map_err(unusable)?;
     let target = AzureTarget::new(azure).map_err(unusable)?;
     let kubernetes = KubernetesClient::new(KubernetesSettings {
@@ -147,15 +183,16 @@ async fn connect_simulator(call: &Call, options: &TargetOptions, wanted: Wanted<
     .map_err(unusable)?;
     let scaled = |seconds: f64| Duration::from_secs_f64(seconds * time_scale).max(Duration::from_millis(50));
     let members = MemberSettings {
-        bootstrap_token: wanted.keys.map(|(keys, _)| keys.bootstrap_token.clone()),
+        bootstrap_token: bootstrap_token.clone(),
         ask_again: scaled(5.0),
         clock: Arc::clone(&clock),
         ..MemberSettings::default()
     };
     let mut session = session(call, Arc::new(target), Arc::new(vaults), Some(kubernetes), members, scope);
     session.settings.polling.share = time_scale;
+    session.settings.retries = session.settings.retries.scaled(time_scale);
     (session.clock, session.timer) = (clock, timer);
-    Ok(Connected { session, arm: Arc::new(arm), simulator })
+    Ok(Connected { session, arm: Arc::new(arm), bootstrap_token, simulator })
 }
 
 async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
@@ -182,6 +219,7 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
     Ok(Connected {
         session: session(call, Arc::new(target), vaults, kubernetes, members, scope),
         arm: Arc::new(arm),
+        bootstrap_token: Some(keys.bootstrap_token.clone()),
         simulator: None,
     })
 }

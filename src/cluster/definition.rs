@@ -9,6 +9,7 @@ use crate::expand::{CONTROL_PLANE_POOL, MachinePayloads, custom_data, custom_dat
 use crate::graph::{Context, ResourceGraph, Scope};
 use crate::model::Cluster;
 use crate::pki::{CertifiedKey, Given, KeyMaterial};
+use crate::plan::facts;
 use crate::state::{Snapshot, Store};
 use std::collections::BTreeMap;
 
@@ -81,11 +82,11 @@ impl Definition {
 
     /// Whether the first control-plane machine may start a cluster: until the state records that one has started.
     fn start(&self) -> Start {
-        // Of what was destroyed nothing is left that could be joined.
+        // Of what was destroyed nothing is left that could be joined, even if the group stays for the sake of its volumes.
         let started = self
             .snapshot
             .as_ref()
-            .is_some_and(|snapshot| !snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED));
+            .is_some_and(|snapshot| has_machines(&snapshot.applied) && snapshot.facts.contains_key(fact::STARTED));
         if started { Start::Join } else { Start::Init }
     }
 
@@ -145,6 +146,11 @@ impl Definition {
         let digested = custom_data(&self.cluster, CONTROL_PLANE_POOL).resolve_digested(&context).ok()?;
         digested["digest"].as_str().map(str::to_owned)
     }
+}
+
+/// Whether anything is left of a cluster that could be joined.
+pub(super) fn has_machines(applied: &AppliedResources) -> bool {
+    applied.keys().any(|key| facts(key.resource_type()).is_machine)
 }
 
 /// A place that stands in for any: a template, or a picture, says nothing of where it is.

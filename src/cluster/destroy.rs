@@ -3,16 +3,30 @@
 use std::collections::BTreeMap;
 
 use super::leftovers::{begun, sort_out};
-use super::{Basis, ClusterError, Prepared, Session, observe, place};
+use super::{Basis, ClusterError, Prepared, Session, made, observe, place};
 use crate::base::{Files, Secret};
 use crate::plan::{Plan, plan_destroy};
 use crate::state::Store;
+use crate::target::azure::ArmClient;
 
-/// Observes and plans. The lock is held by what is returned.
+/// How what the cluster itself has made is found, and how much of it goes.
+#[derive(Clone, Copy)]
+pub struct Beyond<'a> {
+    /// Lists what lies in the resource group.
+    pub arm: &'a ArmClient,
+    /// Whether the disks of volumes go too.
+    pub delete_volumes: bool,
+}
+
+/// Observes and plans: what the engine made, and by `beyond` also what the cluster made. The lock is held by what is returned.
 ///
 /// # Errors
 /// A folder without a state, a lock that somebody holds, a target that does not answer.
-pub async fn prepare_destroy(session: &Session, store: &Store) -> Result<Prepared, ClusterError> {
+pub async fn prepare_destroy(
+    session: &Session,
+    store: &Store,
+    beyond: Option<Beyond<'_>>,
+) -> Result<Prepared, ClusterError> {
     if store.snapshot()?.is_none() {
         return Err(ClusterError::NoCluster { folder: store.place() });
     }
@@ -24,9 +38,18 @@ pub async fn prepare_destroy(session: &Session, store: &Store) -> Result<Prepare
     for (key, own) in given_up.as_ref().map(begun).unwrap_or_default() {
         applied.entry(key).or_insert(own);
     }
+    let mut notes = Vec::new();
+    let mut planned = applied.clone();
+    if let Some(beyond) = beyond {
+        let others = made::look(session, beyond.arm, &applied).await?;
+        notes = made::take(others, &mut planned, beyond.delete_volumes);
+        // The state learns of what is to go too, so that a run that is interrupted can be taken up.
+        applied.extend(planned.iter().map(|(key, own)| (key.clone(), own.clone())));
+    }
     let no_secrets: BTreeMap<String, Secret> = BTreeMap::new();
     let observed = observe(&session.target, &session.scope, None, &no_secrets, &applied).await?;
-    let plan = plan_destroy(&session.scope, &observed, &applied);
+    let mut plan = plan_destroy(&session.scope, &observed, &planned);
+    plan.notes = notes;
     let basis = Basis::new(Some(&snapshot), &Secret::new(""), "", &no_secrets, &observed, &plan);
     let (gone, left) = sort_out(&applied, &observed, |key| snapshot.applied.contains_key(key), |_| false);
     Ok(Prepared {

@@ -15,6 +15,8 @@ use crate::plan::{Observed, ObservedResources, PlanError, Secrets, World};
 const CONCURRENCY: usize = 16;
 /// Reads of one resource before a fault that may pass is taken for one that does not.
 const ATTEMPTS: u32 = 6;
+/// The same where the target only asks for patience.
+const ATTEMPTS_WHEN_THROTTLED: u32 = 12;
 
 /// Observes all resources of `graph` and of `applied`. If the resource group is not there, nothing is, and nothing
 /// more is asked. A name that waits for other resources is worked out from what they turn out to be.
@@ -98,7 +100,7 @@ async fn read(target: &dyn Target, address: &Address) -> Result<Option<Observati
     let mut attempt = 0;
     loop {
         match target.observe(address).await {
-            Err(fault) if fault.class.is_retryable() && attempt + 1 < ATTEMPTS => {
+            Err(fault) if fault.class.is_retryable() && attempt + 1 < attempts(fault.class) => {
                 let wait =
                     fault.retry_after.unwrap_or(Duration::from_millis(250 << attempt)).min(Duration::from_secs(60));
                 tokio::time::sleep(wait).await;
@@ -106,5 +108,12 @@ async fn read(target: &dyn Target, address: &Address) -> Result<Option<Observati
             }
             result => return result,
         }
+    }
+}
+
+const fn attempts(class: FaultClass) -> u32 {
+    match class {
+        FaultClass::Throttled => ATTEMPTS_WHEN_THROTTLED,
+        _ => ATTEMPTS,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use super::definition::has_machines;
 use super::{Basis, ClusterError, Session, durations, fact};
 use crate::base::{Files, Secret};
 use crate::contract::{Act, AppliedResources, EventSink, Operation, Summary};
@@ -66,7 +67,7 @@ impl Prepared {
             None => self.store.lock(&self.plan.verb, session.clock.as_ref(), &session.environment)?,
         };
         let snapshot = locked.establish(&self.identity, session.entropy.as_ref())?;
-        if snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED) {
+        if !has_machines(&snapshot.applied) && snapshot.facts.contains_key(fact::STARTED) {
             // Left behind by a destruction that was killed at its very end: no cluster has started yet.
             locked.amend(|snapshot| _ = snapshot.facts.remove(fact::STARTED))?;
         }
@@ -145,7 +146,7 @@ impl Work {
         })?;
         let snapshot = if summary.is_complete() {
             let snapshot = locked.finish()?;
-            if snapshot.applied.is_empty() && snapshot.facts.contains_key(fact::STARTED) {
+            if !has_machines(&snapshot.applied) && snapshot.facts.contains_key(fact::STARTED) {
                 // Nothing is left of the cluster: the next first machine starts another one.
                 locked.amend(|snapshot| _ = snapshot.facts.remove(fact::STARTED))?
             } else {

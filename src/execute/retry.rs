@@ -68,6 +68,25 @@ impl Default for Retries {
 }
 
 impl Retries {
+    /// The same with every wait a share as long, for a simulator in a hurry. Peers that share a processor with us still
+    /// need a moment.
+    #[must_use]
+    pub fn scaled(mut self, share: f64) -> Self {
+        for retry in [
+            &mut self.throttled,
+            &mut self.transient,
+            &mut self.busy,
+            &mut self.not_yet,
+            &mut self.conflict,
+            &mut self.operation_lost,
+            &mut self.unavailable,
+        ] {
+            retry.first = retry.first.mul_f64(share).max(Duration::from_millis(20)).min(retry.first);
+            retry.longest = retry.longest.mul_f64(share).max(Duration::from_millis(200)).min(retry.longest);
+        }
+        self
+    }
+
     /// What is done about a class; nothing where trying again is of no use.
     pub const fn of(&self, class: FaultClass) -> Option<Retry> {
         match class {
@@ -119,6 +138,17 @@ mod tests {
         }
         fault.retry_after = Some(Duration::from_secs(17));
         assert!(retry.wait(1, &fault, &entropy) >= Duration::from_secs(17));
+    }
+
+    #[test]
+    fn waits_are_scaled_and_never_longer_than_before() {
+        let scaled = Retries::default().scaled(0.01);
+        assert_eq!(
+            (scaled.transient.first, scaled.transient.longest),
+            (Duration::from_millis(20), Duration::from_millis(600))
+        );
+        assert_eq!(Retries::default().scaled(0.0).conflict.longest, Duration::from_millis(200));
+        assert_eq!(Retries::default().scaled(5.0), Retries::default());
     }
 
     #[test]

@@ -9,8 +9,8 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use serde_json::{Value as Json, json};
 
-use super::exchange::{Refusal, Request, Response};
-use super::router;
+use super::exchange::{Refusal, Request};
+use super::faults::{self, Answered, Spoil};
 use super::virtual_clock::VirtualClock;
 use super::world::{World, timestamp};
 
@@ -29,6 +29,17 @@ impl Shared {
     pub(super) fn new(world: World, log: File, port: u16, virtual_clock: Option<Arc<VirtualClock>>) -> Arc<Self> {
         Arc::new(Self { world: Mutex::new(world), log: Mutex::new(log), port, virtual_clock })
     }
+
+    /// How often each rule of the faults came to pass.
+    pub(super) fn faults(&self) -> Vec<(String, u64)> {
+        lock(&self.world).faults.applied()
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shared").field("port", &self.port).finish_non_exhaustive()
+    }
 }
 
 /// Answers every request there can be.
@@ -44,14 +55,14 @@ pub(super) async fn handle(shared: Arc<Shared>, request: axum::extract::Request)
     let clock = shared.virtual_clock.clone();
     if let Some(clock) = clock.as_ref().filter(|_| VirtualClock::is_wait(parts.method.as_str(), parts.uri.path())) {
         let request = Request::new(parts.method.as_str(), &target, headers, Vec::new());
-        let response = match refuse_foreign(&request, shared.port) {
+        let answered: Answered = match refuse_foreign(&request, shared.port) {
             Some(refusal) => refusal.into(),
-            None => clock.wait(&request).await,
+            None => clock.wait(&request).await.into(),
         };
-        return into_http(response, false);
+        return into_http(answered, false);
     }
     let _in_flight = clock.as_ref().map(VirtualClock::begin);
-    let response = match axum::body::to_bytes(body, BODY_LIMIT).await {
+    let answered = match axum::body::to_bytes(body, BODY_LIMIT).await {
         Ok(bytes) => {
             let request = Request::new(parts.method.as_str(), &target, headers, bytes.to_vec());
             respond(&shared, &request)
@@ -65,19 +76,19 @@ pub(super) async fn handle(shared: Arc<Shared>, request: axum::extract::Request)
         .into(),
     };
     if let Some(clock) = &clock
-        && let Some((_, wait)) = response.headers.iter().find(|(name, _)| *name == "retry-after-ms")
+        && let Some((_, wait)) = answered.response.headers.iter().find(|(name, _)| *name == "retry-after-ms")
     {
         clock.told_to_wait(wait.parse().unwrap_or_default());
     }
-    write_log(&shared, parts.method.as_str(), parts.uri.path(), response.status);
-    into_http(response, parts.method == axum::http::Method::HEAD)
+    write_log(&shared, parts.method.as_str(), parts.uri.path(), &answered);
+    into_http(answered, parts.method == axum::http::Method::HEAD)
 }
 
-fn respond(shared: &Shared, request: &Request) -> Response {
+fn respond(shared: &Shared, request: &Request) -> Answered {
     if let Some(refusal) = refuse_foreign(request, shared.port) {
         return refusal.into();
     }
-    router::answer(&mut lock(&shared.world), request)
+    faults::answer(&mut lock(&shared.world), request)
 }
 
 /// A page in a browser must not reach the simulator under another name (DNS rebinding), nor by a form.
@@ -102,15 +113,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write_log(shared: &Shared, method: &str, path: &str, status: u16) {
+fn write_log(shared: &Shared, method: &str, path: &str, answered: &Answered) {
     let now = timestamp(lock(&shared.world).now);
-    let mut line = json!({ "at": now, "method": method, "path": path, "status": status }).to_string();
+    let mut line = json!({ "at": now, "method": method, "path": path, "status": answered.response.status });
+    if let Some(rule) = &answered.rule {
+        line["fault"] = rule.as_str().into();
+    }
+    let mut line = line.to_string();
     line.push('\n');
     // A log that cannot be written is no reason to refuse.
     _ = lock(&shared.log).write_all(line.as_bytes());
 }
 
-fn into_http(response: Response, is_head: bool) -> axum::response::Response {
+fn into_http(answered: Answered, is_head: bool) -> axum::response::Response {
+    let Answered { response, spoil, .. } = answered;
     let mut http = axum::response::Response::new(Body::empty());
     *http.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in response.headers {
@@ -118,13 +134,18 @@ fn into_http(response: Response, is_head: bool) -> axum::response::Response {
             http.headers_mut().insert(name, value);
         }
     }
+    let mut whole = Vec::new();
     if let (Some(body), false) = (response.body, is_head) {
         let (kind, bytes) = match body {
             Json::String(text) => ("text/plain; charset=utf-8", text.into_bytes()),
             body => ("application/json; charset=utf-8", body.to_string().into_bytes()),
         };
         http.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        *http.body_mut() = Body::from(bytes);
+        whole = bytes;
     }
-    http
+    if spoil == Spoil::Nothing {
+        *http.body_mut() = Body::from(whole);
+        return http;
+    }
+    spoil.apply(http, &whole)
 }

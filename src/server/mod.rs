@@ -4,12 +4,13 @@
 //! It shares no behaviour with the rest of the engine: what a provider answers is data taken from recorded traffic of the
 //! real one, not what the engine's own rooms believe.
 //!
-//! Deliberately absent: machines that really run (that is `target/libvirt`), template deployments, faults on demand.
+//! Deliberately absent: machines that really run (that is `target/libvirt`), template deployments.
 
 mod addresses;
 mod children;
 mod error;
 mod exchange;
+mod faults;
 mod find;
 mod finish;
 mod flexible;
@@ -21,6 +22,7 @@ mod identity;
 mod index;
 mod kubernetes;
 mod limits;
+mod load;
 mod machines;
 mod members;
 mod oauth;
@@ -47,9 +49,13 @@ mod world;
 mod writes;
 
 pub use error::ServerError;
+pub use faults::{
+    Allocation, Always, FaultPlan, Method, Mishap, Rule, Subject, Times, Told, faults_schema, read_faults,
+};
 pub use find::find_running;
 pub use follow::{SimulatedTime, follow, simulated_time};
 pub use identity::Credentials;
 pub use limits::Limiting;
+pub use load::Loaded;
 pub use settings::{DEFAULT_TIME_SCALE, SimulatorSettings};
 pub use simulator::{RunningSimulator, Simulator};

@@ -6,6 +6,7 @@ use ring::hmac;
 use serde_json::{Value as Json, json};
 
 use super::exchange::{Refusal, Request, Response};
+use super::faults::Fate;
 use super::provider::{self, Provider, Style};
 use super::world::{Entry, Operation, Verb, World, timestamp};
 use super::{finish, groups, render};
@@ -58,7 +59,7 @@ pub(super) fn start_group_deletion(world: &mut World, start: Start<'_>) -> Opera
 }
 
 fn begin(world: &mut World, start: Start<'_>, id: String, status_target: String, result_target: String) -> Operation {
-    let operation = Operation {
+    let mut operation = Operation {
         id,
         verb: start.verb,
         resource: start.resource.to_owned(),
@@ -70,7 +71,12 @@ fn begin(world: &mut World, start: Start<'_>, id: String, status_target: String,
         status_target,
         result_target,
         arguments: start.arguments,
+        fate: None,
     };
+    if let Some(mut fate) = world.fate.take() {
+        fate.begin(world, &mut operation);
+        operation.fate = Some(fate);
+    }
     world.put_operation(&operation);
     operation
 }
@@ -123,7 +129,7 @@ pub(super) fn retry_after(world: &World, response: Response, seconds: u32) -> Re
 
 /// Answers a question for an operation. `id` is the last segment of the path.
 pub(super) fn tell(world: &World, request: &Request, id: &str) -> Result<Response, Refusal> {
-    let Some(operation) = world.operation(id) else {
+    let Some(operation) = world.operation(id).filter(|operation| operation.fate != Some(Fate::Forgotten)) else {
         return Err(Refusal::new(404, "NotFound", format!("The operation '{}' was not found.", id.escape_debug())));
     };
     if request.target == signed(world, &operation, &operation.result_target) {
@@ -196,6 +202,11 @@ fn tell_result(world: &World, operation: &Operation) -> Response {
 
 /// What happens when an operation's time has come.
 pub(super) fn finish(world: &mut World, operation: &mut Operation) {
+    if let Some(fate) = operation.fate.clone()
+        && fate.end(world, operation)
+    {
+        return;
+    }
     operation.status = "Succeeded".to_owned();
     match operation.verb {
         Verb::Nothing => {}

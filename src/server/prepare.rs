@@ -9,7 +9,7 @@ use super::provider_other::{LOCATIONS, location};
 use super::world::Entry;
 
 /// Top-level fields that a resource can have. Others are not kept.
-const FIELDS: [&str; 10] =
+pub(super) const FIELDS: [&str; 10] =
     ["location", "extendedLocation", "tags", "plan", "kind", "sku", "zones", "identity", "managedBy", "properties"];
 
 /// What is kept of a body: cleaned of what is the server's or is never told, completed by what was there before and by

@@ -5,7 +5,7 @@ use super::exchange::{Refusal, Request, Response};
 use super::resource_id::ResourceId;
 use super::resources::not_allowed;
 use super::world::World;
-use super::{groups, kubernetes, oauth, operations, play, readings, resources, vaults};
+use super::{faults, groups, kubernetes, oauth, operations, play, readings, resources, vaults};
 
 /// Answers a request.
 pub(super) fn answer(world: &mut World, request: &Request) -> Response {
@@ -47,6 +47,10 @@ fn route(world: &mut World, request: &Request, segments: &[String]) -> Result<Re
         [_, "oauth2", "token"] => Ok(oauth::give_token(world, request, original(0), 1)),
         [_, "v2.0", ".well-known", "openid-configuration"] | [_, ".well-known", "openid-configuration"] => {
             Ok(oauth::discovery(world, original(0)))
+        }
+        ["simulator", "faults"] => {
+            oauth::check_bearer(world, request)?;
+            faults::control(world, request)
         }
         ["simulator", ..] => play::answer(world, request, &parts),
         ["vaults", rest @ ..] => vaults::answer(world, request, rest),

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Limiting;
+use super::{FaultPlan, Limiting, Loaded};
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 
 /// The time scale of an embedded simulator: a machine that takes Azure 60 seconds is there after 1.2.
@@ -27,6 +27,10 @@ pub struct SimulatorSettings {
     pub virtual_clock: bool,
     /// Whether requests beyond Azure's limits are refused.
     pub limiting: Limiting,
+    /// What it begins with. Such a simulator keeps nothing of what happens to it.
+    pub loaded: Option<Loaded>,
+    /// What goes wrong.
+    pub faults: FaultPlan,
     /// What time it is. Operations end by it, also those that were under way when the process was killed.
     pub clock: Arc<dyn Clock>,
     /// Where ids and keys come from.
@@ -42,6 +46,8 @@ impl SimulatorSettings {
             time_scale: DEFAULT_TIME_SCALE,
             virtual_clock: false,
             limiting: Limiting::default(),
+            loaded: None,
+            faults: FaultPlan { format: FaultPlan::FORMAT, ..FaultPlan::default() },
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
         }
@@ -51,6 +57,20 @@ impl SimulatorSettings {
     #[must_use]
     pub const fn time_scale(mut self, time_scale: f64) -> Self {
         self.time_scale = time_scale;
+        self
+    }
+
+    /// The same beginning with what is elsewhere.
+    #[must_use]
+    pub fn loaded(mut self, loaded: Loaded) -> Self {
+        self.loaded = Some(loaded);
+        self
+    }
+
+    /// The same with faults.
+    #[must_use]
+    pub fn faults(mut self, faults: FaultPlan) -> Self {
+        self.faults = faults;
         self
     }
 }

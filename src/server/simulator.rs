@@ -11,8 +11,10 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::faults::Faults;
 use super::http::{self, Shared};
 use super::identity::Identity;
+use super::load;
 use super::virtual_clock::VirtualClock;
 use super::world::{World, last_moment};
 use super::{Credentials, ServerError, SimulatorSettings};
@@ -28,6 +30,7 @@ pub struct Simulator;
 pub struct RunningSimulator {
     url: String,
     credentials: Credentials,
+    shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
     _lock: File,
@@ -46,12 +49,19 @@ impl Simulator {
         create_private_directory(&settings.folder)?;
         let lock = lock(&settings.folder)?;
         let mut identity = Identity::of_folder(&settings.folder, settings.entropy.as_ref())?;
+        if let Some(loaded) = &settings.loaded {
+            identity.credentials.tenant_id.clone_from(&loaded.tenant_id);
+            identity.credentials.subscription_id.clone_from(&loaded.subscription_id);
+        }
         let (listener, address) = listen(settings.listen, identity.address).await?;
         identity.address = Some(address);
         identity.keep(&settings.folder)?;
 
         let url = format!("http://{address}");
-        let store = Store::open(&settings.folder.join("simulator.jsonl"))?;
+        let store = match settings.loaded {
+            Some(_) => Store::in_memory(),
+            None => Store::open(&settings.folder.join("simulator.jsonl"))?,
+        };
         let mut clock = settings.clock;
         let virtual_clock = settings.virtual_clock.then(|| {
             // What happened in an earlier life did not happen in the future.
@@ -71,16 +81,28 @@ impl Simulator {
             settings.limiting,
         );
         world.is_virtual = virtual_clock.is_some();
+        world.faults = Faults::new(settings.faults);
+        if let Some(loaded) = settings.loaded {
+            load::load(&mut world, loaded);
+        }
         let virtual_clock = virtual_clock.map(VirtualClock::new);
         let shared = Shared::new(world, open_log(&settings.folder)?, address.port(), virtual_clock);
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = axum::Router::new().fallback(move |request| http::handle(shared.clone(), request));
+        let serving = shared.clone();
+        let router = axum::Router::new().fallback(move |request| http::handle(serving.clone(), request));
         let task = tokio::spawn(async move {
             // A dropped sender means the same as a sent message: it is over.
             let graceful = async { _ = stopped.await };
             _ = axum::serve(listener, router).with_graceful_shutdown(graceful).await;
         });
-        Ok(RunningSimulator { url, credentials: identity.credentials, stop: Some(stop), task: Some(task), _lock: lock })
+        Ok(RunningSimulator {
+            url,
+            credentials: identity.credentials,
+            shared,
+            stop: Some(stop),
+            task: Some(task),
+            _lock: lock,
+        })
     }
 }
 
@@ -103,6 +125,11 @@ impl RunningSimulator {
     /// Where the API server of the cluster in a resource group is. It takes the same tokens.
     pub fn kubernetes_url(&self, resource_group: &str) -> String {
         format!("{}/kubernetes/{resource_group}", self.url)
+    }
+
+    /// How often each rule of the faults came to pass, by its name or number.
+    pub fn faults(&self) -> Vec<(String, u64)> {
+        self.shared.faults()
     }
 
     /// Answers what has been asked, and stops. Its folder may be used by the next one afterwards.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
+use super::faults::{Fate, Faults};
 use super::identity::Identity;
 use super::index::Index;
 use super::limits::{Limiting, Limits};
@@ -78,6 +79,9 @@ pub(super) struct Operation {
     pub(super) result_target: String,
     /// What else it needs to know.
     pub(super) arguments: Json,
+    /// How it ends, if not as it should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) fate: Option<Fate>,
 }
 
 /// The state of a simulator.
@@ -85,6 +89,10 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) index: Index,
     pub(super) limits: Limits,
+    /// What goes wrong.
+    pub(super) faults: Faults,
+    /// What the operation that the present request begins was given to end by.
+    pub(super) fate: Option<Fate>,
     /// When which operation ends.
     due: BTreeSet<(i64, String)>,
     pub(super) identity: Identity,
@@ -123,6 +131,8 @@ impl World {
             store,
             index: Index::default(),
             limits: Limits::new(limiting),
+            faults: Faults::default(),
+            fate: None,
             due: BTreeSet::new(),
             identity,
             url,

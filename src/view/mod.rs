@@ -18,7 +18,7 @@ pub use diagnostics::{diagnostics_as_json, render_diagnostics};
 pub use explained::{explained_as_json, render_explained};
 pub use picture::{picture_as_page, picture_as_svg};
 pub use plan::{plan_as_json, render_plan};
-pub use progress::Progress;
+pub use progress::{Progress, seconds};
 pub use report::{
     Conclusion, EventLine, RunHead, RunRecord, chain_as_json, events_schema, fragment, live_page, report_page,
 };

@@ -52,6 +52,13 @@ impl Progress {
         }
     }
 
+    /// The same with another mark at the beginning of each line.
+    #[must_use]
+    pub fn marked(mut self, mark: &'static str) -> Self {
+        self.mark = mark;
+        self
+    }
+
     fn line(&self, state: &State, text: &str) {
         let text = format!("{}{text}", self.style.faint(self.mark));
         match &state.live {

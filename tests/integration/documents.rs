@@ -20,6 +20,25 @@ pub fn compare_or_update(path: &str, expected: &str) {
 }
 
 #[test]
+fn the_schema_of_faults_is_that_of_the_types_and_the_examples_are_faults() {
+    let schema = engine::server::faults_schema();
+    compare_or_update("schemas/faults.json", &(serde_json::to_string_pretty(&schema).unwrap() + "\n"));
+    // Each example of the page is a whole file.
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md")).unwrap();
+    let examples: Vec<&str> = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() >= 3);
+    for text in examples {
+        let source = engine::base::Source { name: "docs/faults.md".to_owned(), text: text.to_owned() };
+        assert!(engine::server::read_faults(&source).is_ok(), "{text}");
+    }
+    // Each kind is explained.
+    for kind in schema["$defs"]["Mishap"]["oneOf"].as_array().unwrap() {
+        let word = kind["properties"]["kind"]["const"].as_str().unwrap();
+        assert!(page.contains(&format!("| `{word}` |")), "{word} is missing");
+    }
+}
+
+#[test]
 fn the_exit_codes_are_documented() {
     let mut text =
         "<!-- Made from src/cli/exit.rs by a test; ENGINE_UPDATE_GOLDENS=1 cargo test writes it anew. -->\n\n\

@@ -25,4 +25,5 @@ mod layers;
 mod reference;
 mod shared;
 mod simulator;
+mod survival;
 mod template;

@@ -9,6 +9,7 @@ use crate::base::{Clock as _, Secret, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, folder_for_model, read_model};
+use crate::cli::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::state::{existing_store, store};
 use crate::cli::telling::TellingOptions;
@@ -23,7 +24,8 @@ use crate::pki::CertifiedKey;
 #[command(after_help = "Examples:\n  \
     engine deploy apimodels/quickstart.json --target simulator\n  \
     engine deploy -m cluster.json -l westus2 -g production --set agentPoolProfiles[0].count=5\n  \
-    engine plan cluster.json --out cluster.plan && engine deploy cluster.plan")]
+    engine plan cluster.json --out cluster.plan && engine deploy cluster.plan\n  \
+    engine deploy cluster.json --rehearse --faults faults.json")]
 pub struct Arguments {
     /// Puts the time behind the DNS prefix, so that each run makes a cluster of its own
     #[arg(long)]
@@ -32,6 +34,8 @@ pub struct Arguments {
     #[arg(short = 'f', long, hide = true)]
     force_overwrite: bool,
     // Last, because their options stand under headings of their own.
+    #[command(flatten)]
+    rehearsal: RehearsalOptions,
     #[command(flatten)]
     options: DeployOptions,
     #[command(flatten)]
@@ -122,18 +126,39 @@ impl AuthorityOptions {
     }
 }
 
+/// A plan that is ready, and what it is for.
+pub struct Ready {
+    /// The connection to the target, or to the stage of a rehearsal.
+    pub connected: Connected,
+    /// The plan.
+    pub prepared: Prepared,
+    /// The cluster's folder, or its copy.
+    pub folder: PathBuf,
+    /// The target.
+    pub target: TargetName,
+    /// The rehearsal, if it is one.
+    pub rehearsal: Option<Rehearsal>,
+}
+
 /// Everything up to the plan: what `deploy` and `plan` share.
 pub async fn prepare(
     call: &Call,
     options: &DeployOptions,
     lock: bool,
-) -> Result<(Connected, Prepared, PathBuf, TargetName), CliError> {
+    rehearsal: RehearsalOptions,
+) -> Result<Ready, CliError> {
     let known = options.of_known_cluster(call).await?;
     let DeployOptions { model, place, authority, target } = known.as_ref().unwrap_or(options);
     let path = model.path();
     let read = read_model(path, model, target.into(), &call.output)?;
-    let folder = folder_for_model(path.map(PathBuf::as_path).unwrap_or(std::path::Path::new("")), place, &read.cluster);
-    let store = store(call, &folder, &place.state)?;
+    let mut folder =
+        folder_for_model(path.map(PathBuf::as_path).unwrap_or(std::path::Path::new("")), place, &read.cluster);
+    let mut store = store(call, &folder, &place.state)?;
+    let rehearsal = Rehearsal::begin(call, rehearsal, target, &store)?;
+    let target = rehearsal.as_ref().map_or(target, Rehearsal::target);
+    if let Some(rehearsal) = &rehearsal {
+        (folder, store) = (rehearsal.folder(), rehearsal.store());
+    }
     let definition = Definition::new(read.cluster, authority.read()?, &store, &SystemClock, &SystemEntropy)?;
     // A folder whose cluster is gone may be used for one in another place.
     let living = definition.snapshot.as_ref().filter(|snapshot| !snapshot.applied.is_empty());
@@ -150,9 +175,12 @@ pub async fn prepare(
         location: cluster.location.clone(),
         keys: Some((&definition.keys, server)),
     };
-    let connected = connect(call, target, wanted).await?;
+    let mut connected = connect(call, target, wanted).await?;
+    if let Some(rehearsal) = &rehearsal {
+        connected = rehearsal.stage(call, connected, Some(&definition)).await?;
+    }
     let prepared = prepare_deploy(&connected.session, definition, lock).await?;
-    Ok((connected, prepared, folder, target_name))
+    Ok(Ready { connected, prepared, folder, target: target_name, rehearsal })
 }
 
 /// Runs the verb.
@@ -165,7 +193,15 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     if let Some(saved) = &saved {
         options = options.of_saved(saved)?;
     }
-    let (connected, prepared, folder, target) = prepare(call, &options, true).await?;
+    if saved.is_some() && arguments.rehearsal.rehearse {
+        return Err(CliError::usage("a kept plan is held against the real resources, and is not rehearsed")
+            .help("rehearse the model that it was made from"));
+    }
+    let Ready { connected, prepared, folder, target, rehearsal } =
+        prepare(call, &options, true, arguments.rehearsal).await?;
+    if let Some(rehearsal) = rehearsal {
+        return rehearsal.play(call, connected, prepared).await;
+    }
     show_plan(call, &prepared, target);
     match &saved {
         // It was shown and agreed to when it was kept.
@@ -183,6 +219,6 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         (format!("engine destroy -o {shown}"), "delete everything again"),
     ];
     let exit = carry_out(call, &connected.session, prepared, &arguments.telling, &folder, &next).await;
-    connected.close().await;
+    connected.close(call).await;
     exit
 }

@@ -5,11 +5,12 @@ use clap::Args;
 use super::run::{carry_out, consent, show_plan};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
+use crate::cli::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::cli::session::Connected;
 use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
-use crate::cluster::prepare_destroy;
+use crate::cluster::{Beyond, prepare_destroy};
 
 use super::status::connect_existing;
 
@@ -19,6 +20,11 @@ use super::status::connect_existing;
 pub struct Arguments {
     #[command(flatten)]
     existing: ExistingOptions,
+    /// Deletes the disks of volumes too, which otherwise stay, and with them the resource group
+    #[arg(long)]
+    delete_volumes: bool,
+    #[command(flatten)]
+    rehearsal: RehearsalOptions,
     #[command(flatten)]
     target: TargetOptions,
     #[command(flatten)]
@@ -27,16 +33,28 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let store = existing_store(call, &arguments.existing, &arguments.target).await?;
-    let connected: Connected = connect_existing(call, &store, &arguments.existing, &arguments.target).await?;
+    let mut store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let rehearsal = Rehearsal::begin(call, arguments.rehearsal, &arguments.target, &store)?;
+    let options = rehearsal.as_ref().map_or(&arguments.target, Rehearsal::target);
+    if let Some(rehearsal) = &rehearsal {
+        store = rehearsal.store();
+    }
+    let mut connected: Connected = connect_existing(call, &store, &arguments.existing, options).await?;
+    if let Some(rehearsal) = &rehearsal {
+        connected = rehearsal.stage(call, connected, None).await?;
+    }
     let folder = store.folder().to_owned();
-    let prepared = prepare_destroy(&connected.session, &store).await?;
+    let beyond = Beyond { arm: &connected.arm, delete_volumes: arguments.delete_volumes };
+    let prepared = prepare_destroy(&connected.session, &store, Some(beyond)).await?;
+    if let Some(rehearsal) = rehearsal {
+        return rehearsal.play(call, connected, prepared).await;
+    }
     let target = connected.session.target.name();
     show_plan(call, &prepared, target);
     let group = connected.session.scope.resource_group.clone();
     consent(call, &connected.session, &prepared, Some(&group)).await?;
     let next = [(format!("rm -r {}", folder.display()), "the keys and the state, once nobody needs them")];
     let exit = carry_out(call, &connected.session, prepared, &arguments.telling, &folder, &next).await;
-    connected.close().await;
+    connected.close(call).await;
     exit
 }

@@ -65,7 +65,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         Err(fault) => Err(fault.clone()),
     };
     if let Some(connected) = connected {
-        connected.close().await;
+        connected.close(call).await;
     }
     let (registered, findings) = (registered?, findings?);
     let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();

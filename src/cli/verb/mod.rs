@@ -25,6 +25,8 @@ mod unlock;
 mod validate;
 mod version;
 
+pub use run::{exit_of_run, listen_for_interrupt, rehearsal_progress};
+
 use clap::Subcommand;
 
 use super::{Call, CliError, Exit};

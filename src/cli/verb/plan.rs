@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::deploy::{DeployOptions, prepare};
+use super::deploy::{DeployOptions, Ready, prepare};
 use crate::base::{Clock as _, SystemClock};
 use crate::cli::error::CliError;
 use crate::cli::place::describe_target;
+use crate::cli::rehearsal::RehearsalOptions;
 use crate::cli::{Call, Exit};
 use crate::view::{plan_as_json, render_plan};
 
@@ -30,8 +31,9 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let (connected, prepared, _, target) = prepare(call, &arguments.options, false).await?;
-    connected.close().await;
+    let Ready { connected, prepared, target, .. } =
+        prepare(call, &arguments.options, false, RehearsalOptions::default()).await?;
+    connected.close(call).await;
     if let Some(verb) = &prepared.gives_up {
         let told = if prepared.is_under_way() {
             format!("`{verb}` is under way: this is what the plan would be if it stopped now")

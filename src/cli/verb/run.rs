@@ -11,7 +11,7 @@ use crate::cli::place::describe_target;
 use crate::cli::telling::{Telling, TellingOptions};
 use crate::cli::{Call, Exit, TROUBLE};
 use crate::cluster::{ClusterError, Finished, Prepared, Session};
-use crate::contract::{ChangeKind, EventSink, TargetName};
+use crate::contract::{ChangeKind, EventSink, Summary, TargetName};
 use crate::execute::{Cancel, CancelLevel};
 use crate::plan::Plan;
 use crate::view::{
@@ -112,8 +112,14 @@ fn progress(call: &Call, session: &Session) -> Arc<Progress> {
     Arc::new(Progress::new(live, call.output.error_style, simulated))
 }
 
+/// Who shows what happens on a stage.
+pub fn rehearsal_progress(call: &Call) -> Arc<Progress> {
+    let live = call.environment.error_is_terminal && call.environment.get("TERM") != Some("dumb");
+    Arc::new(Progress::new(live, call.output.error_style, false).marked("REHEARSAL "))
+}
+
 /// Ctrl-C once: what runs is finished. Twice: at once.
-fn listen_for_interrupt(cancel: Cancel) -> tokio::task::JoinHandle<()> {
+pub fn listen_for_interrupt(cancel: Cancel) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
             cancel.request();
@@ -173,11 +179,18 @@ fn conclude(
     if cancel.level() != CancelLevel::None && summary.failed.is_empty() {
         return Ok(Exit::Interrupted);
     }
-    // What keeps everything from the cloud is told as such; anything else leaves the run partly done.
+    Ok(exit_of_run(&summary))
+}
+
+/// The exit code of a run. What keeps everything from the cloud is told as such; anything else leaves the run partly done.
+pub fn exit_of_run(summary: &Summary) -> Exit {
+    if summary.is_complete() {
+        return Exit::Success;
+    }
     let exits: BTreeSet<Exit> = summary.failed.iter().map(|(_, fault)| exit_of(fault)).collect();
     let outward = |exit: &Exit| *exit == Exit::Unavailable || TROUBLE.iter().any(|(.., trouble)| trouble == exit);
-    Ok(match exits.first() {
+    match exits.first() {
         Some(exit) if exits.len() == 1 && outward(exit) => *exit,
         _ => Exit::Partial,
-    })
+    }
 }

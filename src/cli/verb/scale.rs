@@ -7,6 +7,7 @@ use crate::base::{Source, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::place::{self, existing_snapshot};
+use crate::cli::rehearsal::{Rehearsal, RehearsalOptions};
 use crate::cli::session::{Wanted, connect};
 use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
@@ -33,6 +34,8 @@ pub struct Arguments {
     #[arg(long, hide = true, alias = "master-FQDN")]
     apiserver: Option<String>,
     #[command(flatten)]
+    rehearsal: RehearsalOptions,
+    #[command(flatten)]
     target: TargetOptions,
     #[command(flatten)]
     telling: TellingOptions,
@@ -40,7 +43,12 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let mut store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let rehearsal = Rehearsal::begin(call, arguments.rehearsal, &arguments.target, &store)?;
+    let options = rehearsal.as_ref().map_or(&arguments.target, Rehearsal::target);
+    if let Some(rehearsal) = &rehearsal {
+        store = rehearsal.store();
+    }
     let folder = store.folder();
     let snapshot = existing_snapshot(&store, &arguments.existing)?;
     let path = folder.join("apimodel.json");
@@ -53,7 +61,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let cluster = read(Source { text: serde_json::to_string_pretty(&model).unwrap_or_default(), ..source })?;
 
     let definition = Definition::new(cluster, None, &store, &SystemClock, &SystemEntropy)?;
-    let target = place::target(call, &arguments.target, Some(&snapshot), Some(&definition.cluster))?;
+    let target = place::target(call, options, Some(&snapshot), Some(&definition.cluster))?;
     let cluster = &definition.cluster;
     let wanted = Wanted {
         target,
@@ -63,9 +71,16 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         location: cluster.location.clone(),
         keys: Some((&definition.keys, format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host()))),
     };
-    let connected = connect(call, &arguments.target, wanted).await?;
+    let mut connected = connect(call, options, wanted).await?;
+    if let Some(rehearsal) = &rehearsal {
+        connected = rehearsal.stage(call, connected, Some(&definition)).await?;
+    }
+    let cluster = &definition.cluster;
     let pool = scale.pool.or_else(|| cluster.pools.first().map(|pool| pool.name.clone())).unwrap_or_default();
     let prepared = prepare_scale(&connected.session, definition, &pool).await?;
+    if let Some(rehearsal) = rehearsal {
+        return rehearsal.play(call, connected, prepared).await;
+    }
     show_plan(call, &prepared, target);
     consent(call, &connected.session, &prepared, None).await?;
     let shown = folder.display();
@@ -74,7 +89,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         (format!("engine plan -m {shown}/apimodel.json"), "what would change now: nothing"),
     ];
     let exit = carry_out(call, &connected.session, prepared, &arguments.telling, folder, &next).await;
-    connected.close().await;
+    connected.close(call).await;
     exit
 }
 

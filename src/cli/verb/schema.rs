@@ -8,7 +8,8 @@ use crate::cli::{Call, Exit};
 /// Arguments of `engine schema`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  engine schema > apimodel.schema.json\n  engine schema events > events.schema.json"
+    after_help = "Examples:\n  engine schema > apimodel.schema.json\n  engine schema events > events.schema.json\n  \
+                  engine schema faults > faults.schema.json"
 )]
 pub struct Arguments {
     /// Of what
@@ -23,6 +24,8 @@ enum Which {
     Apimodel,
     /// A line of the file of `--events`
     Events,
+    /// A file of faults for the simulator
+    Faults,
 }
 
 /// Runs the verb.
@@ -30,6 +33,7 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let schema = match arguments.which {
         Which::Apimodel => crate::model::schema().clone(),
         Which::Events => crate::view::events_schema(),
+        Which::Faults => crate::server::faults_schema(),
     };
     call.output.text(&(serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"));
     call.output.data(&schema);

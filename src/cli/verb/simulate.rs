@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::cli::error::CliError;
-use crate::cli::{Call, Exit};
+use crate::cli::{Call, Exit, faults};
 use crate::server::{Limiting, Simulator, SimulatorSettings};
 
 /// Arguments of `engine simulate`.
@@ -26,6 +26,9 @@ pub struct Arguments {
     /// How long things take, as a share of what they take in Azure: 0.02 if nothing is said, 1 with a virtual clock
     #[arg(long, value_name = "FACTOR")]
     time_scale: Option<f64>,
+    /// What goes wrong, by a file (docs/faults.md)
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
     /// Whether requests beyond a limit are refused, as Azure does with 429
     #[arg(long, value_name = "WHOSE", value_enum, default_value_t = Limits::None)]
     limits: Limits,
@@ -45,9 +48,10 @@ enum Limits {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
+    let plan = faults::read(arguments.faults.as_deref())?;
     let usual = if arguments.virtual_clock { 1.0 } else { crate::server::DEFAULT_TIME_SCALE };
-    let mut settings =
-        SimulatorSettings::new(arguments.folder.clone()).time_scale(arguments.time_scale.unwrap_or(usual));
+    let settings = SimulatorSettings::new(arguments.folder.clone()).time_scale(arguments.time_scale.unwrap_or(usual));
+    let mut settings = settings.faults(plan.clone());
     settings.virtual_clock = arguments.virtual_clock;
     settings.limiting = match arguments.limits {
         Limits::None => Limiting::Told,
@@ -69,6 +73,9 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     ] {
         call.output.text(&format!("  {name:<14} {value}\n"));
     }
+    if !plan.rules.is_empty() {
+        call.output.text(&format!("  {:<14} {} rules\n", "faults", plan.rules.len()));
+    }
     call.output.text("\nCtrl-C stops it; what it holds stays in its folder.\n");
     call.output.data(&json!({
         "format": 1,
@@ -79,6 +86,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         "credentials": file.display().to_string(),
     }));
     let _ = tokio::signal::ctrl_c().await;
+    faults::tell(call, &plan, &simulator);
     simulator.shutdown().await;
     Ok(Exit::Success)
 }

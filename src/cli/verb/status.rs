@@ -60,7 +60,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let store = existing_store(call, &arguments.existing, &arguments.target).await?;
     let connected = connect_existing(call, &store, &arguments.existing, &arguments.target).await?;
     let status = status(&connected.session, &store).await;
-    connected.close().await;
+    connected.close(call).await;
     let status = status?;
     call.output.data(&as_json(&status));
     call.output.text(&render(call, &status, &store));

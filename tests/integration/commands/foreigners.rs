@@ -41,6 +41,12 @@ impl Arm<'_> {
         assert!(response.status().is_success(), "{path}: {}", response.text().await.unwrap());
     }
 
+    pub async fn put(&self, path: &str, body: &Json) {
+        let request = self.client.put(format!("{}{path}", self.simulating.url)).bearer_auth(self.token().await);
+        let response = request.body(body.to_string()).send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.text().await.unwrap());
+    }
+
     /// Reads a resource, changes it, and writes it back, as somebody in the portal would.
     pub async fn change(&self, path: &str, change: impl FnOnce(&mut Json)) {
         let mut body = self.get(path).await;

@@ -2,12 +2,14 @@
 
 mod azurite;
 mod explain;
-mod foreigners;
+pub mod foreigners;
 mod given_networks;
 mod import;
-mod killed;
+pub mod killed;
+mod leftovers;
 mod lifecycle;
 mod refusals;
+mod rehearsal;
 mod repeatable;
 mod small;
 mod terminal;

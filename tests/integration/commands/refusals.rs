@@ -28,7 +28,7 @@ fn ten_faults_are_told_in_one_run_and_nothing_is_written() {
 }
 
 #[test]
-fn a_wrong_command_line_is_64_and_never_2() {
+fn test_06_a_wrong_command_line_is_64_and_never_2() {
     let place = Place::new();
     for arguments in [
         &["frobnicate"][..],
@@ -84,7 +84,7 @@ fn deleting_needs_consent_and_changing_nothing_does_not() {
 }
 
 #[test]
-fn a_second_run_at_the_same_time_is_refused_and_told_by_whom() {
+fn test_17_a_second_run_at_the_same_time_is_refused_and_told_by_whom() {
     let place = Place::new();
     let folder = place.cluster();
     let folder = folder.to_str().unwrap();

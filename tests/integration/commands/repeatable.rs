@@ -60,7 +60,7 @@ fn the_same_keys_give_the_same_bytes_on_every_machine() {
 }
 
 #[test]
-fn a_run_that_cannot_write_leaves_the_folder_as_it_was() {
+fn test_18_a_run_that_cannot_write_leaves_the_folder_as_it_was() {
     let place = Place::new();
     let folder = with_keys(&place, "cluster");
     place.expect(0, &["generate", &model(QUICKSTART), "-o", &folder]);
@@ -81,7 +81,7 @@ fn a_run_that_cannot_write_leaves_the_folder_as_it_was() {
 }
 
 #[test]
-fn a_full_disk_leaves_the_folder_as_it_was() {
+fn test_18_a_full_disk_leaves_the_folder_as_it_was() {
     let place = Place::new();
     let folder = with_keys(&place, "cluster");
     place.expect(0, &["generate", &model(QUICKSTART), "-o", &folder]);

@@ -58,7 +58,7 @@ fn a_kept_plan_runs_as_it_was_shown_and_only_once() {
 }
 
 #[test]
-fn a_plan_for_a_world_that_has_moved_is_refused_by_name() {
+fn test_20_a_plan_for_a_world_that_has_moved_is_refused_by_name() {
     let place = Place::new();
     let folder = place.cluster();
     let apimodel = folder.join("apimodel.json");

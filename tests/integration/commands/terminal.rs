@@ -31,7 +31,7 @@ fn on_terminal(mut command: Command, typed: &str) -> (Option<i32>, String) {
 }
 
 #[test]
-fn colours_are_for_terminals_that_want_them() {
+fn test_06_colours_are_for_terminals_that_want_them() {
     let place = Place::new();
     let arguments = ["explain", &model(QUICKSTART), "masterProfile"];
     let coloured = |variables: &[(&str, &str)]| {
@@ -49,7 +49,7 @@ fn colours_are_for_terminals_that_want_them() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_fault() {
+fn test_06_a_reader_that_goes_away_is_no_fault() {
     let place = Place::new();
     let quickstart = model(QUICKSTART);
     // Longer than a pipe holds, and short.

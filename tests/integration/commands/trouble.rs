@@ -114,7 +114,7 @@ async fn a_cloud_that_is_well_is_told_so() {
 }
 
 #[test]
-fn a_clusters_needs_are_held_against_what_the_simulator_tells() {
+fn test_10_a_clusters_needs_are_held_against_what_the_simulator_tells() {
     let place = Place::new();
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/apimodels/quickstart.json");
     let look = |code: i32, more: &[&str]| -> Vec<(String, String)> {
@@ -156,7 +156,7 @@ async fn a_trace_holds_the_requests_and_no_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_sign_in_says_what_is_wrong() {
+async fn test_12_a_refused_sign_in_says_what_is_wrong() {
     for (number, fault, parts) in [
         (7_000_215, "AADSTS7000215", ["client secret is wrong", "credential reset"]),
         (7_000_222, "AADSTS7000222", ["client secret has expired", "credential reset"]),
@@ -171,7 +171,7 @@ async fn a_refused_sign_in_says_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_ends_during_a_run_is_renewed_or_told() {
+async fn test_12_a_token_that_ends_during_a_run_is_renewed_or_told() {
     let ended = json!({ "error": { "code": "ExpiredAuthenticationToken", "message": "The access token expiry UTC time is earlier than now" } }).to_string();
     // The third request finds the first token ended; the authority gives another.
     let (granted, asked, told) = (AtomicUsize::new(0), AtomicUsize::new(0), ended.clone());
@@ -201,7 +201,7 @@ async fn a_token_that_ends_during_a_run_is_renewed_or_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_that_answers_with_a_page_is_no_cloud() {
+async fn test_14_a_proxy_that_answers_with_a_page_is_no_cloud() {
     const PAGE: &str = "<html><title>Sign in to the guest network</title></html>";
     let cloud = Cloud::start(|_, _, _| (200, PAGE.to_owned())).await;
     is_told(&doctor(&cloud.url, &[]).await, "NotJson", &["Sign in to the guest network", "proxy"]);
@@ -230,7 +230,7 @@ async fn no_network_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_of_an_unknown_authority_is_refused_until_its_root_is_given() {
+async fn test_13_a_certificate_of_an_unknown_authority_is_refused_until_its_root_is_given() {
     let authority = rcgen_authority();
     let other = rcgen_authority();
     let place = Place::new();

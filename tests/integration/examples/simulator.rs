@@ -138,7 +138,7 @@ async fn live_and_die(example: &Example, keys: &KeyMaterial) -> Result<(), Strin
     if !again.plan.is_empty() || !again.plan.notes.is_empty() {
         return Err(format!("the plan afterwards: {:#?} {:?}", again.plan.steps, again.plan.notes));
     }
-    let prepared = prepare_destroy(&session, &store).await.map_err(told)?;
+    let prepared = prepare_destroy(&session, &store, None).await.map_err(told)?;
     let finished = prepared.run(&session, Arc::new(()), Cancel::new()).await.map_err(told)?;
     if !finished.summary.is_complete() || !finished.snapshot.applied.is_empty() {
         return Err(format!("destroy: {:?}, left: {:?}", finished.summary, finished.snapshot.applied.keys()));

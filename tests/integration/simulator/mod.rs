@@ -1,5 +1,6 @@
 //! The simulator over a real socket, asked by a plain HTTP client.
 
+mod faults;
 mod flexible;
 mod kubernetes;
 mod lifecycle;
