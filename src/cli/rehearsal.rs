@@ -143,7 +143,7 @@ impl Rehearsal {
         let token = real.bootstrap_token.clone();
         real.close(call).await;
         let (url, credentials) = (simulator.arm_url().to_owned(), simulator.credentials().clone());
-        attach(call, &url, &credentials, scope, name, 0.0, token, Some((simulator, plan)), None).await
+        attach(call, &url, &credentials, scope, name, token, Some((simulator, plan)), None).await
     }
 
     /// Shows a plan, plays it, and tells what would have happened.

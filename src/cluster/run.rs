@@ -119,6 +119,7 @@ impl Work {
             let records = session.environment.get("ENGINE_JOURNAL_HOLD_AFTER").and_then(|records| records.parse().ok());
             journal.hold_after(records)
         };
+        session.target.conceal(secrets.values().cloned().collect());
         // What takes no time, or only as much as a simulator likes, teaches nothing; the run itself sees to that.
         let learnt = Arc::new(durations::read(locked.folder()));
         let settings = Settings { durations: Arc::clone(&learnt), ..session.settings.clone() };

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{Budget, Charges, Fault, Future, RequestKind};
+use crate::base::Secret;
 use crate::graph::Scope;
 
 /// The targets there are.
@@ -221,6 +222,12 @@ pub trait Target: Send + Sync {
     /// parent. `next` is where an earlier page said that this one is.
     fn list<'a>(&'a self, _member: &'a Address, _next: Option<&'a str>) -> Future<'a, Result<Page, Fault>> {
         Box::pin(std::future::ready(Ok(Page::default())))
+    }
+
+    /// These are secrets: whatever the target sends of them is left out of faults and traces, also by another process than
+    /// the one that sent them.
+    fn conceal(&self, secrets: Vec<Secret>) {
+        drop(secrets);
     }
 
     /// Asks how an operation goes. An operation that is no longer known, or whose URL does not belong to this target,

@@ -35,9 +35,9 @@ pub struct Arguments {
     force_overwrite: bool,
     // Last, because their options stand under headings of their own.
     #[command(flatten)]
-    rehearsal: RehearsalOptions,
-    #[command(flatten)]
     options: DeployOptions,
+    #[command(flatten)]
+    rehearsal: RehearsalOptions,
     #[command(flatten)]
     telling: TellingOptions,
 }

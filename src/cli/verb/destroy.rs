@@ -24,9 +24,9 @@ pub struct Arguments {
     #[arg(long)]
     delete_volumes: bool,
     #[command(flatten)]
-    rehearsal: RehearsalOptions,
-    #[command(flatten)]
     target: TargetOptions,
+    #[command(flatten)]
+    rehearsal: RehearsalOptions,
     #[command(flatten)]
     telling: TellingOptions,
 }

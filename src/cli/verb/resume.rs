@@ -19,9 +19,9 @@ pub struct Arguments {
     #[command(flatten)]
     existing: ExistingOptions,
     #[command(flatten)]
-    rehearsal: RehearsalOptions,
-    #[command(flatten)]
     target: TargetOptions,
+    #[command(flatten)]
+    rehearsal: RehearsalOptions,
     #[command(flatten)]
     telling: TellingOptions,
 }

@@ -34,9 +34,9 @@ pub struct Arguments {
     #[arg(long, hide = true, alias = "master-FQDN")]
     apiserver: Option<String>,
     #[command(flatten)]
-    rehearsal: RehearsalOptions,
-    #[command(flatten)]
     target: TargetOptions,
+    #[command(flatten)]
+    rehearsal: RehearsalOptions,
     #[command(flatten)]
     telling: TellingOptions,
 }

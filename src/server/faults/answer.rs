@@ -132,9 +132,15 @@ fn hide_operation(response: &mut Response) -> bool {
     true
 }
 
+impl From<Response> for Answered {
+    fn from(response: Response) -> Self {
+        Self { response, spoil: Spoil::Nothing, rule: None }
+    }
+}
+
 impl From<Refusal> for Answered {
     fn from(refusal: Refusal) -> Self {
-        Self { response: refusal.into(), spoil: Spoil::Nothing, rule: None }
+        Response::from(refusal).into()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Deliberately absent: retries and pacing (the executor's). The one exception is a token that the server refuses
 //! although it should be valid: it is renewed once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode, Url};
@@ -31,9 +31,21 @@ pub(super) struct Pipeline {
     pub(super) limits: Limits,
     /// Where requests and answers are written, without secrets.
     pub(super) trace: Option<Arc<dyn Trace>>,
+    /// What no error may tell, whoever was told it.
+    pub(super) concealed: Mutex<Vec<Secret>>,
 }
 
 impl Pipeline {
+    /// These are left out of every error from now on. Words are too short for that, and scripts too long to be told.
+    pub(super) fn conceal(&self, secrets: Vec<Secret>) {
+        let mut concealed = self.concealed.lock().unwrap_or_else(PoisonError::into_inner);
+        for secret in secrets {
+            if (SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.expose().len()) && !concealed.contains(&secret) {
+                concealed.push(secret);
+            }
+        }
+    }
+
     /// The present moment.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -106,7 +118,15 @@ impl Pipeline {
             request = request.json(body);
         }
         let began = self.now();
-        let answer = self.http.send(request).await;
+        let mut answer = self.http.send(request).await;
+        if let Ok(answer) = &mut answer {
+            let concealed = self.concealed.lock().unwrap_or_else(PoisonError::into_inner);
+            // An operation that failed is told with a status of success.
+            let is_error = !answer.status.is_success() || answer.body.windows(7).any(|window| window == b"\"error\"");
+            if is_error {
+                answer.scrub(concealed.iter().map(Secret::expose));
+            }
+        }
         if let Ok(answer) = &answer {
             self.limits.note(answer, self.now());
         }
@@ -145,6 +165,8 @@ impl Pipeline {
 pub(super) const SECRET_FIELDS: [&str; 6] =
     ["customData", "userData", "adminPassword", "protectedSettings", "secureString", "privateKey"];
 
+/// Longer ones are what machines run, which no error repeats.
+const LONGEST_SECRET: usize = 4096;
 /// Shorter texts are words, not secrets.
 const SHORTEST_SECRET: usize = 6;
 

@@ -167,6 +167,7 @@ impl Pipeline {
             correlation,
             limits: Limits::default(),
             trace,
+            concealed: std::sync::Mutex::default(),
         })
     }
 }
@@ -208,6 +209,10 @@ impl Target for AzureTarget {
 
     fn charges(&self, kind: RequestKind, resource_type: &str) -> Charges {
         super::budgets::charges(kind, resource_type)
+    }
+
+    fn conceal(&self, secrets: Vec<Secret>) {
+        self.pipeline.conceal(secrets);
     }
 
     fn remaining(&self) -> Vec<Remaining> {

@@ -23,7 +23,7 @@ fn used_cluster() -> Place {
         arm.post("/simulator/play/csi?group=quickstart&machine=k8s-agentpool1-81217699-0").await;
         // A service within the network has a balancer of its own, in the cluster's subnet.
         let group = format!("/subscriptions/{}/resourceGroups/quickstart", simulator.credentials.subscription_id);
-        let listed = arm.get(&format!("{group}/resources?api-version=2021-04-01")).await;
+        let listed = arm.get(&format!("{group}/resources?api-version=2025-04-01")).await;
         let network = listed["value"]
             .as_array()
             .unwrap()
