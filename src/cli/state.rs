@@ -151,6 +151,6 @@ async fn tagged_address(call: &Call, group: &str, target: &TargetOptions) -> Res
     };
     let connected = connect(call, target, wanted).await?;
     let address = address_in_tags(&connected.session).await;
-    connected.close().await;
+    connected.close(call).await;
     Ok(address?.parse::<Address>()?)
 }

@@ -85,7 +85,7 @@ async fn from_model(
     let files = own_files(&definition)?;
     let connected = connect(call, &arguments.target, wanted).await?;
     let imported = import_model(&connected.session, &connected.arm, &definition, &files).await;
-    connected.close().await;
+    connected.close(call).await;
     Ok((imported?, folder))
 }
 
@@ -118,7 +118,7 @@ async fn from_group(call: &Call, arguments: &Arguments, group: &str) -> Result<(
     };
     let connected = connect(call, &arguments.target, wanted).await?;
     let imported = import_group(&connected.session, &connected.arm, &store).await;
-    connected.close().await;
+    connected.close(call).await;
     Ok((imported?, folder))
 }
 

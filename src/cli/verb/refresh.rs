@@ -29,7 +29,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let store = existing_store(call, &arguments.existing, &arguments.target).await?;
     let connected = connect_existing(call, &store, &arguments.existing, &arguments.target).await?;
     let refreshed = refresh(&connected.session, &store).await;
-    connected.close().await;
+    connected.close(call).await;
     let refreshed = refreshed?;
     call.output.data(&json!({
         "format": 1,
