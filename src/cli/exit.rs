@@ -24,7 +24,7 @@ pub enum Exit {
     Bug = 70,
     /// A state does not take the place of the one that is there.
     StateRefused = 71,
-    /// The state is damaged, or of a newer engine.
+    /// The state or a kept plan is damaged, or of a newer engine.
     StateDamaged = 72,
     /// Somebody else holds the state's lock.
     Locked = 73,
@@ -61,7 +61,7 @@ impl Exit {
         (Self::StateRefused, "A state or a file is older than the one in its place, or another; `--force` overwrites"),
         (
             Self::StateDamaged,
-            "The state is damaged, or was written by a newer engine; the message says which backup there is",
+            "The state or a kept plan is damaged, or of a newer engine; the message says which backup there is",
         ),
         (Self::Locked, "Somebody else holds the state's lock, or took it over; the message says who and since when"),
         (Self::Partial, "Partly done; `engine resume` goes on where it stopped"),
