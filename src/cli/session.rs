@@ -214,12 +214,12 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
         })
     });
     let kubernetes = kubernetes.transpose().map_err(unusable)?;
-    let members = MemberSettings { bootstrap_token, ..MemberSettings::default() };
+    let members = MemberSettings { bootstrap_token: bootstrap_token.clone(), ..MemberSettings::default() };
     let scope = Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
     Ok(Connected {
         session: session(call, Arc::new(target), vaults, kubernetes, members, scope),
         arm: Arc::new(arm),
-        bootstrap_token: Some(keys.bootstrap_token.clone()),
+        bootstrap_token,
         simulator: None,
     })
 }
