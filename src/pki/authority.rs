@@ -28,13 +28,18 @@ pub struct CertifiedKey {
     pub key: Secret,
 }
 
-fn making(what: &str) -> impl FnOnce(rcgen::Error) -> PkiError {
+pub(super) fn making(what: &str) -> impl FnOnce(rcgen::Error) -> PkiError {
     let what = what.to_owned();
     move |cause| PkiError::Making { what, cause: cause.to_string() }
 }
 
 /// Parameters with names and a time that begins an hour back and lasts `days`.
-fn parameters(organization: Option<&str>, common_name: &str, days: u64, clock: &dyn Clock) -> CertificateParams {
+pub(super) fn parameters(
+    organization: Option<&str>,
+    common_name: &str,
+    days: u64,
+    clock: &dyn Clock,
+) -> CertificateParams {
     let mut parameters = CertificateParams::default();
     let mut name = DistinguishedName::new();
     if let Some(organization) = organization {

@@ -1,5 +1,5 @@
 //! The keys and certificates of a cluster: three certificate authorities, the service-account key, the administrator's
-//! client certificate and kubeconfig, the bootstrap token.
+//! client certificate and kubeconfig, the bootstrap token. Beside them, certificates for servers of this machine alone.
 //!
 //! New keys are ECDSA P-256, but for the service-account key, which is RSA-2048 because identity providers outside the
 //! cluster accept RS256 only. RSA and EC authorities made elsewhere are accepted.
@@ -11,6 +11,7 @@ mod authority;
 mod error;
 mod kubeconfig;
 mod leaf;
+mod loopback;
 mod material;
 mod pem;
 mod service_account;
@@ -21,3 +22,4 @@ pub use error::PkiError;
 pub use kubeconfig::{kubeconfig, sign_in_kubeconfig};
 pub use leaf::{GivenPair, Purpose};
 pub use material::{Given, KeyMaterial, file_name};
+pub use service_account::generate as generate_signing_key;

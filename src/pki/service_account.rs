@@ -1,4 +1,4 @@
-//! The key that signs service-account tokens: RSA-2048.
+//! Keys that sign tokens: RSA-2048.
 
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding, SecretDocument};
 use rsa::rand_core::{CryptoRng, Error, RngCore};
@@ -42,7 +42,10 @@ fn making(cause: impl std::fmt::Display) -> PkiError {
 
 /// Makes a key: private (PKCS#8 PEM). It takes a hundredth to a tenth of a second of computing, and ten times as long
 /// on a processor that is not fit for the fast way.
-pub(super) fn generate(entropy: &dyn Entropy) -> Result<Secret, PkiError> {
+///
+/// # Errors
+/// The library's, should it find no key.
+pub fn generate(entropy: &dyn Entropy) -> Result<Secret, PkiError> {
     if is_fit()
         && let Some(pem) = race()?
     {

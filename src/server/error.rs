@@ -24,6 +24,9 @@ pub enum ServerError {
         #[source]
         cause: serde_json::Error,
     },
+    /// A key or certificate of its own cannot be made or read.
+    #[error("the simulator has no certificate to serve with: {0}")]
+    Certificate(String),
     /// Another process serves from the same folder.
     #[error("another simulator is at work in {}", .0.display())]
     InUse(PathBuf),

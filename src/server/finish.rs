@@ -3,10 +3,10 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::index::is_within;
-use super::machines;
 use super::places::{items, set, text};
 use super::provider::{self, Behaviour};
 use super::world::{Entry, Operation, World, timestamp};
+use super::{machines, scale_sets};
 
 /// A write has ended.
 pub(super) fn put(world: &mut World, mut entry: Entry, at: i64) {
@@ -21,7 +21,7 @@ pub(super) fn put(world: &mut World, mut entry: Entry, at: i64) {
         Behaviour::PublicAddress => give_address(world, &mut entry),
         Behaviour::Disk => complete_disk(world, &mut entry, at),
         Behaviour::Machine => machines::complete(world, &mut entry, at),
-        Behaviour::ScaleSet => machines::complete_set(world, &mut entry, at),
+        Behaviour::ScaleSet => scale_sets::complete_set(world, &mut entry, at),
         _ => {}
     }
     world.put_entry(&entry);

@@ -1,12 +1,13 @@
-//! Resource groups, and what is asked of the subscription itself.
+//! Resource groups, and the lists of what is in them.
 
 use serde_json::{Map, Value as Json, json};
 
 use super::exchange::{Refusal, Request, Response};
+use super::filter::Filter;
 use super::operations::{self, Start};
 use super::places::text;
-use super::provider::{self, all};
-use super::provider_other::{LOCATIONS, api_versions, check_api_version, location, namespaces};
+use super::provider;
+use super::provider_other::{LOCATIONS, check_api_version, location};
 use super::render;
 use super::resources::{merge_patch, not_allowed, page};
 use super::world::{Entry, Verb, World};
@@ -191,35 +192,32 @@ pub(super) fn finish_deletion(world: &mut World, id: &str) {
     world.remove_entry(id);
 }
 
-/// The groups of the subscription.
+/// The groups of the subscription. `$filter` knows tags.
 pub(super) fn list(world: &World, request: &Request) -> Result<Response, Refusal> {
     check_api_version(request.query("api-version"), GROUP_TYPE)?;
+    let filter = Filter::of(request)?;
     let all = world
         .entries(&format!("{}/resourceGroups/", world.subscription()))
         .iter()
         .filter(|entry| entry.resource_type == GROUP_TYPE)
         .map(tell)
+        .filter(|group| filter.lets_pass(group))
         .collect();
     Ok(page(world, request, all))
 }
 
-/// The resources of a group, or of the whole subscription, without their properties. `$filter` knows
-/// `resourceType eq '…'`.
+/// The resources of a group, or of the whole subscription, without their properties.
 pub(super) fn list_resources(world: &World, request: &Request, group: Option<&str>) -> Result<Response, Refusal> {
     check_api_version(request.query("api-version"), "Microsoft.Resources/resources")?;
     let prefix = match group {
         Some(name) => format!("{}/", find(world, name)?.id),
         None => format!("{}/resourceGroups/", world.subscription()),
     };
-    let wanted = request.query("$filter").and_then(|filter| {
-        let (field, value) = filter.split_once(" eq ")?;
-        field.trim().eq_ignore_ascii_case("resourceType").then(|| value.trim().trim_matches('\'').to_owned())
-    });
+    let filter = Filter::of(request)?;
     let all = world
         .entries(&prefix)
         .iter()
         .filter(|entry| entry.resource_type != GROUP_TYPE && provider::of_type_or_plain(&entry.resource_type).listed)
-        .filter(|entry| wanted.as_ref().is_none_or(|wanted| entry.resource_type.eq_ignore_ascii_case(wanted)))
         .map(|entry| {
             let whole = render::read(world, entry);
             let mut short = Map::new();
@@ -232,78 +230,13 @@ pub(super) fn list_resources(world: &World, request: &Request, group: Option<&st
             if let Some(id) = super::resource_id::ResourceId::of_text(&entry.id) {
                 short.insert("name".to_owned(), id.names.join("/").into());
             }
+            let expand = request.query("$expand").unwrap_or_default();
+            if expand.contains("provisioningState") && !entry.state.is_empty() {
+                short.insert("provisioningState".to_owned(), entry.state.clone().into());
+            }
             Json::Object(short)
         })
+        .filter(|resource| filter.lets_pass(resource))
         .collect();
     Ok(page(world, request, all))
-}
-
-/// The subscription.
-pub(super) fn subscription(world: &World) -> Json {
-    let credentials = &world.identity.credentials;
-    json!({
-        "id": world.subscription(),
-        "subscriptionId": credentials.subscription_id,
-        "tenantId": credentials.tenant_id,
-        "displayName": "SIMULATED",
-        "state": "Enabled",
-        "authorizationSource": "RoleBased",
-        "subscriptionPolicies": { "locationPlacementId": "Public_2014-09-01", "quotaId": "Simulated_2014-09-01", "spendingLimit": "Off" },
-    })
-}
-
-/// The regions.
-pub(super) fn locations(world: &World) -> Json {
-    let all: Json = LOCATIONS
-        .iter()
-        .map(|(name, display)| {
-            json!({
-                "id": format!("{}/locations/{name}", world.subscription()),
-                "name": name,
-                "type": "Region",
-                "displayName": display,
-                "regionalDisplayName": display,
-                "metadata": { "regionType": "Physical", "regionCategory": "Recommended" },
-            })
-        })
-        .collect();
-    json!({ "value": all })
-}
-
-/// Answers a request for resource providers. All are registered.
-pub(super) fn providers(world: &World, request: &Request, namespace: Option<&str>) -> Result<Response, Refusal> {
-    check_api_version(request.query("api-version"), "Microsoft.Anything/any")?;
-    let tell = |name: &str| {
-        let places: Vec<&str> = LOCATIONS.iter().map(|(_, display)| *display).collect();
-        let types: Json = all()
-            .filter_map(|provider| {
-                let kind = provider.resource_type.strip_prefix(name)?.strip_prefix('/')?;
-                Some(json!({
-                    "resourceType": kind,
-                    "locations": places,
-                    "apiVersions": api_versions(provider.resource_type),
-                    "capabilities": "SupportsTags, SupportsLocation",
-                }))
-            })
-            .collect();
-        json!({
-            "id": format!("{}/providers/{name}", world.subscription()),
-            "namespace": name,
-            "resourceTypes": types,
-            "registrationState": "Registered",
-            "registrationPolicy": "RegistrationRequired",
-        })
-    };
-    match namespace {
-        None => Ok(page(world, request, namespaces().into_iter().map(tell).collect())),
-        Some(wanted) => match namespaces().into_iter().find(|name| name.eq_ignore_ascii_case(wanted)) {
-            Some(name) => Ok(Response::json(200, tell(name))),
-            None => Err(Refusal::new(
-                404,
-                "InvalidResourceNamespace",
-                format!("The resource namespace '{}' is invalid.", wanted.escape_debug()),
-            )
-            .by_gateway()),
-        },
-    }
 }

@@ -6,11 +6,13 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, StatusCode, header};
 use serde_json::{Value as Json, json};
 
 use super::exchange::{Refusal, Request};
 use super::faults::{self, Answered, Spoil};
+use super::listener::Scheme;
 use super::virtual_clock::VirtualClock;
 use super::world::{World, timestamp};
 
@@ -52,6 +54,7 @@ pub(super) async fn handle(shared: Arc<Shared>, request: axum::extract::Request)
             headers.insert(name.as_str().to_owned(), value.to_owned());
         }
     }
+    let scheme = parts.extensions.get::<ConnectInfo<Scheme>>().map_or(Scheme::Http, |info| info.0);
     let clock = shared.virtual_clock.clone();
     if let Some(clock) = clock.as_ref().filter(|_| VirtualClock::is_wait(parts.method.as_str(), parts.uri.path())) {
         let request = Request::new(parts.method.as_str(), &target, headers, Vec::new());
@@ -65,7 +68,7 @@ pub(super) async fn handle(shared: Arc<Shared>, request: axum::extract::Request)
     let answered = match axum::body::to_bytes(body, BODY_LIMIT).await {
         Ok(bytes) => {
             let request = Request::new(parts.method.as_str(), &target, headers, bytes.to_vec());
-            respond(&shared, &request)
+            respond(&shared, scheme, &request)
         }
         Err(_) => Refusal::new(
             413,
@@ -84,11 +87,14 @@ pub(super) async fn handle(shared: Arc<Shared>, request: axum::extract::Request)
     into_http(answered, parts.method == axum::http::Method::HEAD)
 }
 
-fn respond(shared: &Shared, request: &Request) -> Answered {
+fn respond(shared: &Shared, scheme: Scheme, request: &Request) -> Answered {
     if let Some(refusal) = refuse_foreign(request, shared.port) {
         return refusal.into();
     }
-    faults::answer(&mut lock(&shared.world), request)
+    let mut world = lock(&shared.world);
+    // URLs are told as the client wrote the one that it asked by.
+    world.url = format!("{}://{}", scheme.word(), request.header("host").unwrap_or_default());
+    faults::answer(&mut world, request)
 }
 
 /// A page in a browser must not reach the simulator under another name (DNS rebinding), nor by a form.
@@ -99,13 +105,21 @@ fn refuse_foreign(request: &Request, port: u16) -> Option<Refusal> {
 }
 
 fn is_local(request: &Request, port: u16) -> bool {
-    let host = request.header("host").unwrap_or_default();
+    is_own_host(request.header("host").unwrap_or_default(), port) && request.header("origin").is_none()
+}
+
+/// Whether this is a name of this machine alone, with our port or with none.
+pub(super) fn is_own_host(host: &str, port: u16) -> bool {
     let (name, given) = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, Some(port)),
         _ => (host, None),
     };
-    let is_name = ["127.0.0.1", "localhost", "[::1]"].contains(&name) || name.starts_with("127.");
-    is_name && given.is_none_or(|given| given == port.to_string()) && request.header("origin").is_none()
+    let is_name = ["127.0.0.1", "localhost", "[::1]"].contains(&name) || is_loopback(name);
+    is_name && given.is_none_or(|given| given == port.to_string())
+}
+
+fn is_loopback(name: &str) -> bool {
+    name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,9 +1,11 @@
-//! Who refers to whom, and which addresses are taken: derived from the bodies, so that nothing has to be searched.
+//! Who refers to whom, which addresses are taken, and how much of the quotas: derived from the bodies, so that nothing has to be searched.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use serde_json::Value as Json;
+
+use super::quotas::{Usage, Usages};
 
 /// A reference of a resource, or of a part of it, to another resource or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,7 @@ pub(super) struct Link {
 struct Record {
     links: Vec<Link>,
     addresses: Vec<(String, IpAddr)>,
+    usage: Option<Usage>,
 }
 
 /// The index. Ids in keys are in lower case.
@@ -28,6 +31,10 @@ pub(super) struct Index {
     referrers: BTreeMap<String, BTreeSet<String>>,
     /// By subnet: the addresses given from it.
     taken: HashMap<String, BTreeSet<IpAddr>>,
+    /// What is used of the quotas.
+    pub(super) usages: Usages,
+    /// The ids of locks, policies and their assignments, which every write is held against: by type in lower case.
+    rules: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Index {
@@ -49,15 +56,30 @@ impl Index {
                     taken.remove(&address);
                 }
             }
+            if let Some(usage) = &old.usage {
+                self.usages.remove(usage);
+            }
         }
-        let Some(body) = body else { return };
-        let mut record = Record { links: links(id, body), addresses: Vec::new() };
+        let kind = rule_kind(&key);
+        let Some(body) = body else {
+            if let Some(ids) = kind.and_then(|kind| self.rules.get_mut(kind)) {
+                ids.remove(&key);
+            }
+            return;
+        };
+        if let Some(kind) = kind {
+            self.rules.entry(kind.to_owned()).or_default().insert(key.clone());
+        }
+        let mut record = Record { links: links(id, body), addresses: Vec::new(), usage: Usage::of(id, body) };
         gather_addresses(body, &mut record.addresses);
         for link in &record.links {
             self.referrers.entry(link.to.to_ascii_lowercase()).or_default().insert(link.from.clone());
         }
         for (subnet, address) in &record.addresses {
             self.taken.entry(subnet.clone()).or_default().insert(*address);
+        }
+        if let Some(usage) = &record.usage {
+            self.usages.add(usage);
         }
         self.records.insert(key, record);
     }
@@ -86,6 +108,11 @@ impl Index {
             .collect()
     }
 
+    /// The ids, in lower case, of all rules of a type such as `locks`.
+    pub(super) fn rules(&self, kind: &str) -> impl Iterator<Item = &str> {
+        self.rules.get(&kind.to_ascii_lowercase()).into_iter().flatten().map(String::as_str)
+    }
+
     /// What a resource refers to.
     pub(super) fn links_of(&self, id: &str) -> &[Link] {
         self.records.get(&id.to_ascii_lowercase()).map_or(&[], |record| &record.links)
@@ -95,6 +122,13 @@ impl Index {
     pub(super) fn is_taken(&self, subnet: &str, address: IpAddr) -> bool {
         self.taken.get(&subnet.to_ascii_lowercase()).is_some_and(|taken| taken.contains(&address))
     }
+}
+
+/// The kind of rule that an id, in lower case, is of.
+fn rule_kind(id: &str) -> Option<&str> {
+    let kind = id.rsplit('/').nth(1)?;
+    let is_rule = ["locks", "policyassignments", "policydefinitions"].contains(&kind);
+    (is_rule && id.contains("/providers/microsoft.authorization/")).then_some(kind)
 }
 
 /// Whether an id is that of a resource or of a part of it.

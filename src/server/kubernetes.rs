@@ -11,7 +11,7 @@ use super::exchange::{Request, Response};
 use super::members::{self, Node};
 use super::places::text;
 use super::world::{World, timestamp_short};
-use super::{oauth, resources};
+use super::{kubernetes_table, oauth, resources};
 
 /// Answers a request. `path` is in lower case and begins after the group.
 pub(super) fn answer(world: &mut World, request: &Request, group: &str, path: &[&str]) -> Response {
@@ -21,9 +21,14 @@ pub(super) fn answer(world: &mut World, request: &Request, group: &str, path: &[
     let Some(version) = members::api_server(world, group) else {
         return status(503, "ServiceUnavailable", "no machine of the control plane runs an API server yet");
     };
+    let now = world.now;
+    kubernetes_table::as_asked(request, serve(world, request, group, path, &version), now)
+}
+
+fn serve(world: &mut World, request: &Request, group: &str, path: &[&str], version: &str) -> Response {
     let method = request.method.as_str();
     match path {
-        ["version"] => Response::json(200, tell_version(&version)),
+        ["version"] => Response::json(200, tell_version(version)),
         ["readyz" | "livez" | "healthz"] => Response::json(200, Json::from("ok")),
         ["api"] => Response::json(200, json!({ "kind": "APIVersions", "versions": ["v1"] })),
         ["apis"] => Response::json(200, json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": [] })),
@@ -43,6 +48,11 @@ pub(super) fn answer(world: &mut World, request: &Request, group: &str, path: &[
         }
         ["api", "v1", "namespaces", namespace, "secrets"] => secrets(world, request, group, namespace),
         ["api", "v1", "namespaces", namespace, "secrets", name] => secret(world, request, group, namespace, name),
+        // What drains a node asks whether the owners of its pods are there.
+        ["apis", "apps", "v1", "namespaces", "kube-system", "daemonsets", "kube-proxy"] if method == "GET" => {
+            let metadata = json!({ "name": "kube-proxy", "namespace": "kube-system" });
+            Response::json(200, json!({ "kind": "DaemonSet", "apiVersion": "apps/v1", "metadata": metadata }))
+        }
         _ => status(404, "NotFound", "the server could not find the requested resource"),
     }
 }

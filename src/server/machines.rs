@@ -1,14 +1,13 @@
-//! Machines and scale sets: what they get when they are made, their instances, their instance views, their power.
+//! Machines: what they get when they are made, and how they are seen.
 
 use serde_json::{Map, Value as Json, json};
 
-use super::exchange::{Refusal, Response};
-use super::operations::{self, Start};
-use super::places::{items, remove, set, text};
+use super::exchange::Refusal;
+use super::places::{remove, set, text};
 use super::prepare::property_change;
 use super::render;
 use super::resource_id::ResourceId;
-use super::world::{Entry, Verb, World, timestamp, timestamp_short};
+use super::world::{Entry, World, timestamp, timestamp_short};
 use crate::base::digest;
 
 /// What a machine's body says that is kept although it is never told: the digest of its customData, which cannot change.
@@ -107,6 +106,7 @@ pub(super) fn complete(world: &mut World, entry: &mut Entry, at: i64) {
         }
         set(&mut entry.body, "/properties/storageProfile/dataDisks", Json::Array(disks));
     }
+    place(world, entry);
     if !entry.hidden.contains_key("ready") {
         entry.hidden.insert("ready".to_owned(), json!(at));
     }
@@ -159,105 +159,6 @@ fn complete_disk(
     super::finish::put(world, entry, at);
 }
 
-/// A scale set's operation has ended: it has as many instances as it should.
-pub(super) fn complete_set(world: &mut World, entry: &mut Entry, at: i64) {
-    if super::flexible::is_flexible(&entry.body) {
-        super::flexible::complete(world, entry, at);
-        return;
-    }
-    let capacity = usize::try_from(entry.body["sku"]["capacity"].as_u64().unwrap_or(0)).unwrap_or(0).min(1000);
-    let group = ResourceId::of_text(&entry.id).and_then(|id| id.group).unwrap_or_default();
-    let prefix = text(&entry.body, "/properties/virtualMachineProfile/osProfile/computerNamePrefix")
-        .unwrap_or("vmss")
-        .to_owned();
-    let mut instances = match entry.hidden.shift_remove("instances") {
-        Some(Json::Object(instances)) => instances,
-        _ => Map::new(),
-    };
-    let mut next = entry.hidden.get("nextInstance").and_then(Json::as_u64).unwrap_or(0);
-    // The newest go first, as with Azure's default scale-in policy without zones.
-    while instances.len() > capacity {
-        let last = instances.keys().max_by_key(|id| id.parse::<u64>().unwrap_or(0)).cloned().unwrap_or_default();
-        if let Some(instance) = instances.shift_remove(&last) {
-            super::members::instance_gone(world, &group, &instance);
-        }
-    }
-    while instances.len() < capacity {
-        instances.insert(
-            next.to_string(),
-            json!({
-                "vmId": world.uuid(),
-                "disk": world.uuid().replace('-', ""),
-                "computerName": format!("{prefix}{}", base_36(next)),
-                "ready": at,
-            }),
-        );
-        next += 1;
-    }
-    entry.hidden.insert("instances".to_owned(), Json::Object(instances));
-    entry.hidden.insert("nextInstance".to_owned(), json!(next));
-}
-
-/// Six digits of base 36, as Azure names the hosts of scale sets: `00000a`.
-pub(super) fn base_36(mut number: u64) -> String {
-    let mut digits = ['0'; 6];
-    for digit in digits.iter_mut().rev() {
-        *digit = char::from_digit(u32::try_from(number % 36).unwrap_or(0), 36).unwrap_or('0');
-        number /= 36;
-    }
-    digits.iter().collect()
-}
-
-/// The instances of a scale set as they are told, in the order of their ids.
-pub(super) fn instances(entry: &Entry) -> Vec<(String, Json)> {
-    let Some(Json::Object(instances)) = entry.hidden.get("instances") else { return Vec::new() };
-    let mut ids: Vec<&String> = instances.keys().collect();
-    ids.sort_by_key(|id| id.parse::<u64>().unwrap_or(u64::MAX));
-    ids.into_iter().map(|id| (id.clone(), instance(entry, id, &instances[id]))).collect()
-}
-
-fn instance(entry: &Entry, id: &str, hidden: &Json) -> Json {
-    let set_name = entry.id.rsplit('/').next().unwrap_or_default();
-    let profile = &entry.body["properties"]["virtualMachineProfile"];
-    let scope = ResourceId::of_text(&entry.id).map(|id| id.scope).unwrap_or_default();
-    let disk = format!("{set_name}_{set_name}_{id}_OsDisk_1_{}", text(hidden, "/disk").unwrap_or_default());
-    let mut storage = profile["storageProfile"].clone();
-    set(&mut storage, "/osDisk/name", disk.clone().into());
-    set(&mut storage, "/osDisk/managedDisk/id", format!("{scope}/providers/Microsoft.Compute/disks/{disk}").into());
-    super::places::add_defaults(&mut storage, &[("/dataDisks", "[]")]);
-    let mut os = profile["osProfile"].clone();
-    remove(&mut os, &["/computerNamePrefix"]);
-    set(&mut os, "/computerName", hidden["computerName"].clone());
-    let own = format!("{}/virtualMachines/{id}", entry.id);
-    let cards: Json = items(profile, "/networkProfile/networkInterfaceConfigurations")
-        .map(|card| json!({ "id": format!("{own}/networkInterfaces/{}", text(card, "/name").unwrap_or_default()) }))
-        .collect();
-    let mut sku = entry.body["sku"].clone();
-    remove(&mut sku, &["/capacity"]);
-    json!({
-        "name": format!("{set_name}_{id}"),
-        "id": own,
-        "type": "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
-        "location": entry.body["location"],
-        "tags": entry.body.get("tags").cloned().unwrap_or(json!({})),
-        "instanceId": id,
-        "sku": sku,
-        "properties": {
-            "latestModelApplied": true,
-            "modelDefinitionApplied": "VirtualMachineScaleSet",
-            "networkProfileConfiguration": {
-                "networkInterfaceConfigurations": profile["networkProfile"]["networkInterfaceConfigurations"],
-            },
-            "vmId": hidden["vmId"],
-            "hardwareProfile": {},
-            "storageProfile": storage,
-            "osProfile": os,
-            "networkProfile": { "networkInterfaces": cards },
-            "provisioningState": "Succeeded",
-        },
-    })
-}
-
 /// The instance view of a machine.
 pub(super) fn view(world: &World, entry: &Entry) -> Json {
     let ready = entry.hidden.get("ready").and_then(Json::as_i64);
@@ -295,7 +196,7 @@ pub(super) fn view(world: &World, entry: &Entry) -> Json {
             })
         })
         .collect();
-    json!({
+    let mut view = json!({
         "computerName": text(&entry.body, "/properties/osProfile/computerName"),
         "osName": "ubuntu",
         "osVersion": "24.04",
@@ -313,69 +214,41 @@ pub(super) fn view(world: &World, entry: &Entry) -> Json {
         }],
         "extensions": extensions,
         "hyperVGeneration": "V2",
-        "statuses": [provisioning, json!({
-            "code": format!("PowerState/{power}"), "level": "Info", "displayStatus": format!("VM {power}"),
-        })],
-    })
+        "statuses": [provisioning, power_status(power)],
+    });
+    if power == "deallocated" {
+        // Nobody is there to tell about what runs.
+        remove(&mut view, &["/computerName", "/osName", "/osVersion", "/vmAgent", "/extensions"]);
+    }
+    if let Some((fault, update)) = domains(world, entry) {
+        view["platformFaultDomain"] = fault.into();
+        view["platformUpdateDomain"] = update.into();
+    }
+    view
 }
 
-/// An action on a machine or a scale set: power, and the deletion of instances.
-pub(super) fn act(
-    world: &mut World,
-    entry: &mut Entry,
-    action: &str,
-    body: &Json,
-    api_version: &str,
-) -> Result<Response, Refusal> {
-    let provider = super::provider::of_type_or_plain(&entry.resource_type);
-    if let Some(refusal) = operations::busy(world, entry, provider) {
-        return Err(refusal);
+/// How power is told: `running`, `stopped`, `deallocated`.
+pub(super) fn power_status(power: &str) -> Json {
+    json!({ "code": format!("PowerState/{power}"), "level": "Info", "displayStatus": format!("VM {power}") })
+}
+
+/// The fault domain and the update domain of a machine in an availability set.
+fn domains(world: &World, entry: &Entry) -> Option<(u64, u64)> {
+    let set = world.entry(text(&entry.body, "/properties/availabilitySet/id")?)?;
+    let number = entry.hidden.get("domain")?.as_u64()?;
+    let of = |name: &str| Some(number % set.body["properties"][name].as_u64()?.max(1));
+    Some((of("platformFaultDomainCount")?, of("platformUpdateDomainCount")?))
+}
+
+/// A machine that comes into an availability set goes where the one before it did not.
+fn place(world: &mut World, entry: &mut Entry) {
+    let set = text(&entry.body, "/properties/availabilitySet/id").and_then(|id| world.entry(id));
+    if let Some(mut set) = set.filter(|_| !entry.hidden.contains_key("domain")) {
+        let number = set.hidden.get("nextDomain").and_then(Json::as_u64).unwrap_or(0);
+        entry.hidden.insert("domain".to_owned(), number.into());
+        set.hidden.insert("nextDomain".to_owned(), (number + 1).into());
+        world.put_entry(&set);
     }
-    let is_set = entry.resource_type.ends_with("virtualMachineScaleSets");
-    let (verb, arguments, seconds) = match action.to_ascii_lowercase().as_str() {
-        "delete" if is_set => (Verb::DeleteInstances, body["instanceIds"].clone(), 45.0),
-        "manualupgrade" | "reimage" | "redeploy" | "restart" => (Verb::Nothing, Json::Null, 20.0),
-        "start" | "poweroff" | "deallocate" => {
-            let power = match action.to_ascii_lowercase().as_str() {
-                "start" => "running",
-                "poweroff" => "stopped",
-                _ => "deallocated",
-            };
-            entry.hidden.insert("power".to_owned(), power.into());
-            (Verb::Nothing, Json::Null, 20.0)
-        }
-        _ => {
-            return Err(Refusal::new(
-                400,
-                "InvalidResourceType",
-                format!("The action '{}' is not known for type '{}'.", action.escape_debug(), entry.resource_type),
-            )
-            .by_gateway());
-        }
-    };
-    let location = text(&entry.body, "/location").unwrap_or_default().to_owned();
-    let operation = operations::start(
-        world,
-        Start {
-            verb,
-            resource: &entry.id,
-            resource_type: &entry.resource_type,
-            location: &location,
-            api_version,
-            seconds,
-            arguments,
-        },
-    );
-    if verb == Verb::DeleteInstances {
-        entry.state = "Updating".to_owned();
-        entry.operation = Some(operation.id.clone());
-    }
-    world.put_entry(entry);
-    let response = Response::empty(202)
-        .header("azure-asyncoperation", operations::signed_url(world, &operation, &operation.status_target))
-        .header("location", operations::signed_url(world, &operation, &operation.result_target))
-        .header("azure-asyncnotification", "Enabled");
-    Ok(operations::retry_after(world, response, 10))
 }
 
 /// A machine with its instance view, for `$expand=instanceView`.
@@ -383,16 +256,4 @@ pub(super) fn read_with_view(world: &World, entry: &Entry) -> Json {
     let mut whole = render::read(world, entry);
     whole["properties"]["instanceView"] = view(world, entry);
     whole
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_of_scale_sets_count_in_base_36() {
-        assert_eq!(base_36(0), "000000");
-        assert_eq!(base_36(35), "00000z");
-        assert_eq!(base_36(36), "000010");
-    }
 }

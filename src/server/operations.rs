@@ -35,6 +35,10 @@ pub(super) fn start(world: &mut World, start: Start<'_>) -> Operation {
             format!("{place}/operations/{id}?api-version={version}"),
             format!("{place}/operationResults/{id}?api-version={version}"),
         ),
+        Style::Storage => {
+            let target = format!("{place}/asyncoperations/{id}?monitor=true&api-version={version}");
+            (target.clone(), target)
+        }
         Style::Compute | Style::Disk => {
             let kind = if provider.style == Style::Disk { "DiskOperations" } else { "operations" };
             let partition = world.uuid();
@@ -132,13 +136,25 @@ pub(super) fn tell(world: &World, request: &Request, id: &str) -> Result<Respons
     let Some(operation) = world.operation(id).filter(|operation| operation.fate != Some(Fate::Forgotten)) else {
         return Err(Refusal::new(404, "NotFound", format!("The operation '{}' was not found.", id.escape_debug())));
     };
-    if request.target == signed(world, &operation, &operation.result_target) {
+    let target = upper_escapes(&request.target);
+    let is_asked = |wanted: &str| target == upper_escapes(&signed(world, &operation, wanted));
+    if is_asked(&operation.result_target) {
         return Ok(tell_result(world, &operation));
     }
-    if request.target == signed(world, &operation, &operation.status_target) {
+    if is_asked(&operation.status_target) {
         return Ok(tell_status(world, &operation));
     }
     Err(Refusal::new(403, "AuthorizationFailed", "The signature of the operation's URL does not match the URL."))
+}
+
+/// Escapes in upper case: some clients write them so whatever they were given (urllib3), as RFC 3986, 6.2.2.1 lets them.
+fn upper_escapes(target: &str) -> String {
+    let mut parts = target.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (escape, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        text + "%" + &escape.to_ascii_uppercase() + rest
+    })
 }
 
 fn tell_status(world: &World, operation: &Operation) -> Response {
@@ -256,7 +272,7 @@ pub(super) fn busy(world: &World, entry: &Entry, provider: &Provider) -> Option<
             let wait = retry_after(world, Response::empty(429), 12);
             wait.headers.into_iter().fold(refusal, |refusal, (name, value)| refusal.header(name, value))
         }
-        Style::Compute | Style::Disk => Refusal::new(
+        Style::Compute | Style::Disk | Style::Storage => Refusal::new(
             409,
             "Conflict",
             "The request failed due to conflict with a concurrent request. To resolve it, please refer to \

@@ -10,7 +10,7 @@ use super::index::is_within;
 use super::places::{items, text};
 use super::resource_id::ResourceId;
 use super::world::{Entry, World};
-use super::{finish, machines};
+use super::{finish, scale_sets};
 
 /// Answers a request under `/simulator/`.
 pub(super) fn answer(world: &mut World, request: &Request, path: &[&str]) -> Result<Response, Refusal> {
@@ -25,6 +25,8 @@ pub(super) fn answer(world: &mut World, request: &Request, path: &[&str]) -> Res
             "Conflict",
             "This simulator's clock goes by itself. Start it with --virtual-clock to have one that moves on demand.",
         )),
+        ("GET", ["settings"]) => Ok(Response::json(200, settings(world))),
+        ("PATCH", ["settings"]) => change_settings(world, &request.json()?),
         ("POST", ["play", "cloud-controller"]) => cloud_controller(world, request),
         ("POST", ["play", "csi"]) => disk_driver(world, request),
         ("POST", ["play", "autoscaler"]) => autoscaler(world, request),
@@ -48,6 +50,33 @@ fn number(request: &Request, name: &str) -> Result<u64, Refusal> {
     parameter(request, name)?.parse().ok().filter(|number| *number <= 100_000).ok_or_else(|| {
         Refusal::new(400, "InvalidParameter", format!("The query parameter '{name}' is not a number up to 100000."))
     })
+}
+
+fn settings(world: &World) -> Json {
+    world.note("settings").cloned().unwrap_or_else(|| json!({}))
+}
+
+/// How this world is to be: who gives tokens as `metadata/endpoints` tells (`identityProvider`: `AAD` or `ADFS`), and how
+/// much there may be of what in a region (`quotas`: `cores`, a family such as `standardDSv3Family`, `PublicIPAddresses`).
+fn change_settings(world: &mut World, patch: &Json) -> Result<Response, Refusal> {
+    let invalid = |what: &str| Refusal::new(400, "InvalidParameter", format!("The setting {what} is not valid."));
+    for (name, value) in patch.as_object().into_iter().flatten() {
+        match name.as_str() {
+            "identityProvider" if value.is_null() || value == "AAD" || value == "ADFS" => {}
+            "quotas" if value.is_null() => {}
+            "quotas" => {
+                let quotas = value.as_object().ok_or_else(|| invalid("'quotas'"))?;
+                if let Some((name, _)) = quotas.iter().find(|(_, limit)| !limit.is_null() && limit.as_u64().is_none()) {
+                    return Err(invalid(&format!("'quotas.{}'", name.escape_debug())));
+                }
+            }
+            other => return Err(invalid(&format!("'{}'", other.escape_debug()))),
+        }
+    }
+    let mut settings = settings(world);
+    super::resources::merge_patch(&mut settings, patch);
+    world.store.put("settings", settings.clone());
+    Ok(Response::json(200, settings))
 }
 
 /// How many resources there are of each type, groups included.
@@ -248,7 +277,7 @@ fn autoscaler(world: &mut World, request: &Request) -> Result<Response, Refusal>
     }
     set.body["sku"]["capacity"] = json!(capacity);
     let now = world.now;
-    machines::complete_set(world, &mut set, now);
+    scale_sets::complete_set(world, &mut set, now);
     write(world, set);
     Ok(Response::json(200, json!({ "capacity": capacity })))
 }

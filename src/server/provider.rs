@@ -25,6 +25,10 @@ pub(super) enum Behaviour {
     Identity,
     RoleAssignment,
     AvailabilitySet,
+    StorageAccount,
+    Lock,
+    PolicyDefinition,
+    PolicyAssignment,
 }
 
 /// Which headers announce an operation after a PUT.
@@ -40,6 +44,8 @@ pub(super) enum Signal {
     OperationAndLocation,
     /// `Location` with the resource's own path, on creation; it is done.
     OwnPath,
+    /// `Location` of the operation and no body, on creation; an update is done at once.
+    LocationOnly,
 }
 
 /// How a DELETE goes.
@@ -64,6 +70,8 @@ pub(super) enum Style {
     Compute,
     /// The same under `…/DiskOperations/`, and the status has the resource in `properties.output`.
     Disk,
+    /// `…/asyncoperations/{id}?monitor=true`, which tells by its status code.
+    Storage,
 }
 
 /// Who says that a resource is not there.
@@ -106,6 +114,8 @@ pub(super) struct Provider {
     pub(super) deletion: Deletion,
     /// Whether it has etags, honours `If-Match`, and takes a PUT that changes nothing as done.
     pub(super) etag: bool,
+    /// Whether it tells a `resourceGuid`.
+    pub(super) resource_guid: bool,
     /// The arrays in `properties` whose items are resources of their own, with id, etag, type and state.
     pub(super) children: &'static [&'static str],
     /// Whether a list of the group's resources has it.
@@ -136,6 +146,7 @@ pub(super) const PLAIN: Provider = Provider {
     retry_after: (0, 0),
     deletion: Deletion::AtOnce,
     etag: false,
+    resource_guid: false,
     children: &[],
     listed: true,
     defaults: &[],

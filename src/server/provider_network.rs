@@ -9,6 +9,7 @@ const BASE: Provider = Provider {
     retry_after: (3, 10),
     deletion: Deletion::Later,
     etag: true,
+    resource_guid: true,
     absence: Absence::Gateway,
     ..PLAIN
 };
@@ -206,6 +207,7 @@ pub(super) const NETWORK: &[Provider] = &[
     },
     Provider {
         resource_type: "Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies",
+        resource_guid: false,
         seconds: (3.0, 3.0, 10.0),
         back_references: &[many("", "applicationGateways", "applicationGateways")],
         ..BASE

@@ -1,8 +1,8 @@
 //! The rows of providers with few types, and the versions that all of them take.
 
 use super::exchange::Refusal;
-use super::provider::{Absence, Behaviour, Deletion, PLAIN, Provider, Signal, all};
-use crate::catalog::ApiProfile;
+use super::provider::{Absence, Behaviour, Deletion, PLAIN, Provider, Signal, Style, all};
+use super::versions::api_versions;
 
 pub(super) const OTHER: &[Provider] = &[
     Provider {
@@ -37,6 +37,73 @@ pub(super) const OTHER: &[Provider] = &[
         ],
         kept: &["/properties/createdOn", "/properties/createdBy"],
         absence: Absence::Provider("RoleAssignmentNotFound", "The role assignment '{}' is not found."),
+        ..PLAIN
+    },
+    Provider {
+        resource_type: "Microsoft.Storage/storageAccounts",
+        behaviour: Behaviour::StorageAccount,
+        status: (202, 200),
+        signal: Signal::LocationOnly,
+        style: Style::Storage,
+        states: Some(("Creating", "Succeeded")),
+        seconds: (18.0, 0.0, 0.0),
+        retry_after: (17, 17),
+        defaults: &[
+            ("/tags", "{}"),
+            ("/kind", "\"StorageV2\""),
+            ("/sku", "{\"name\":\"Standard_LRS\"}"),
+            ("/sku/tier", "\"Standard\""),
+            ("/properties/privateEndpointConnections", "[]"),
+            ("/properties/minimumTlsVersion", "\"TLS1_0\""),
+            ("/properties/allowBlobPublicAccess", "false"),
+            (
+                "/properties/networkAcls",
+                "{\"bypass\":\"AzureServices\",\"virtualNetworkRules\":[],\"ipRules\":[],\"defaultAction\":\"Allow\"}",
+            ),
+            ("/properties/supportsHttpsTrafficOnly", "true"),
+            ("/properties/encryption", "{\"keySource\":\"Microsoft.Storage\"}"),
+            ("/properties/accessTier", "\"Hot\""),
+        ],
+        server_owned: &[
+            "/properties/primaryEndpoints",
+            "/properties/primaryLocation",
+            "/properties/statusOfPrimary",
+            "/properties/creationTime",
+            "/properties/keyCreationTime",
+        ],
+        kept: &["/properties/creationTime", "/properties/keyCreationTime"],
+        immutable: &["/kind", "/location"],
+        ..PLAIN
+    },
+    // As the REST references "Management Locks" and "Policy Definitions" tell, read 2026-11-28.
+    Provider {
+        resource_type: "Microsoft.Authorization/locks",
+        behaviour: Behaviour::Lock,
+        states: None,
+        listed: false,
+        absence: Absence::Provider("LockNotFound", "The lock '{}' could not be found."),
+        ..PLAIN
+    },
+    Provider {
+        resource_type: "Microsoft.Authorization/policyDefinitions",
+        behaviour: Behaviour::PolicyDefinition,
+        status: (201, 201),
+        states: None,
+        listed: false,
+        absence: Absence::Provider("PolicyDefinitionNotFound", "The policy definition '{}' could not be found."),
+        defaults: &[("/properties/mode", "\"Indexed\""), ("/properties/policyType", "\"Custom\"")],
+        ..PLAIN
+    },
+    Provider {
+        resource_type: "Microsoft.Authorization/policyAssignments",
+        behaviour: Behaviour::PolicyAssignment,
+        status: (201, 201),
+        states: None,
+        deletion: Deletion::AtOnceWithBody,
+        listed: false,
+        absence: Absence::Provider("PolicyAssignmentNotFound", "The policy assignment '{}' is not found."),
+        defaults: &[("/properties/enforcementMode", "\"Default\""), ("/properties/notScopes", "[]")],
+        server_owned: &["/properties/scope"],
         ..PLAIN
     },
     // Not recorded, but as the REST reference of 2026-02-01 tells (read 2026-11-25): both are done at once, and a key has no
@@ -84,20 +151,10 @@ pub(super) fn location(text: &str) -> Option<&'static str> {
 /// The namespaces, in Azure's spelling.
 pub(super) fn namespaces() -> Vec<&'static str> {
     let mut names: Vec<&str> = all().filter_map(|provider| provider.resource_type.split('/').next()).collect();
-    names.extend(["Microsoft.Resources", "Microsoft.Storage", "Microsoft.KeyVault"]);
+    names.push("Microsoft.Resources");
     names.sort_unstable();
     names.dedup();
     names
-}
-
-/// The versions that a type is served in: those of the catalogue. Nothing: any that looks like one.
-pub(super) fn api_versions(resource_type: &str) -> Vec<&'static str> {
-    let mut versions: Vec<&str> = [ApiProfile::Azure, ApiProfile::Stack]
-        .iter()
-        .filter_map(|profile| profile.api_version(resource_type))
-        .collect();
-    versions.dedup();
-    versions
 }
 
 /// Checks the version of a request for a type, such as `Microsoft.Compute/virtualMachines`.
@@ -138,7 +195,7 @@ pub(super) fn check_api_version<'a>(version: Option<&'a str>, resource_type: &st
 }
 
 /// `2025-05-01`, maybe with `-preview` or the like behind it.
-fn looks_like_version(text: &str) -> bool {
+pub(super) fn looks_like_version(text: &str) -> bool {
     let Some((date, rest)) = text.split_at_checked(10) else { return false };
     date.bytes()
         .enumerate()

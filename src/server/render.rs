@@ -16,7 +16,7 @@ pub(super) fn read(world: &World, entry: &Entry) -> Json {
     if !entry.state.is_empty() {
         properties.insert("provisioningState".to_owned(), entry.state.clone().into());
     }
-    if provider.etag {
+    if provider.resource_guid {
         properties.insert("resourceGuid".to_owned(), entry.guid.clone().into());
     }
     if let Some(Json::Object(own)) = entry.body.get("properties") {
@@ -85,6 +85,15 @@ pub(super) fn read(world: &World, entry: &Entry) -> Json {
         whole.insert("properties".to_owned(), Json::Object(properties));
     }
     Json::Object(whole)
+}
+
+/// A resource in a list, which of a machine's extensions has the ids only (recorded 2021).
+pub(super) fn listed(world: &World, entry: &Entry) -> Json {
+    let mut whole = read(world, entry);
+    if let Some(Json::Array(resources)) = whole.get_mut("resources") {
+        resources.iter_mut().for_each(|child| *child = json!({ "id": child["id"] }));
+    }
+    whole
 }
 
 /// The answer to a PUT, which lacks here and there what a GET has.

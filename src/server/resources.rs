@@ -9,7 +9,10 @@ use super::provider_other::check_api_version;
 use super::resource_id::ResourceId;
 use super::world::{Entry, World};
 use super::writes::{delete, put};
-use super::{children, groups, machines, render};
+use super::{actions, children, groups, machines, render, scale_sets};
+
+/// What scale sets consist of.
+const INSTANCES: &str = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines";
 
 /// Answers a request for a resource or a collection.
 pub(super) fn answer(world: &mut World, request: &Request, mut id: ResourceId) -> Result<Response, Refusal> {
@@ -62,7 +65,10 @@ pub(super) fn answer(world: &mut World, request: &Request, mut id: ResourceId) -
             response.status = 200;
             Ok(response)
         }
-        "DELETE" => delete(world, request, &id, &version),
+        "DELETE" => match set_of_instance(world, &id)? {
+            Some(mut set) => actions::act(world, &mut set, Some(id.name()), "delete", &Json::Null, &version),
+            None => delete(world, request, &id, &version),
+        },
         _ => Err(not_allowed(request)),
     }
 }
@@ -133,7 +139,7 @@ pub(super) fn parent_not_found(id: &ResourceId, parent: &ResourceId, verb: &str)
 }
 
 fn get(world: &mut World, request: &Request, id: &ResourceId) -> Result<Response, Refusal> {
-    if let Some(response) = get_part(world, id)? {
+    if let Some(response) = get_part(world, request, id)? {
         return Ok(response);
     }
     let entry = find(world, id)?;
@@ -151,34 +157,52 @@ fn get(world: &mut World, request: &Request, id: &ResourceId) -> Result<Response
     Ok(if provider.etag { response.header("etag", render::etag(&entry)) } else { response })
 }
 
-/// Instances of scale sets.
-fn get_part(world: &World, id: &ResourceId) -> Result<Option<Response>, Refusal> {
-    if !id.full_type().eq_ignore_ascii_case("Microsoft.Compute/virtualMachineScaleSets/virtualMachines") {
+/// An instance of a scale set, if it is one that is asked for.
+fn get_part(world: &World, request: &Request, id: &ResourceId) -> Result<Option<Response>, Refusal> {
+    let Some(set) = set_of_instance(world, id)? else { return Ok(None) };
+    let wants_view = request.query("$expand").is_some_and(|expand| expand.eq_ignore_ascii_case("instanceView"));
+    let found = if wants_view {
+        scale_sets::read_with_view(&set, id.name())
+    } else {
+        scale_sets::instances(&set)
+            .into_iter()
+            .find(|(instance, _)| instance == id.name())
+            .map(|(_, instance)| instance)
+    };
+    found.map(|instance| Some(Response::json(200, instance))).ok_or_else(|| actions::no_instance(&set, id.name()))
+}
+
+/// The scale set whose instance an id names; nothing if it is the id of something else.
+fn set_of_instance(world: &World, id: &ResourceId) -> Result<Option<Entry>, Refusal> {
+    if !id.full_type().eq_ignore_ascii_case(INSTANCES) {
         return Ok(None);
     }
-    let Some(parent) = id.parent() else { return Ok(None) };
-    let set = find(world, &parent)?;
-    let found = machines::instances(&set).into_iter().find(|(instance, _)| instance == id.name());
-    match found {
-        Some((_, instance)) => Ok(Some(Response::json(200, instance))),
-        None => Err(Refusal::new(
-            404,
-            "InvalidResource",
-            format!("The entity was not found: instance {} of {}.", id.name().escape_debug(), parent.name()),
-        )),
+    id.parent().map(|parent| find(world, &parent)).transpose()
+}
+
+/// The instance view of a machine, a scale set, or an instance of one.
+fn instance_view(world: &World, of: &ResourceId) -> Result<Json, Refusal> {
+    if let Some(set) = set_of_instance(world, of)? {
+        return scale_sets::instance_view(&set, of.name()).ok_or_else(|| actions::no_instance(&set, of.name()));
+    }
+    let entry = find(world, of)?;
+    match provider::of_type_or_plain(&entry.resource_type).behaviour {
+        Behaviour::ScaleSet => Ok(scale_sets::view(&entry)),
+        Behaviour::Machine => Ok(machines::view(world, &entry)),
+        _ => Err(not_found(of)),
     }
 }
 
 fn list(world: &mut World, request: &Request, id: &ResourceId) -> Result<Response, Refusal> {
     let wanted = id.full_type();
-    if wanted.eq_ignore_ascii_case("Microsoft.Compute/virtualMachineScaleSets/virtualMachines") {
+    if wanted.eq_ignore_ascii_case(INSTANCES) {
         let set = find(world, &id.parent().unwrap_or_else(|| id.clone()))?;
-        let all = machines::instances(&set).into_iter().map(|(_, instance)| instance).collect();
+        let all = scale_sets::instances(&set).into_iter().map(|(_, instance)| instance).collect();
         return Ok(page(world, request, all));
     }
     if id.types.len() > 1 && id.types.last().is_some_and(|last| last.eq_ignore_ascii_case("instanceView")) {
-        let machine = find(world, &id.parent().unwrap_or_else(|| id.clone()))?;
-        return Ok(Response::json(200, machines::view(world, &machine)));
+        let of = id.parent().unwrap_or_else(|| id.clone());
+        return Ok(Response::json(200, instance_view(world, &of)?));
     }
     if let (Some((_, array)), Some(mut parent)) = (parent_with_child(&wanted), id.parent()) {
         spell_type(&mut parent);
@@ -201,7 +225,7 @@ fn list(world: &mut World, request: &Request, id: &ResourceId) -> Result<Respons
     let keys: Vec<&str> = keys.collect();
     Ok(page_of(world, request, keys.len(), |place| {
         let entry = world.entry(keys[place]);
-        entry.map_or(Json::Null, |entry| render::read(world, &entry))
+        entry.map_or(Json::Null, |entry| render::listed(world, &entry))
     }))
 }
 
@@ -232,12 +256,19 @@ fn page_of(world: &World, request: &Request, count: usize, item: impl Fn(usize) 
 fn post(world: &mut World, request: &Request, id: &ResourceId, api_version: &str) -> Result<Response, Refusal> {
     // A POST's path ends in the action, where the next type would stand.
     let Some(mut target) = id.is_collection().then(|| id.parent()).flatten() else { return Err(not_allowed(request)) };
-    spell_type(&mut target);
     let action = id.types.last().cloned().unwrap_or_default();
+    if let Some(mut set) = set_of_instance(world, &target)? {
+        let (instance, body) = (Some(target.name()), request.json()?);
+        return actions::act(world, &mut set, instance, &action, &body, api_version);
+    }
+    spell_type(&mut target);
     let mut entry = find(world, &target)?;
     let behaviour = provider::of_type_or_plain(&entry.resource_type).behaviour;
     if matches!(behaviour, Behaviour::Machine | Behaviour::ScaleSet) {
-        return machines::act(world, &mut entry, &action, &request.json()?, api_version);
+        return actions::act(world, &mut entry, None, &action, &request.json()?, api_version);
+    }
+    if behaviour == Behaviour::StorageAccount && action.eq_ignore_ascii_case("listKeys") {
+        return Ok(super::storage::keys(world, &entry));
     }
     Err(not_allowed(request))
 }

@@ -2,10 +2,14 @@
 //! the answer goes out.
 
 use super::exchange::{Refusal, Request, Response};
+use super::oauth::Dialect;
 use super::resource_id::ResourceId;
 use super::resources::not_allowed;
 use super::world::World;
-use super::{faults, groups, kubernetes, oauth, operations, play, readings, resources, vaults};
+use super::{
+    directory, faults, groups, kubeconfig, kubernetes, locks, oauth, operations, play, policies, readings, resources,
+    subscription, vaults,
+};
 
 /// Answers a request.
 pub(super) fn answer(world: &mut World, request: &Request) -> Response {
@@ -42,11 +46,16 @@ fn route(world: &mut World, request: &Request, segments: &[String]) -> Result<Re
     let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
     let original = |index: usize| request.segments.get(index).map_or("", String::as_str);
     match parts.as_slice() {
-        ["metadata", "endpoints"] => oauth::metadata(world, request),
-        [_, "oauth2", "v2.0", "token"] => Ok(oauth::give_token(world, request, original(0), 2)),
-        [_, "oauth2", "token"] => Ok(oauth::give_token(world, request, original(0), 1)),
-        [_, "v2.0", ".well-known", "openid-configuration"] | [_, ".well-known", "openid-configuration"] => {
-            Ok(oauth::discovery(world, original(0)))
+        ["metadata", "endpoints"] => directory::metadata(world, request),
+        ["adfs", "oauth2", "token"] => Ok(oauth::give_token(world, request, "adfs", Dialect::Adfs)),
+        [_, "oauth2", "v2.0", "token"] => Ok(oauth::give_token(world, request, original(0), Dialect::Second)),
+        [_, "oauth2", "token"] => Ok(oauth::give_token(world, request, original(0), Dialect::First)),
+        [.., ".well-known", "openid-configuration"] | [_, "discovery", ..] => {
+            directory::answer(world, request, &parts, original(0))
+        }
+        ["simulator", "kubeconfig"] => {
+            oauth::check_bearer(world, request)?;
+            kubeconfig::answer(world, request)
         }
         ["simulator", "faults"] => {
             oauth::check_bearer(world, request)?;
@@ -59,6 +68,19 @@ fn route(world: &mut World, request: &Request, segments: &[String]) -> Result<Re
             oauth::check_bearer(world, request)?;
             subscriptions(world, request, &parts)
         }
+        ["tenants"] if request.method == "GET" => {
+            oauth::check_bearer(world, request)?;
+            any_version(request)?;
+            Ok(Response::json(200, subscription::tenants(world)))
+        }
+        ["providers"] if request.method == "GET" => {
+            oauth::check_bearer(world, request)?;
+            subscription::providers(world, request, None)
+        }
+        ["providers", namespace] if request.method == "GET" => {
+            oauth::check_bearer(world, request)?;
+            subscription::providers(world, request, Some(namespace))
+        }
         ["providers", ..] => {
             oauth::check_bearer(world, request)?;
             Err(not_allowed(request))
@@ -67,10 +89,13 @@ fn route(world: &mut World, request: &Request, segments: &[String]) -> Result<Re
     }
 }
 
+/// Some lists are served in whatever version.
+fn any_version(request: &Request) -> Result<&str, Refusal> {
+    super::provider_other::check_api_version(request.query("api-version"), "Microsoft.Anything/any")
+}
+
 fn subscriptions(world: &mut World, request: &Request, parts: &[&str]) -> Result<Response, Refusal> {
     let original = |index: usize| request.segments.get(index).map_or("", String::as_str);
-    let any_version =
-        || super::provider_other::check_api_version(request.query("api-version"), "Microsoft.Anything/any");
     let is_get = request.method == "GET";
     if let Some(subscription) = parts.get(1)
         && !subscription.eq_ignore_ascii_case(&world.identity.credentials.subscription_id)
@@ -82,30 +107,40 @@ fn subscriptions(world: &mut World, request: &Request, parts: &[&str]) -> Result
         )
         .by_gateway());
     }
+    if let Some(list) = locks::list(world, request)? {
+        return Ok(list);
+    }
+    if let Some(list) = policies::list(world, request)? {
+        return Ok(list);
+    }
+    locks::check(world, request)?;
+    policies::check(world, request)?;
     if let Some(reading) = readings::answer(world, request, parts) {
-        any_version()?;
+        any_version(request)?;
         return Ok(reading);
     }
     match parts {
         ["subscriptions"] if is_get => {
-            any_version()?;
+            any_version(request)?;
             Ok(Response::json(
                 200,
-                serde_json::json!({ "value": [groups::subscription(world)], "count": { "type": "Total", "value": 1 } }),
+                serde_json::json!({
+                    "value": [subscription::tell(world)], "count": { "type": "Total", "value": 1 },
+                }),
             ))
         }
         ["subscriptions", _] if is_get => {
-            any_version()?;
-            Ok(Response::json(200, groups::subscription(world)))
+            any_version(request)?;
+            Ok(Response::json(200, subscription::tell(world)))
         }
         ["subscriptions", _, "locations"] if is_get => {
-            any_version()?;
-            Ok(Response::json(200, groups::locations(world)))
+            any_version(request)?;
+            Ok(Response::json(200, subscription::locations(world)))
         }
-        ["subscriptions", _, "providers"] if is_get => groups::providers(world, request, None),
-        ["subscriptions", _, "providers", _] if is_get => groups::providers(world, request, Some(original(3))),
+        ["subscriptions", _, "providers"] if is_get => subscription::providers(world, request, None),
+        ["subscriptions", _, "providers", _] if is_get => subscription::providers(world, request, Some(original(3))),
         ["subscriptions", _, "providers", _, "register" | "unregister"] if request.method == "POST" => {
-            groups::providers(world, request, Some(original(3)))
+            subscription::providers(world, request, Some(original(3)))
         }
         ["subscriptions", _, "resources"] if is_get => groups::list_resources(world, request, None),
         ["subscriptions", _, "resourcegroups"] if is_get => groups::list(world, request),
@@ -121,7 +156,7 @@ fn subscriptions(world: &mut World, request: &Request, parts: &[&str]) -> Result
             _,
             "locations",
             _,
-            "operations" | "operationresults" | "diskoperations",
+            "operations" | "operationresults" | "diskoperations" | "asyncoperations",
             _,
         ] if is_get => operations::tell(world, request, original(7)),
         _ => match ResourceId::of_segments(&request.segments) {

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::faults::Faults;
 use super::http::{self, Shared};
 use super::identity::Identity;
+use super::listener::{Listener, Scheme};
 use super::load;
 use super::virtual_clock::VirtualClock;
 use super::world::{World, last_moment};
@@ -31,6 +32,7 @@ pub struct RunningSimulator {
     url: String,
     credentials: Credentials,
     shared: Arc<Shared>,
+    authority: String,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
     _lock: File,
@@ -56,6 +58,12 @@ impl Simulator {
         let (listener, address) = listen(settings.listen, identity.address).await?;
         identity.address = Some(address);
         identity.keep(&settings.folder)?;
+
+        let certificate = identity
+            .authority
+            .issue_loopback_server(address.ip(), &crate::base::SystemClock)
+            .map_err(|cause| ServerError::Certificate(cause.to_string()))?;
+        let listener = Listener::new(listener, address, &certificate, &identity.authority)?;
 
         let url = format!("http://{address}");
         let store = match settings.loaded {
@@ -93,12 +101,14 @@ impl Simulator {
         let task = tokio::spawn(async move {
             // A dropped sender means the same as a sent message: it is over.
             let graceful = async { _ = stopped.await };
+            let router = router.into_make_service_with_connect_info::<Scheme>();
             _ = axum::serve(listener, router).with_graceful_shutdown(graceful).await;
         });
         Ok(RunningSimulator {
             url,
             credentials: identity.credentials,
             shared,
+            authority: identity.authority.certificate,
             stop: Some(stop),
             task: Some(task),
             _lock: lock,
@@ -115,6 +125,16 @@ impl RunningSimulator {
     /// Where tokens are given: `{authority_url}/{tenant}/oauth2/v2.0/token`.
     pub fn authority_url(&self) -> &str {
         &self.url
+    }
+
+    /// The same over TLS: it is the same port. Clients have to trust [`Self::certificate_authority`].
+    pub fn tls_url(&self) -> String {
+        self.url.replacen("http://", "https://", 1)
+    }
+
+    /// The certificate, PEM, of the authority that vouches for this simulator; also in its folder, as `simulator-ca.crt`.
+    pub fn certificate_authority(&self) -> &str {
+        &self.authority
     }
 
     /// Who may use it.

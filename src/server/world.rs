@@ -254,6 +254,11 @@ impl World {
         self.store.get(key)
     }
 
+    /// How this world is set to be, of what `/simulator/settings` takes.
+    pub(super) fn setting(&self, name: &str) -> Option<&Json> {
+        self.note("settings")?.get(name)
+    }
+
     /// The id of the service principal's subscription, `/subscriptions/…`.
     pub(super) fn subscription(&self) -> String {
         format!("/subscriptions/{}", self.identity.credentials.subscription_id)

@@ -10,7 +10,7 @@ use super::provider::{self, Behaviour, Deletion, Provider, Signal};
 use super::resource_id::ResourceId;
 use super::resources::{find, parent_not_found};
 use super::world::{Entry, Operation, Verb, World};
-use super::{addresses, finish, flexible, identities, machines, references, render};
+use super::{addresses, finish, flexible, identities, machines, quotas, references, render};
 
 /// Creates or replaces a resource.
 pub(super) fn put(
@@ -40,6 +40,7 @@ pub(super) fn put(
         check_immutable(&body, old, provider)?;
     }
     references::check(world, &full_id, &body)?;
+    quotas::check(world, &full_id, &body, old.as_ref().map(|old| &old.body))?;
     let guid = old.as_ref().map_or_else(|| world.uuid(), |old| old.guid.clone());
     complete(world, provider, id, &full_id, &mut body, old.as_ref(), &guid)?;
 
@@ -59,7 +60,11 @@ pub(super) fn put(
         seconds,
         arguments: Json::Null,
     };
-    let is_at_once = matches!(provider.signal, Signal::None | Signal::OwnPath);
+    let is_at_once = match provider.signal {
+        Signal::None | Signal::OwnPath => true,
+        Signal::LocationOnly => !created,
+        Signal::Operation | Signal::OperationMostly | Signal::OperationAndLocation => false,
+    };
     let operation = match (is_at_once, is_light) {
         (true, _) => None,
         (false, true) => Some(operations::over(world, start(Verb::Put, 0.0))),
@@ -94,6 +99,11 @@ pub(super) fn put(
     let status = if created { provider.status.0 } else { provider.status.1 };
     let entry = if is_at_once { world.entry(&full_id).unwrap_or(entry) } else { entry };
     let mut response = Response::json(status, render::written(world, &entry, created));
+    if let (Some(operation), Signal::LocationOnly) = (&operation, provider.signal) {
+        let url = operations::signed_url(world, operation, &operation.result_target);
+        response = Response::empty(status).header("location", url);
+        return Ok(operations::retry_after(world, response, provider.retry_after.0));
+    }
     if let Some(operation) = operation {
         let is_silent = provider.signal == Signal::OperationMostly && entry.guid.starts_with('7');
         if !is_silent {
@@ -203,6 +213,10 @@ fn complete(
             }
         }
         Behaviour::Identity => identities::begin(world, body),
+        Behaviour::StorageAccount => super::storage::complete(world, full_id, body)?,
+        Behaviour::Lock => super::locks::check_body(body)?,
+        Behaviour::PolicyDefinition => super::policies::check_definition(body)?,
+        Behaviour::PolicyAssignment => super::policies::complete_assignment(world, &id.scope, body)?,
         Behaviour::RoleAssignment => identities::complete_assignment(world, full_id, &id.scope, body, old)?,
         _ => {}
     }

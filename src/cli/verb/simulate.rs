@@ -70,6 +70,8 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         ("client id", &credentials.client_id),
         ("client secret", &format!("in {}", file.display())),
         ("Kubernetes", &simulator.kubernetes_url("<resource group>")),
+        ("over TLS", &simulator.tls_url()),
+        ("to trust", &arguments.folder.join("simulator-ca.crt").display().to_string()),
     ] {
         call.output.text(&format!("  {name:<14} {value}\n"));
     }
@@ -80,6 +82,8 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     call.output.data(&json!({
         "format": 1,
         "url": simulator.arm_url(),
+        "tlsUrl": simulator.tls_url(),
+        "certificateAuthority": arguments.folder.join("simulator-ca.crt").display().to_string(),
         "subscriptionId": credentials.subscription_id,
         "tenantId": credentials.tenant_id,
         "clientId": credentials.client_id,

@@ -1,7 +1,7 @@
 //! The models of `apimodels/`: each is read without a fault, expanded, written as a template, deployed and destroyed.
 
 mod goldens;
-mod simulator;
+pub mod simulator;
 
 use super::golden;
 

@@ -10,6 +10,7 @@ use engine::contract::{Address, Progress, Target};
 use engine::execute::{Cancel, Settings};
 use engine::graph::{GROUP_TYPE, Scope};
 use engine::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
+use engine::model::Cluster;
 use engine::pki::{Given, KeyMaterial};
 use engine::server::{RunningSimulator, Simulator, SimulatorSettings};
 use engine::target::azure::{
@@ -102,11 +103,28 @@ fn kept(world: &Path, group: &str) -> Vec<String> {
     keys.collect()
 }
 
-async fn live_and_die(example: &Example, keys: &KeyMaterial) -> Result<(), String> {
-    let place = tempfile::tempdir().unwrap();
-    let (folder, world) = (place.path().join("cluster"), place.path().join("simulator"));
-    keys.files().write(&folder).unwrap();
-    let simulator = Simulator::start(SimulatorSettings::new(&world).time_scale(0.0)).await.unwrap();
+/// An example that was deployed: the connection, and the definition it was deployed by.
+pub struct Deployed {
+    pub session: Session,
+    pub cluster: Cluster,
+}
+
+impl Deployed {
+    fn define(&self, folder: &Path) -> Result<Definition, String> {
+        let store = engine::state::Store::open(folder);
+        Definition::new(self.cluster.clone(), None, &store, &SystemClock, &SystemEntropy)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// Deploys an example into a group named after its DNS prefix; its files and state go into `folder`.
+pub async fn deploy(
+    simulator: &RunningSimulator,
+    example: &Example,
+    keys: &KeyMaterial,
+    folder: &Path,
+) -> Result<Deployed, String> {
+    keys.files().write(folder).unwrap();
     let subscription = simulator.credentials().subscription_id.clone();
     let text = example.text.replace(PLACEHOLDER, &subscription);
     let cluster = clusters::read_model(&text, &[])?;
@@ -116,35 +134,39 @@ async fn live_and_die(example: &Example, keys: &KeyMaterial) -> Result<(), Strin
         resource_group: cluster.dns_prefix.clone(),
         location: cluster.location.clone(),
     };
-    let session = connect(&simulator, scope.clone(), keys).await;
+    let session = connect(simulator, scope.clone(), keys).await;
     for (group, resource_type, version, name, body) in existing(&example.name) {
         let scope = Scope { resource_group: group.to_owned(), ..scope.clone() };
         let location = json!({ "location": cluster.location });
         make(session.target.as_ref(), &Address::new(&scope, GROUP_TYPE, "2025-04-01", group), &location).await;
         make(session.target.as_ref(), &Address::new(&scope, resource_type, version, name), &body()).await;
     }
-    let store = engine::state::Store::open(&folder);
-    let define = || {
-        Definition::new(cluster.clone(), None, &store, &SystemClock, &SystemEntropy).map_err(|error| error.to_string())
-    };
+    let deployed = Deployed { session, cluster };
     let told = |error: engine::cluster::ClusterError| error.to_string();
+    let prepared = prepare_deploy(&deployed.session, deployed.define(folder)?, true).await.map_err(told)?;
+    let finished = prepared.run(&deployed.session, Arc::new(()), Cancel::new()).await.map_err(told)?;
+    if finished.summary.is_complete() { Ok(deployed) } else { Err(format!("deploy: {:?}", finished.summary)) }
+}
 
-    let prepared = prepare_deploy(&session, define()?, true).await.map_err(told)?;
-    let finished = prepared.run(&session, Arc::new(()), Cancel::new()).await.map_err(told)?;
-    if !finished.summary.is_complete() {
-        return Err(format!("deploy: {:?}", finished.summary));
-    }
-    let again = prepare_deploy(&session, define()?, false).await.map_err(told)?;
+async fn live_and_die(example: &Example, keys: &KeyMaterial) -> Result<(), String> {
+    let place = tempfile::tempdir().unwrap();
+    let (folder, world) = (place.path().join("cluster"), place.path().join("simulator"));
+    let simulator = Simulator::start(SimulatorSettings::new(&world).time_scale(0.0)).await.unwrap();
+    let deployed = deploy(&simulator, example, keys, &folder).await?;
+    let session = &deployed.session;
+    let told = |error: engine::cluster::ClusterError| error.to_string();
+    let again = prepare_deploy(session, deployed.define(&folder)?, false).await.map_err(told)?;
     if !again.plan.is_empty() || !again.plan.notes.is_empty() {
         return Err(format!("the plan afterwards: {:#?} {:?}", again.plan.steps, again.plan.notes));
     }
-    let prepared = prepare_destroy(&session, &store, None).await.map_err(told)?;
-    let finished = prepared.run(&session, Arc::new(()), Cancel::new()).await.map_err(told)?;
+    let store = engine::state::Store::open(&folder);
+    let prepared = prepare_destroy(session, &store, None).await.map_err(told)?;
+    let finished = prepared.run(session, Arc::new(()), Cancel::new()).await.map_err(told)?;
     if !finished.summary.is_complete() || !finished.snapshot.applied.is_empty() {
         return Err(format!("destroy: {:?}, left: {:?}", finished.summary, finished.snapshot.applied.keys()));
     }
     simulator.shutdown().await;
-    let left = kept(&world, &cluster.dns_prefix);
+    let left = kept(&world, &deployed.cluster.dns_prefix);
     if left.is_empty() { Ok(()) } else { Err(format!("the simulator still has {left:?}")) }
 }
 

@@ -50,7 +50,7 @@ async fn instances_of_a_flexible_set_are_machines_of_their_own() {
         assert_eq!(properties["virtualMachineScaleSet"]["id"], id.as_str());
         let host = properties["osProfile"]["computerName"].as_str().unwrap();
         assert_eq!(host.strip_prefix("agents").map(str::len), Some(6), "{host}");
-        assert_eq!(machine["resources"][0]["name"], "vmssCSE");
+        assert!(machine["resources"][0]["id"].as_str().unwrap().ends_with("/extensions/vmssCSE"));
         let card = properties["networkProfile"]["networkInterfaces"][0]["id"].as_str().unwrap();
         let card = cloud.get(card, NETWORK).await.body;
         let address = &card["properties"]["ipConfigurations"][0]["properties"];

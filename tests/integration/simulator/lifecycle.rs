@@ -260,3 +260,37 @@ async fn a_scale_set_has_instances() {
     assert_eq!((set.state(), &set.body["sku"]["capacity"]), ("Succeeded", &json!(1)));
     assert_eq!(cloud.get(&format!("{id}/virtualMachines/0"), COMPUTE).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_storage_account_is_told_by_its_place_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let cloud = Cloud::start(folder.path()).await;
+    cloud.make_group().await;
+    let version = "2025-06-01";
+    let id = cloud.id("Microsoft.Storage/storageAccounts/engineaccount");
+    let body = json!({"location": "westus2", "sku": {"name": "Standard_LRS"}, "kind": "StorageV2"});
+    for name in ["ab", "Upper", "with-dash"] {
+        let wrong =
+            cloud.put(&cloud.id(&format!("Microsoft.Storage/storageAccounts/{name}")), version, body.clone()).await;
+        assert_eq!((wrong.status, wrong.code()), (400, "AccountNameInvalid"), "{name}");
+    }
+    let made = cloud.put(&id, version, body.clone()).await;
+    assert_eq!((made.status, &made.body, made.header("retry-after")), (202, &serde_json::Value::Null, Some("17")));
+    assert!(made.header("azure-asyncoperation").is_none());
+    let place = made.header("location").unwrap().to_owned();
+    assert_eq!(cloud.send(Method::GET, &place, &[], None).await.status, 202);
+    cloud.clock.go_on(20.0);
+    let done = cloud.send(Method::GET, &place, &[], None).await;
+    assert_eq!((done.status, done.state()), (200, "Succeeded"));
+    assert_eq!(done.body["properties"]["primaryEndpoints"]["blob"], "https://engineaccount.blob.core.windows.net/");
+    assert_eq!(cloud.put(&id, version, body.clone()).await.status, 200);
+    let keys = cloud.send(Method::POST, &format!("{id}/listKeys?api-version={version}"), &[], None).await;
+    assert_eq!(keys.body["keys"].as_array().unwrap().len(), 2);
+
+    let other = format!("{}/resourceGroups/other", cloud.subscription);
+    cloud.put(&other, GROUPS, json!({"location": "westus2"})).await;
+    let taken = format!("{other}/providers/Microsoft.Storage/storageAccounts/engineaccount");
+    assert_eq!(cloud.put(&taken, version, body).await.code(), "StorageAccountAlreadyTaken");
+    assert_eq!(cloud.delete(&id, version).await.status, 200);
+    assert_eq!(cloud.get(&id, version).await.code(), "ResourceNotFound");
+}

@@ -1,12 +1,15 @@
 //! The simulator over a real socket, asked by a plain HTTP client.
 
+mod directory;
 mod faults;
 mod flexible;
+mod foreign;
 mod kubernetes;
 mod lifecycle;
 mod play;
 mod protocol;
 mod recordings;
+mod rules;
 
 use std::path::Path;
 use std::sync::Arc;

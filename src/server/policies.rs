@@ -1,0 +1,149 @@
+//! Policies that deny: definitions, assignments to scopes, and what they refuse.
+//!
+//! Source: Microsoft Learn, "Azure Policy definitions deny effect", and the REST references "Policy Definitions" and "Policy
+//! Assignments"; the form of the refusal from "Resolve errors for request disallowed by policy"; read 2026-11-28.
+//!
+//! Deliberately absent: initiatives, effects other than deny (audits change no answer), built-in definitions.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::exchange::{Refusal, Request, Response};
+use super::index::is_within;
+use super::locks::{all, check_scope, listed_scope, scope_of};
+use super::places::{set, text};
+use super::policy_rule::{Subject, is_known};
+use super::provider_other::check_api_version;
+use super::render;
+use super::resource_id::ResourceId;
+use super::resources::page;
+use super::world::{Entry, World};
+use crate::graph::GROUP_TYPE;
+
+const DEFINITION: &str = "Microsoft.Authorization/policyDefinitions";
+const ASSIGNMENT: &str = "Microsoft.Authorization/policyAssignments";
+
+/// What a definition must be.
+pub(super) fn check_definition(body: &Json) -> Result<(), Refusal> {
+    let rule = &body["properties"]["policyRule"];
+    let effect = text(rule, "/then/effect").unwrap_or_default();
+    if is_known(&rule["if"]) && !effect.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        400,
+        "InvalidPolicyRule",
+        "Failed to parse policy rule: its condition or its effect is missing or is not known to the simulator.",
+    ))
+}
+
+/// What an assignment must be, and what it gets.
+pub(super) fn complete_assignment(world: &World, scope: &str, body: &mut Json) -> Result<(), Refusal> {
+    let definition = text(body, "/properties/policyDefinitionId").unwrap_or_default();
+    if world.entry(definition).is_none_or(|entry| entry.resource_type != DEFINITION) {
+        return Err(Refusal::new(
+            404,
+            "PolicyDefinitionNotFound",
+            format!("The policy definition '{}' could not be found.", definition.escape_debug()),
+        ));
+    }
+    set(body, "/properties/scope", scope.into());
+    Ok(())
+}
+
+/// The list of the assignments that apply to a scope, and of those within it; or of the definitions. Nothing if something
+/// else is asked for.
+pub(super) fn list(world: &World, request: &Request) -> Result<Option<Response>, Refusal> {
+    for resource_type in [DEFINITION, ASSIGNMENT] {
+        let Some(scope) = listed_scope(request, resource_type) else { continue };
+        check_api_version(request.query("api-version"), resource_type)?;
+        check_scope(world, &scope)?;
+        let found = all(world, resource_type).into_iter().filter(|entry| {
+            let of = scope_of(&entry.id);
+            is_within(&of, &scope) || is_within(&scope, &of)
+        });
+        return Ok(Some(page(world, request, found.map(|entry| render::read(world, &entry)).collect())));
+    }
+    Ok(None)
+}
+
+/// Refuses a write that an assigned policy denies.
+pub(super) fn check(world: &World, request: &Request) -> Result<(), Refusal> {
+    if request.method != "PUT" {
+        return Ok(());
+    }
+    let assignments = all(world, ASSIGNMENT);
+    if assignments.is_empty() {
+        return Ok(());
+    }
+    let target = request.segments.iter().fold(String::new(), |text, segment| text + "/" + segment);
+    let (resource_type, name) = match ResourceId::of_segments(&request.segments) {
+        // What policies and locks are made of is not subject to them.
+        Some(id) if id.namespace.eq_ignore_ascii_case("Microsoft.Authorization") => return Ok(()),
+        Some(id) => (id.full_type(), id.name().to_owned()),
+        None => (GROUP_TYPE.to_owned(), request.segments.last().cloned().unwrap_or_default()),
+    };
+    let body = request.json()?;
+    let denying: Vec<(Entry, Entry)> = assignments
+        .into_iter()
+        .filter(|assignment| applies(assignment, &target))
+        .filter_map(|assignment| {
+            let definition = world.entry(text(&assignment.body, "/properties/policyDefinitionId")?)?;
+            let parameters = parameters(&definition.body, &assignment.body);
+            let subject = Subject { resource_type: &resource_type, name: &name, body: &body, parameters: &parameters };
+            denies(&definition.body, &subject).then_some((assignment, definition))
+        })
+        .collect();
+    if denying.is_empty() { Ok(()) } else { Err(disallowed(&name, &denying)) }
+}
+
+fn applies(assignment: &Entry, target: &str) -> bool {
+    let excluded = super::places::items(&assignment.body, "/properties/notScopes");
+    is_within(target, &scope_of(&assignment.id))
+        && text(&assignment.body, "/properties/enforcementMode") != Some("DoNotEnforce")
+        && !excluded.filter_map(Json::as_str).any(|scope| is_within(target, scope))
+}
+
+/// The values of the definition's parameters, in which the assignment's go before the defaults.
+fn parameters(definition: &Json, assignment: &Json) -> Json {
+    let mut values = Map::new();
+    for (name, parameter) in definition["properties"]["parameters"].as_object().into_iter().flatten() {
+        let given = assignment["properties"]["parameters"].as_object().into_iter().flatten();
+        let given =
+            given.filter(|(other, _)| other.eq_ignore_ascii_case(name)).find_map(|(_, value)| value.get("value"));
+        if let Some(value) = given.or_else(|| parameter.get("defaultValue")) {
+            values.insert(name.clone(), value.clone());
+        }
+    }
+    Json::Object(values)
+}
+
+fn denies(definition: &Json, subject: &Subject<'_>) -> bool {
+    let rule = &definition["properties"]["policyRule"];
+    let effect = text(rule, "/then/effect").unwrap_or_default();
+    let effect = effect
+        .strip_prefix("[parameters('")
+        .and_then(|rest| rest.strip_suffix("')]"))
+        .and_then(|name| subject.parameters.get(name)?.as_str())
+        .unwrap_or(effect);
+    effect.eq_ignore_ascii_case("deny") && subject.meets(&rule["if"])
+}
+
+fn disallowed(name: &str, denying: &[(Entry, Entry)]) -> Refusal {
+    let named = |entry: &Entry| {
+        let name = text(&entry.body, "/properties/displayName").or_else(|| entry.id.rsplit('/').next());
+        json!({ "name": name, "id": entry.id })
+    };
+    let policies: Json = denying
+        .iter()
+        .map(|(assignment, definition)| {
+            json!({ "policyAssignment": named(assignment), "policyDefinition": named(definition) })
+        })
+        .collect();
+    Refusal::new(
+        403,
+        "RequestDisallowedByPolicy",
+        format!("Resource '{name}' was disallowed by policy. Policy identifiers: '{policies}'."),
+    )
+    .by_gateway()
+    .target(name)
+}
