@@ -257,7 +257,7 @@ fn references(body: &Json, within: &str, found: &mut dyn FnMut(&str)) {
                 };
                 // A machine lists its extensions, which stand on it.
                 let is_parts = within.is_empty() && name == "resources";
-                if !(is_back && holds_ids_only) && !is_parts && name != "id" {
+                if name != "id" && !(is_parts || is_back && holds_ids_only) {
                     references(value, name, found);
                 } else if name == "id"
                     && let Some(id) = value.as_str()

@@ -157,6 +157,9 @@ impl StateError {
             Self::Damaged { path, backup: None, .. } if path.ends_with("state.json") => {
                 format!("put {} back from a copy of the folder; nothing is guessed", path.display())
             }
+            Self::Damaged { path, backup: None, .. } if !path.parent().is_some_and(|folder| folder.ends_with("state")) => {
+                format!("{} is not as the engine wrote it: take a copy that is, or make it anew", path.display())
+            }
             Self::Damaged { path, backup: None, .. } => format!(
                 "put {} back from a copy of the folder; or, to give the interrupted run up, move plan.json, journal.jsonl \
                  and secrets.json away and see with `engine plan` what is there",

@@ -154,6 +154,7 @@ impl Machine {
             }
             last = finished;
         }
+        killed(process);
         panic!("the deployment did not come to record {records}");
     }
 }

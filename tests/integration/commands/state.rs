@@ -19,7 +19,7 @@ pub fn deployed(place: &Place) -> String {
 fn held(place: &Place, records: usize) -> Child {
     let folder = place.cluster();
     let arguments = ["deploy", &model(QUICKSTART), "--target", "simulator", "-o", folder.to_str().unwrap()];
-    let process = place
+    let mut process = place
         .command(&[&arguments[..], &["--time-scale", "0"]].concat())
         .env("ENGINE_JOURNAL_HOLD_AFTER", records.to_string())
         .stdout(Stdio::null())
@@ -33,6 +33,8 @@ fn held(place: &Place, records: usize) -> Child {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+    process.kill().unwrap();
+    process.wait().unwrap();
     panic!("the deployment did not come to record {records}");
 }
 
