@@ -13,6 +13,7 @@
 
 mod bound;
 #[path = "../models.rs"]
+#[allow(dead_code, reason = "another bench uses the rest")]
 mod models;
 mod plain;
 mod process;

@@ -14,8 +14,10 @@ use engine::graph::Scope;
 use engine::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
 use engine::model::{ReadOptions, read};
 use engine::server::{find_running, follow, simulated_time};
+use engine::state::Store;
 use engine::target::azure::{
-    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, TokenSource as _,
+    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, KeyVaultReader,
+    TokenSource as _,
 };
 use engine::target::http::HttpSettings;
 use serde_json::Value as Json;
@@ -75,6 +77,8 @@ pub fn deploy(folder: &Path, azure: &Path, model: &Path) -> f64 {
         let grant = ClientSecretGrant::new(&http, authority, &who.client_id, secret, Arc::clone(&clock)).unwrap();
         let tokens = Arc::new(CachedTokens::new(grant, Arc::clone(&clock)));
         let credentials = KubernetesCredentials::Token(tokens.token().await.unwrap());
+        let address = format!("{url}/vaults");
+        let vaults = KeyVaultReader::of_server(&http, &address, Arc::clone(&tokens) as _, Arc::clone(&clock)).unwrap();
         let mut settings = AzureSettings::new(&url, &url, &url, Credentials::Tokens(tokens));
         settings.clock = Arc::clone(&clock);
         let scope = Scope {
@@ -87,7 +91,7 @@ pub fn deploy(folder: &Path, azure: &Path, model: &Path) -> f64 {
         let kubernetes =
             KubernetesClient::new(KubernetesSettings { server, certificate_authority: None, credentials, http })
                 .unwrap();
-        let definition = Definition::new(cluster, None, folder, &*clock, &SystemEntropy).unwrap();
+        let definition = Definition::new(cluster, None, &Store::open(folder), &*clock, &SystemEntropy).unwrap();
         let members = MemberSettings {
             bootstrap_token: Some(definition.keys.bootstrap_token.clone()),
             clock: Arc::clone(&clock),
@@ -97,6 +101,7 @@ pub fn deploy(folder: &Path, azure: &Path, model: &Path) -> f64 {
         let session = Session {
             target: Arc::new(Plain(AzureTarget::new(settings).unwrap())),
             actions,
+            vaults: Arc::new(vaults),
             kubernetes: Some(kubernetes),
             scope,
             clock,

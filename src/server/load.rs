@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::machines;
 use super::places::{remove, text};
 use super::prepare::FIELDS;
 use super::provider::{self, Behaviour};
 use super::resource_id::ResourceId;
+use super::scale_sets;
 use super::world::{Entry, World};
 
 /// What a simulator begins with.
@@ -40,7 +40,7 @@ pub(super) fn load(world: &mut World, loaded: Loaded) {
             Behaviour::Machine if entry.state == "Succeeded" => {
                 entry.hidden.insert("ready".to_owned(), json!(0));
             }
-            Behaviour::ScaleSet => machines::complete_set(world, &mut entry, 0),
+            Behaviour::ScaleSet => scale_sets::complete_set(world, &mut entry, 0),
             _ => {}
         }
         remember_principals(world, &entry);

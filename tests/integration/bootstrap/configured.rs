@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::base::Secret;
-use engine::bootstrap::{self, AuditPolicy, CloudIdentity, Container, ControlPlaneMachine, HostSettings, Proxy, Start};
+use engine::bootstrap::{
+    self, AuditPolicy, CloudIdentity, Container, ControlPlaneMachine, HostSettings, PrincipalSecret, Proxy, Start,
+};
 use engine::catalog::ADD_ON_CONTAINERS;
 
 use super::fixture::{self, Written};
@@ -115,8 +117,10 @@ fn kubelets_sign_in_to_the_clouds_registries() {
     // A service principal signs in by its secret, which is in no file that others read; it need not ask for its tenant.
     let principal = worker_files(|machine| {
         machine.cluster.cloud.registry_suffix = "azurecr.cn".to_owned();
-        machine.cluster.cloud.identity =
-            CloudIdentity::ServicePrincipal { client_id: "id".to_owned(), secret: Secret::new("a\"b") };
+        machine.cluster.cloud.identity = CloudIdentity::ServicePrincipal {
+            client_id: "id".to_owned(),
+            secret: PrincipalSecret::Told(Secret::new("a\"b")),
+        };
     });
     assert!(text(&principal, PROVIDER).unwrap().contains("  - \"*.azurecr.cn\"\n"));
     let registry: serde_json::Value = serde_json::from_str(text(&principal, REGISTRY).unwrap()).unwrap();
