@@ -79,7 +79,7 @@ fn test_19_a_damaged_or_newer_state_is_told_and_never_guessed() {
         ] {
             let output = faulty.place.engine(verb);
             let told = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert_eq!(output.status.code(), Some(78), "{what}: {verb:?} {told}");
+            assert_eq!(output.status.code(), Some(72), "{what}: {verb:?} {told}");
             assert!(told.contains("state.json") && told.contains(part), "{what}: {told}");
             if what != "of a newer engine" {
                 assert!(told.contains("state.json.backup") || told.contains("backup"), "{what}: {told}");
