@@ -127,6 +127,7 @@ pub enum ProxyMode {
 
 /// Where software comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a cluster has one of it")]
 pub enum Software {
     /// Packages of the distribution, of Kubernetes and of containerd, or of a mirror of them.
     Packages(Packages),

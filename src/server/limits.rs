@@ -210,7 +210,7 @@ fn compute_operation(method: &str, rest: &[String]) -> Option<&'static str> {
     if namespace != "microsoft.compute" {
         return None;
     }
-    let is_list = rest.len() % 2 == 0;
+    let is_list = rest.len().is_multiple_of(2);
     Some(match (method, kind.as_str(), rest.len()) {
         ("GET", "locations", _) => "GetOperation",
         ("GET", "virtualmachinescalesets", _) if is_list => "VMScaleSetHighCostGet",

@@ -117,7 +117,6 @@ pub(super) fn last_moment(store: &Store) -> Option<i64> {
 
 impl World {
     /// Takes up what the store holds.
-    #[expect(clippy::too_many_arguments, reason = "one caller; each value is of another kind")]
     pub(super) fn new(
         store: Store,
         identity: Identity,

@@ -65,7 +65,7 @@ async fn a_list_tells_of_many_at_once_and_a_few_ask_for_themselves() {
     let (summary, _) = carry_out(&plan, &world).await;
     assert!(summary.is_complete(), "{summary:?}");
     let (lists, polls) = (world.requests("list", NIC), world.polls());
-    assert!(lists >= 3 && lists <= 30, "{lists} pages");
+    assert!((3..=30).contains(&lists), "{lists} pages");
     assert_eq!(polls, 0, "{polls} questions about 60 interfaces");
     assert!(began.elapsed() < takes("nic") + Duration::from_secs(4), "{:?}", began.elapsed());
 

@@ -149,7 +149,7 @@ mod tests {
         let rule = |text: &str| faults(&format!("{{\"format\": 1, \"rules\": [{{{text}}}]}}"));
         assert_eq!(rule("\"fault\": {\"kind\": \"reset\"}"), []);
         for (text, pointer, part) in [
-            ("\"fault\": {\"kind\": \"rest\"}", "/rules/0/fault", "unknown variant `rest`"),
+            ("\"fault\": {\"kind\": \"rest\"}", "/rules/0/fault/kind", "unknown variant `rest`"),
             ("\"falt\": {\"kind\": \"reset\"}", "/rules/0/falt", "unknown field `falt`"),
             ("\"fault\": {\"kind\": \"reset\", \"efect\": true}", "/rules/0/fault", "unknown field `efect`"),
             ("\"fault\": {\"kind\": \"reset\"}, \"probability\": 1.5", "/rules/0/probability", "no probability"),

@@ -154,7 +154,8 @@ async fn the_cloud_controllers_and_the_disk_drivers_changes_survive() {
         "--exit-code",
     ];
     place.expect(0, &arguments);
-    // Destroying takes what hangs on the engine's resources with it.
-    assert_eq!(place.json(&["destroy", "-o", folder, "--yes", "--time-scale", "0"])["complete"], true);
+    // Destroying takes what hangs on the engine's resources with it, and the volumes' disks where that is said.
+    let destroyed = place.json(&["destroy", "-o", folder, "--yes", "--delete-volumes", "--time-scale", "0"]);
+    assert_eq!(destroyed["complete"], true);
     assert_eq!(arm.get("/simulator/summary").await["total"], 0);
 }
