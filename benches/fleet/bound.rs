@@ -42,13 +42,16 @@ impl Allows {
     }
 }
 
+/// A budget: its name, what it allows, and which steps take from it.
+type Budget = (&'static str, Allows, fn(&str) -> bool);
+
 /// The budgets of writes.
 ///
 /// Sources (learn.microsoft.com, read 2026-11-21): "Understand how Azure Resource Manager throttles requests": 200 writes at
 /// once and 10 more each second for each subscription and principal; 1,000 writes in 5 minutes for Microsoft.Network.
 /// "Throttling limits for Virtual Machines": 1,500 at once and 500 more each minute, for PutVM and for UpdateVM, to which
 /// extensions belong.
-const BUDGETS: &[(&str, Allows, fn(&str) -> bool)] = &[
+const BUDGETS: &[Budget] = &[
     ("Resource Manager, writes", Allows::Bucket(200.0, 10.0), |_| true),
     ("Microsoft.Network, writes", Allows::Window(1_000.0, 300.0), |kind| kind.starts_with("Microsoft.Network/")),
     ("Compute, PutVM", Allows::Bucket(1_500.0, 500.0 / 60.0), |kind| kind == "Microsoft.Compute/virtualMachines"),

@@ -195,7 +195,7 @@ fn answered(journal: &str) -> usize {
 
 /// How many moments the large deployment is killed at. The suite can bear a few; `ENGINE_KILL_MOMENTS=200` is the whole.
 fn moments() -> u64 {
-    std::env::var("ENGINE_KILL_MOMENTS").ok().and_then(|number| number.parse().ok()).unwrap_or(6)
+    std::env::var_os("ENGINE_KILL_MOMENTS").and_then(|number| number.to_str()?.parse().ok()).unwrap_or(6)
 }
 
 /// The machines of a pool with which a deployment has 300 resources.
