@@ -21,6 +21,9 @@ const WORTH: usize = 4;
 /// No list has more pages than this.
 const MOST_PAGES: usize = 1_000;
 
+/// After so many lists it is no longer waited longer from one to the next: all profit from each.
+const SOON: u32 = 2;
+
 /// What a wait has led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
@@ -42,6 +45,8 @@ pub(super) struct Wish<'a> {
     pub(super) due: Instant,
     /// When it is too late.
     pub(super) deadline: Instant,
+    /// How long it is expected to take as a whole.
+    pub(super) expected: Duration,
 }
 
 /// Somebody who waits.
@@ -55,6 +60,9 @@ struct Waiting {
     due: Instant,
     /// When it asks for itself in any case, to say that it takes too long.
     deadline: Instant,
+    expected: Duration,
+    /// How often a list has found it on its way.
+    times: u32,
     /// When it was seen on its way last.
     seen: Option<Instant>,
     sender: oneshot::Sender<Found>,
@@ -98,7 +106,7 @@ impl Harvest {
 
     /// Waits until the resource is done, or until it is better to ask for itself, which is not before it is due.
     pub(super) async fn wait(&self, wish: Wish<'_>) -> Found {
-        let Wish { address, goes, weight, due, deadline } = wish;
+        let Wish { address, goes, weight, due, deadline, expected } = wish;
         let id = address.id.to_ascii_lowercase();
         let Some((collection, _)) = id.rsplit_once('/') else { return Found::Ask };
         let (sender, found) = oneshot::channel();
@@ -109,7 +117,7 @@ impl Harvest {
                 collections.insert(collection.to_owned(), new);
             }
             if let Some(known) = collections.get_mut(collection) {
-                known.waiting.push(Waiting { id: id.clone(), goes, weight, due, deadline, seen: None, sender });
+                known.waiting.push(Waiting { id: id.clone(), goes, weight, due, deadline, expected, times: 0, seen: None, sender });
             }
         }
         self.alarm.ring();
@@ -218,7 +226,10 @@ impl Harvest {
                 None if now >= waiting.deadline => tell(&self.timer, waiting, Found::Ask),
                 None => {
                     waiting.seen = Some(began);
-                    waiting.due = waiting.due.max(now + Duration::from_millis(1));
+                    if waiting.due <= now {
+                        waiting.times = (waiting.times + 1).min(SOON);
+                        waiting.due = now + self.polling.again(waiting.times, None, waiting.expected);
+                    }
                     stay.push(waiting);
                 }
             }

@@ -292,7 +292,7 @@ impl Unit {
             let first = times == 0 && is_lesson && told != Some(Duration::ZERO);
             let wait = if first { polling.first(told, expected) } else { polling.again(times, told, expected.time) };
             let moment = self.in_time(wait)?;
-            if let Found::Done(seen) = self.wait_for(aim, moment).await {
+            if let Found::Done(seen) = self.wait_for(aim, moment, expected.time).await {
                 let seen = seen.map(|seen| seen.saturating_duration_since(began));
                 self.learn(is_lesson, running.max(seen), began);
                 return Ok(Answer::Done(None));
@@ -337,11 +337,12 @@ impl Unit {
     }
 
     /// Waits until it is time to ask, or until it is known without asking.
-    async fn wait_for(&self, aim: Aim<'_>, moment: Instant) -> Found {
+    async fn wait_for(&self, aim: Aim<'_>, moment: Instant, expected: Duration) -> Found {
         match aim.resource.filter(|_| self.shared.target.can_list()) {
             Some(address) => {
                 let (weight, deadline) = (self.weight, self.deadline);
-                self.shared.harvest.wait(Wish { address, goes: aim.goes, weight, due: moment, deadline }).await
+                let wish = Wish { address, goes: aim.goes, weight, due: moment, deadline, expected };
+                self.shared.harvest.wait(wish).await
             }
             None => {
                 self.shared.timer.sleep_until(moment).await;
