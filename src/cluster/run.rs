@@ -121,7 +121,7 @@ impl Work {
         };
         session.target.conceal(secrets.values().cloned().collect());
         // What takes no time, or only as much as a simulator likes, teaches nothing; the run itself sees to that.
-        let learnt = Arc::new(durations::read(locked.folder()));
+        let learnt = Arc::new(durations::read(&locked.folder().join("state")));
         let settings = Settings { durations: Arc::clone(&learnt), ..session.settings.clone() };
         let result = execute(Run {
             plan: Arc::new(plan),
@@ -139,7 +139,7 @@ impl Work {
             cancel,
         })
         .await;
-        durations::keep(locked.folder(), &learnt);
+        durations::keep(&locked.folder().join("state"), &learnt);
         let summary = result.map_err(|error| match error {
             // A journal that cannot be written any more may be somebody else's by now.
             ExecuteError::Journal(_) => locked.check().err().map_or(error.into(), ClusterError::State),

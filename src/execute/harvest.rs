@@ -117,7 +117,17 @@ impl Harvest {
                 collections.insert(collection.to_owned(), new);
             }
             if let Some(known) = collections.get_mut(collection) {
-                known.waiting.push(Waiting { id: id.clone(), goes, weight, due, deadline, expected, times: 0, seen: None, sender });
+                known.waiting.push(Waiting {
+                    id: id.clone(),
+                    goes,
+                    weight,
+                    due,
+                    deadline,
+                    expected,
+                    times: 0,
+                    seen: None,
+                    sender,
+                });
             }
         }
         self.alarm.ring();
