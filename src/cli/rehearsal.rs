@@ -29,6 +29,45 @@ pub struct RehearsalOptions {
     pub rehearse: bool,
 }
 
+/// Where a verb works: at its cluster, or where it is rehearsed.
+pub struct Scene {
+    /// The cluster's state and folder, or their copy.
+    pub store: Store,
+    /// How to connect to the real target.
+    pub target: TargetOptions,
+    /// The rehearsal, if it is one.
+    pub rehearsal: Option<Rehearsal>,
+}
+
+impl Scene {
+    /// The cluster itself; its copy if a rehearsal was asked for.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, no room for the copy.
+    pub fn set(call: &Call, options: RehearsalOptions, target: &TargetOptions, store: Store) -> Result<Self, CliError> {
+        let Some(rehearsal) = Rehearsal::begin(call, options, target, &store)? else {
+            return Ok(Self { store, target: target.clone(), rehearsal: None });
+        };
+        Ok(Self { store: rehearsal.store(), target: rehearsal.target.clone(), rehearsal: Some(rehearsal) })
+    }
+
+    /// The connection that the verb works by: to the real target, or to the stage in its place.
+    ///
+    /// # Errors
+    /// A real target that does not answer, a file of faults that is wrong.
+    pub async fn enter(
+        &self,
+        call: &Call,
+        real: Connected,
+        definition: Option<&Definition>,
+    ) -> Result<Connected, CliError> {
+        match &self.rehearsal {
+            Some(rehearsal) => rehearsal.stage(call, real, definition).await,
+            None => Ok(real),
+        }
+    }
+}
+
 /// A rehearsal. What it wrote is gone with it.
 pub struct Rehearsal {
     place: TempDir,
@@ -39,10 +78,7 @@ pub struct Rehearsal {
 
 impl Rehearsal {
     /// Copies the cluster's folder; nothing if no rehearsal was asked for.
-    ///
-    /// # Errors
-    /// A folder that cannot be read, no room for the copy.
-    pub fn begin(
+    fn begin(
         call: &Call,
         options: RehearsalOptions,
         target: &TargetOptions,
@@ -94,25 +130,17 @@ impl Rehearsal {
     }
 
     /// The state in the copy of the cluster's folder.
-    pub fn store(&self) -> Store {
+    fn store(&self) -> Store {
         Store::open(&self.folder())
     }
 
     /// The copy of the cluster's folder.
-    pub fn folder(&self) -> PathBuf {
+    fn folder(&self) -> PathBuf {
         self.place.path().join("cluster")
     }
 
-    /// How to connect to the real target.
-    pub const fn target(&self) -> &TargetOptions {
-        &self.target
-    }
-
     /// A connection to the stage in the place of one to the real target.
-    ///
-    /// # Errors
-    /// A real target that does not answer, a file of faults that is wrong.
-    pub async fn stage(
+    async fn stage(
         &self,
         call: &Call,
         real: Connected,

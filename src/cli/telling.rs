@@ -11,7 +11,7 @@ use super::live::LivePage;
 use super::{Call, CliError, Exit};
 use crate::base::{Clock as _, FileError, SystemClock, write_private};
 use crate::contract::{Event, EventSink};
-use crate::view::{Conclusion, EventLine, RunRecord, report_page};
+use crate::view::{EventLine, RunRecord, report_page};
 
 /// The name of the report in the cluster's folder.
 pub const REPORT: &str = "report.html";
@@ -125,7 +125,7 @@ impl Telling {
         let now = SystemClock.now();
         let report = {
             let mut record = self.chronicle.record();
-            record.conclusion = Some(Conclusion { exit_code: exit.code(), next });
+            record.next = next;
             self.chronicle.line(&EventLine::concluded(&record, exit.code(), now));
             report_page(&record, now)
         };

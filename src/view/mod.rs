@@ -19,8 +19,6 @@ pub use explained::{explained_as_json, render_explained};
 pub use picture::{picture_as_page, picture_as_svg};
 pub use plan::{plan_as_json, render_plan};
 pub use progress::{Progress, seconds};
-pub use report::{
-    Conclusion, EventLine, RunHead, RunRecord, chain_as_json, events_schema, fragment, live_page, report_page,
-};
+pub use report::{EventLine, RunHead, RunRecord, chain_as_json, events_schema, fragment, live_page, report_page};
 pub use style::{Style, harmless};
 pub use summary::{render_chain, render_resources, render_summary, summary_as_json};

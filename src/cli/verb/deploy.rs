@@ -9,7 +9,7 @@ use crate::base::{Clock as _, Secret, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, folder_for_model, read_model};
-use crate::cli::rehearsal::{Rehearsal, RehearsalOptions};
+use crate::cli::rehearsal::{Rehearsal, RehearsalOptions, Scene};
 use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::state::{existing_store, store};
 use crate::cli::telling::TellingOptions;
@@ -151,15 +151,10 @@ pub async fn prepare(
     let DeployOptions { model, place, authority, target } = known.as_ref().unwrap_or(options);
     let path = model.path();
     let read = read_model(path, model, target.into(), &call.output)?;
-    let mut folder =
-        folder_for_model(path.map(PathBuf::as_path).unwrap_or(std::path::Path::new("")), place, &read.cluster);
-    let mut store = store(call, &folder, &place.state)?;
-    let rehearsal = Rehearsal::begin(call, rehearsal, target, &store)?;
-    let target = rehearsal.as_ref().map_or(target, Rehearsal::target);
-    if let Some(rehearsal) = &rehearsal {
-        (folder, store) = (rehearsal.folder(), rehearsal.store());
-    }
-    let definition = Definition::new(read.cluster, authority.read()?, &store, &SystemClock, &SystemEntropy)?;
+    let folder = folder_for_model(path.map(PathBuf::as_path).unwrap_or(std::path::Path::new("")), place, &read.cluster);
+    let scene = Scene::set(call, rehearsal, target, store(call, &folder, &place.state)?)?;
+    let (folder, target) = (scene.store.folder().to_owned(), &scene.target);
+    let definition = Definition::new(read.cluster, authority.read()?, &scene.store, &SystemClock, &SystemEntropy)?;
     // A folder whose cluster is gone may be used for one in another place.
     let living = definition.snapshot.as_ref().filter(|snapshot| !snapshot.applied.is_empty());
     let target_name = place::target(call, target, living, Some(&definition.cluster))?;
@@ -175,12 +170,10 @@ pub async fn prepare(
         location: cluster.location.clone(),
         keys: Some((&definition.keys, server)),
     };
-    let mut connected = connect(call, target, wanted).await?;
-    if let Some(rehearsal) = &rehearsal {
-        connected = rehearsal.stage(call, connected, Some(&definition)).await?;
-    }
+    let real = connect(call, target, wanted).await?;
+    let connected = scene.enter(call, real, Some(&definition)).await?;
     let prepared = prepare_deploy(&connected.session, definition, lock).await?;
-    Ok(Ready { connected, prepared, folder, target: target_name, rehearsal })
+    Ok(Ready { connected, prepared, folder, target: target_name, rehearsal: scene.rehearsal })
 }
 
 /// Runs the verb.

@@ -5,8 +5,7 @@ use clap::Args;
 use super::run::{carry_out, consent, show_plan};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
-use crate::cli::rehearsal::{Rehearsal, RehearsalOptions};
-use crate::cli::session::Connected;
+use crate::cli::rehearsal::{RehearsalOptions, Scene};
 use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
@@ -33,20 +32,15 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let mut store = existing_store(call, &arguments.existing, &arguments.target).await?;
-    let rehearsal = Rehearsal::begin(call, arguments.rehearsal, &arguments.target, &store)?;
-    let options = rehearsal.as_ref().map_or(&arguments.target, Rehearsal::target);
-    if let Some(rehearsal) = &rehearsal {
-        store = rehearsal.store();
-    }
-    let mut connected: Connected = connect_existing(call, &store, &arguments.existing, options).await?;
-    if let Some(rehearsal) = &rehearsal {
-        connected = rehearsal.stage(call, connected, None).await?;
-    }
+    let store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let scene = Scene::set(call, arguments.rehearsal, &arguments.target, store)?;
+    let store = &scene.store;
+    let real = connect_existing(call, store, &arguments.existing, &scene.target).await?;
+    let connected = scene.enter(call, real, None).await?;
     let folder = store.folder().to_owned();
     let beyond = Beyond { arm: &connected.arm, delete_volumes: arguments.delete_volumes };
-    let prepared = prepare_destroy(&connected.session, &store, Some(beyond)).await?;
-    if let Some(rehearsal) = rehearsal {
+    let prepared = prepare_destroy(&connected.session, store, Some(beyond)).await?;
+    if let Some(rehearsal) = scene.rehearsal {
         return rehearsal.play(call, connected, prepared).await;
     }
     let target = connected.session.target.name();

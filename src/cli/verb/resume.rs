@@ -6,7 +6,7 @@ use super::run::tell;
 use super::status::connect_existing;
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
-use crate::cli::rehearsal::{Rehearsal, RehearsalOptions};
+use crate::cli::rehearsal::{RehearsalOptions, Scene};
 use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
@@ -28,31 +28,26 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let mut store = existing_store(call, &arguments.existing, &arguments.target).await?;
-    let rehearsal = Rehearsal::begin(call, arguments.rehearsal, &arguments.target, &store)?;
-    let options = rehearsal.as_ref().map_or(&arguments.target, Rehearsal::target);
-    if let Some(rehearsal) = &rehearsal {
-        store = rehearsal.store();
-    }
-    let folder = store.folder();
-    let interrupted = Interrupted::find(&store)?;
-    let mut connected = connect_existing(call, &store, &arguments.existing, options).await?;
-    if let Some(rehearsal) = &rehearsal {
-        connected = rehearsal.stage(call, connected, None).await?;
-    }
+    let store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let scene = Scene::set(call, arguments.rehearsal, &arguments.target, store)?;
+    let store = &scene.store;
+    let interrupted = Interrupted::find(store)?;
+    let real = connect_existing(call, store, &arguments.existing, &scene.target).await?;
+    let connected = scene.enter(call, real, None).await?;
     let verb = interrupted.plan.verb.clone();
     call.output.note(&format!(
         "Going on with `{verb}`: {} of {} steps are finished\n",
         interrupted.finished,
         interrupted.plan.steps.len()
     ));
-    if let Some(rehearsal) = rehearsal {
+    if let Some(rehearsal) = scene.rehearsal {
         return rehearsal.resume(call, connected, &interrupted.plan).await;
     }
+    let folder = store.folder();
     let next = [(format!("engine status -o {}", folder.display()), "what there is, and how the nodes are")];
     let (session, plan) = (&connected.session, &interrupted.plan);
     let exit = tell(call, session, plan, &arguments.telling, folder, &next, |events, cancel| {
-        resume(session, &store, events, cancel)
+        resume(session, store, events, cancel)
     })
     .await;
     connected.close(call).await;

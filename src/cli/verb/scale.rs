@@ -7,7 +7,7 @@ use crate::base::{Source, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::place::{self, existing_snapshot};
-use crate::cli::rehearsal::{Rehearsal, RehearsalOptions};
+use crate::cli::rehearsal::{RehearsalOptions, Scene};
 use crate::cli::session::{Wanted, connect};
 use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
@@ -43,14 +43,11 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let mut store = existing_store(call, &arguments.existing, &arguments.target).await?;
-    let rehearsal = Rehearsal::begin(call, arguments.rehearsal, &arguments.target, &store)?;
-    let options = rehearsal.as_ref().map_or(&arguments.target, Rehearsal::target);
-    if let Some(rehearsal) = &rehearsal {
-        store = rehearsal.store();
-    }
-    let folder = store.folder();
-    let snapshot = existing_snapshot(&store, &arguments.existing)?;
+    let store = existing_store(call, &arguments.existing, &arguments.target).await?;
+    let scene = Scene::set(call, arguments.rehearsal, &arguments.target, store)?;
+    let Scene { store, target: options, .. } = &scene;
+    let folder = store.folder().to_owned();
+    let snapshot = existing_snapshot(store, &arguments.existing)?;
     let path = folder.join("apimodel.json");
     let source = Source { name: path.display().to_string(), text: read_text(&path)? };
     let before = read(source.clone())?;
@@ -60,25 +57,23 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let model = scaled_model(model, &before, &scale)?;
     let cluster = read(Source { text: serde_json::to_string_pretty(&model).unwrap_or_default(), ..source })?;
 
-    let definition = Definition::new(cluster, None, &store, &SystemClock, &SystemEntropy)?;
+    let definition = Definition::new(cluster, None, store, &SystemClock, &SystemEntropy)?;
     let target = place::target(call, options, Some(&snapshot), Some(&definition.cluster))?;
     let cluster = &definition.cluster;
     let wanted = Wanted {
         target,
-        folder,
+        folder: &folder,
         cloud: cluster.cloud,
         resource_group: snapshot.identity.scope.resource_group.clone(),
         location: cluster.location.clone(),
         keys: Some((&definition.keys, format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host()))),
     };
-    let mut connected = connect(call, options, wanted).await?;
-    if let Some(rehearsal) = &rehearsal {
-        connected = rehearsal.stage(call, connected, Some(&definition)).await?;
-    }
+    let real = connect(call, options, wanted).await?;
+    let connected = scene.enter(call, real, Some(&definition)).await?;
     let cluster = &definition.cluster;
     let pool = scale.pool.or_else(|| cluster.pools.first().map(|pool| pool.name.clone())).unwrap_or_default();
     let prepared = prepare_scale(&connected.session, definition, &pool).await?;
-    if let Some(rehearsal) = rehearsal {
+    if let Some(rehearsal) = scene.rehearsal {
         return rehearsal.play(call, connected, prepared).await;
     }
     show_plan(call, &prepared, target);
@@ -88,7 +83,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         (format!("engine status -o {shown}"), "what there is, and how the nodes are"),
         (format!("engine plan -m {shown}/apimodel.json"), "what would change now: nothing"),
     ];
-    let exit = carry_out(call, &connected.session, prepared, &arguments.telling, folder, &next).await;
+    let exit = carry_out(call, &connected.session, prepared, &arguments.telling, &folder, &next).await;
     connected.close(call).await;
     exit
 }

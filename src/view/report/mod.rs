@@ -23,4 +23,4 @@ mod trials;
 pub use fragment::fragment;
 pub use lines::{EventLine, chain_as_json, events_schema};
 pub use page::{live_page, report_page};
-pub use record::{Conclusion, RunHead, RunRecord};
+pub use record::{RunHead, RunRecord};

@@ -116,15 +116,6 @@ pub(super) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
-/// How a run ended, and how to go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conclusion {
-    /// The exit code of the program.
-    pub exit_code: u8,
-    /// Commands to go on with, each with what it is for.
-    pub next: Vec<(String, String)>,
-}
-
 /// A run.
 #[derive(Debug, Clone)]
 pub struct RunRecord {
@@ -144,8 +135,8 @@ pub struct RunRecord {
     pub ended: Option<Timestamp>,
     /// Whether it was asked to stop.
     pub stopping: bool,
-    /// What came of it.
-    pub conclusion: Option<Conclusion>,
+    /// Commands to go on with once it is over, each with what it is for.
+    pub next: Vec<(String, String)>,
     positions: HashMap<StepId, usize>,
 }
 
@@ -169,7 +160,7 @@ impl RunRecord {
             started: None,
             ended: None,
             stopping: false,
-            conclusion: None,
+            next: Vec::new(),
             positions: positions.into_iter().map(|(id, position)| (id.clone(), position)).collect(),
         }
     }

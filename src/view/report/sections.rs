@@ -47,7 +47,7 @@ pub(super) fn failures(run: &RunRecord) -> String {
 /// The commands to go on with.
 pub(super) fn next_commands(run: &RunRecord) -> String {
     let mut text = String::new();
-    for (command, what_for) in run.conclusion.iter().flat_map(|conclusion| &conclusion.next) {
+    for (command, what_for) in &run.next {
         let _ = writeln!(
             text,
             "<li><code>{}</code> <span class=\"faint\">{}</span></li>",

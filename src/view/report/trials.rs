@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::record::{Conclusion, RunRecord, StepState};
+use super::record::{RunRecord, StepState};
 use super::rows::{Look, rows};
 use super::{EventLine, events_schema, fragment, live_page, report_page};
 use crate::contract::{Event, Fault, FaultClass, Outcome, StepId, Summary};
@@ -108,8 +108,7 @@ fn events() -> Vec<Event> {
 fn failed() -> RunRecord {
     let mut run = small();
     events().iter().for_each(|event| run.take(event));
-    run.conclusion =
-        Some(Conclusion { exit_code: 3, next: vec![("engine resume -o <x>".to_owned(), "goes on".to_owned())] });
+    run.next = vec![("engine resume -o <x>".to_owned(), "goes on".to_owned())];
     run
 }
 
