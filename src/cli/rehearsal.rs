@@ -2,6 +2,7 @@
 //! folder is copied first, so that nothing of it changes.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -10,15 +11,15 @@ use tempfile::TempDir;
 use super::error::CliError;
 use super::options::TargetOptions;
 use super::session::{Connected, attach};
-use super::verb::{exit_of_run, listen_for_interrupt, rehearsal_progress};
+use super::verb::{exit_of_run, interruptible, progress};
 use super::{Call, Exit, faults};
 use crate::base::{FileError, SystemClock, create_private_directory};
 use crate::cluster::{ClusterError, Definition, Finished, Outlook, Prepared, documented, outlook, resume, scenery};
-use crate::execute::{Cancel, CancelLevel};
+use crate::execute::Cancel;
 use crate::plan::Plan;
 use crate::server::{Loaded, Simulator, SimulatorSettings};
 use crate::state::{StateError, Store};
-use crate::view::{harmless, plan_as_json, render_plan, render_summary, seconds, summary_as_json};
+use crate::view::{Progress, harmless, plan_as_json, render_plan, render_summary, seconds, summary_as_json};
 
 /// Whether a verb is rehearsed.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -182,10 +183,8 @@ impl Rehearsal {
         let plan = prepared.plan.clone();
         let where_to = format!("{} (REHEARSAL)", connected.session.target.name().word());
         call.output.note(&render_plan(&plan, &where_to, call.output.error_style));
-        let (cancel, events) = (Cancel::new(), rehearsal_progress(call));
-        let listener = listen_for_interrupt(cancel.clone());
-        let result = prepared.run(&connected.session, events, cancel.clone()).await;
-        listener.abort();
+        let events = Self::events(call);
+        let (result, cancel) = interruptible(|cancel| prepared.run(&connected.session, events, cancel)).await;
         self.tell(call, connected, &plan, result, &cancel).await
     }
 
@@ -194,11 +193,14 @@ impl Rehearsal {
     /// # Errors
     /// As for a run.
     pub async fn resume(self, call: &Call, connected: Connected, plan: &Plan) -> Result<Exit, CliError> {
-        let (cancel, events) = (Cancel::new(), rehearsal_progress(call));
-        let listener = listen_for_interrupt(cancel.clone());
-        let result = resume(&connected.session, &self.store(), events, cancel.clone()).await;
-        listener.abort();
+        let (store, events) = (self.store(), Self::events(call));
+        let (result, cancel) = interruptible(|cancel| resume(&connected.session, &store, events, cancel)).await;
         self.tell(call, connected, plan, result, &cancel).await
+    }
+
+    /// Who shows what happens on the stage.
+    fn events(call: &Call) -> Arc<Progress> {
+        Arc::new(progress(call, false).marked("REHEARSAL "))
     }
 
     async fn tell(
@@ -235,10 +237,7 @@ impl Rehearsal {
             text.push_str("\nIn earnest the run would stop here, and `engine resume` would go on with it.\n");
             call.output.note(&text);
         }
-        if cancel.level() != CancelLevel::None && summary.failed.is_empty() && !summary.is_complete() {
-            return Ok(Exit::Interrupted);
-        }
-        Ok(exit_of_run(&summary))
+        Ok(exit_of_run(&summary, cancel))
     }
 }
 

@@ -8,7 +8,7 @@
 //! `kubernetes.io-created-for-pv-name`, `…-pvc-name`, `…-pvc-namespace`; those of the driver before it
 //! `created-by: kubernetes-azure-dd`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
@@ -78,10 +78,10 @@ pub(super) async fn look(session: &Session, arm: &ArmClient, applied: &AppliedRe
         Err(fault) => return Err(fault),
     };
     // A list tells nothing of what a balancer holds.
+    let version = super::rehearsal::version_of(applied, BALANCER);
     for item in &mut listed {
         let (Some(id), true) = (text(item, "id"), is_type(item, BALANCER)) else { continue };
         let own = applied.values().any(|own| own.address.id.eq_ignore_ascii_case(id));
-        let version = super::rehearsal::version_of(applied, BALANCER);
         if !own && let Some(whole) = arm.get(&format!("{id}?api-version={version}")).await? {
             item["properties"] = whole["properties"].clone();
         }
@@ -106,8 +106,8 @@ fn tag<'a>(item: &'a Json, names: &[&str]) -> Option<&'a str> {
 /// Sorts out a list of resources.
 fn sort(listed: &[Json], applied: &AppliedResources) -> Others {
     let mut others = Others::default();
-    let machines: Vec<(&ResourceKey, &Applied)> =
-        applied.iter().filter(|(key, _)| facts(key.resource_type()).is_machine).collect();
+    let own: HashSet<String> = applied.values().map(|own| own.address.id.to_ascii_lowercase()).collect();
+    let machines = Machines::of(applied);
     let sets: Vec<&str> = applied
         .iter()
         .filter(|(key, _)| {
@@ -120,8 +120,7 @@ fn sort(listed: &[Json], applied: &AppliedResources) -> Others {
         let (Some(id), Some(resource_type)) = (text(item, "id"), text(item, "type")) else { continue };
         let name = text(item, "name").unwrap_or_default();
         // Extensions and the like go with what they are of.
-        let is_own = applied.values().any(|own| own.address.id.eq_ignore_ascii_case(id));
-        if is_own || resource_type.split('/').count() > 2 {
+        if own.contains(&id.to_ascii_lowercase()) || resource_type.split('/').count() > 2 {
             continue;
         }
         let namespace = tag(item, &["kubernetes.io-created-for-pvc-namespace"]).unwrap_or("default");
@@ -132,13 +131,8 @@ fn sort(listed: &[Json], applied: &AppliedResources) -> Others {
                 others.volumes.push(found);
                 continue;
             }
-            let holder = machines.iter().find(|(_, own)| {
-                let of_machine = format!("{}_", own.address.name).to_ascii_lowercase();
-                text(item, "managedBy").is_some_and(|holder| holder.eq_ignore_ascii_case(&own.address.id))
-                    || name.to_ascii_lowercase().starts_with(&of_machine)
-            });
-            match holder {
-                Some((key, _)) => others.disks.push(((*key).clone(), found)),
+            match machines.holder(item, name) {
+                Some(key) => others.disks.push((key.clone(), found)),
                 None => others.foreign.push(found),
             }
         } else if is_type(item, BALANCER) && is_of_service(item, name, &sets) {
@@ -150,6 +144,35 @@ fn sort(listed: &[Json], applied: &AppliedResources) -> Others {
         }
     }
     others
+}
+
+/// The machines, so that each disk's is found without a look at all of them.
+struct Machines<'a> {
+    keys: Vec<&'a ResourceKey>,
+    /// Positions among the keys, by what is written small.
+    by_id: HashMap<String, usize>,
+    by_name: HashMap<String, usize>,
+}
+
+impl<'a> Machines<'a> {
+    fn of(applied: &'a AppliedResources) -> Self {
+        let mut machines = Self { keys: Vec::new(), by_id: HashMap::new(), by_name: HashMap::new() };
+        for (key, own) in applied.iter().filter(|(key, _)| facts(key.resource_type()).is_machine) {
+            let position = machines.keys.len();
+            machines.keys.push(key);
+            machines.by_id.entry(own.address.id.to_ascii_lowercase()).or_insert(position);
+            machines.by_name.entry(own.address.name.to_ascii_lowercase()).or_insert(position);
+        }
+        machines
+    }
+
+    /// The machine that has a disk, or that the disk is called after; the first one of which either is true.
+    fn holder(&self, item: &Json, name: &str) -> Option<&'a ResourceKey> {
+        let holds = text(item, "managedBy").and_then(|id| self.by_id.get(&id.to_ascii_lowercase()));
+        let name = name.to_ascii_lowercase();
+        let called = name.match_indices('_').filter_map(|(end, _)| self.by_name.get(&name[..end]));
+        holds.into_iter().chain(called).min().map(|position| self.keys[*position])
+    }
 }
 
 fn is_volume(item: &Json, name: &str) -> bool {

@@ -25,7 +25,7 @@ mod unlock;
 mod validate;
 mod version;
 
-pub use run::{exit_of_run, listen_for_interrupt, rehearsal_progress};
+pub use run::{exit_of_run, interruptible, progress};
 
 use clap::Subcommand;
 

@@ -87,10 +87,8 @@ where
     let target = session.target.name();
     let record = RunRecord::new(plan, target.word(), target == TargetName::Simulator);
     let telling = Telling::begin(call, telling, record).await?;
-    let cancel = Cancel::new();
-    let listener = listen_for_interrupt(cancel.clone());
-    let result = run(telling.events(progress(call, session)), cancel.clone()).await;
-    listener.abort();
+    let events = telling.events(Arc::new(progress(call, target == TargetName::Simulator)));
+    let (result, cancel) = interruptible(|cancel| run(events, cancel)).await;
     let record = telling.record();
     let mut ways: Vec<(String, String)> = Vec::new();
     if record.is_complete() {
@@ -106,25 +104,23 @@ where
 }
 
 /// Who shows what happens.
-fn progress(call: &Call, session: &Session) -> Arc<Progress> {
-    let simulated = session.target.name() == TargetName::Simulator;
+pub fn progress(call: &Call, simulated: bool) -> Progress {
     let live = call.environment.error_is_terminal && call.environment.get("TERM") != Some("dumb");
-    Arc::new(Progress::new(live, call.output.error_style, simulated))
+    Progress::new(live, call.output.error_style, simulated)
 }
 
-/// Who shows what happens on a stage.
-pub fn rehearsal_progress(call: &Call) -> Arc<Progress> {
-    let live = call.environment.error_is_terminal && call.environment.get("TERM") != Some("dumb");
-    Arc::new(Progress::new(live, call.output.error_style, false).marked("REHEARSAL "))
-}
-
-/// Ctrl-C once: what runs is finished. Twice: at once.
-pub fn listen_for_interrupt(cancel: Cancel) -> tokio::task::JoinHandle<()> {
-    tokio::spawn(async move {
+/// Runs something while listening for Ctrl-C, and tells how often that came. Once: what runs is finished. Twice: at once.
+pub async fn interruptible<R: Future>(run: impl FnOnce(Cancel) -> R) -> (R::Output, Cancel) {
+    let cancel = Cancel::new();
+    let listening = cancel.clone();
+    let listener = tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
-            cancel.request();
+            listening.request();
         }
-    })
+    });
+    let output = run(cancel.clone()).await;
+    listener.abort();
+    (output, cancel)
 }
 
 /// Tells what came of a run, and gives the exit code.
@@ -176,16 +172,16 @@ fn conclude(
         call.output.error_style.strong("To go on where it stopped:"),
         folder.display()
     ));
-    if cancel.level() != CancelLevel::None && summary.failed.is_empty() {
-        return Ok(Exit::Interrupted);
-    }
-    Ok(exit_of_run(&summary))
+    Ok(exit_of_run(&summary, cancel))
 }
 
 /// The exit code of a run. What keeps everything from the cloud is told as such; anything else leaves the run partly done.
-pub fn exit_of_run(summary: &Summary) -> Exit {
+pub fn exit_of_run(summary: &Summary, cancel: &Cancel) -> Exit {
     if summary.is_complete() {
         return Exit::Success;
+    }
+    if cancel.level() != CancelLevel::None && summary.failed.is_empty() {
+        return Exit::Interrupted;
     }
     let exits: BTreeSet<Exit> = summary.failed.iter().map(|(_, fault)| exit_of(fault)).collect();
     let outward = |exit: &Exit| *exit == Exit::Unavailable || TROUBLE.iter().any(|(.., trouble)| trouble == exit);
