@@ -13,6 +13,7 @@ mod host;
 mod input;
 mod kubelet;
 mod machine;
+mod parse;
 mod templates;
 mod view;
 mod windows;
@@ -33,4 +34,5 @@ pub use input::{
     RegistryProvider, Software, Start, WorkerMachine,
 };
 pub use machine::{control_plane, wait_command, worker};
+pub use templates::prepare;
 pub use windows::{WindowsFiles, WindowsMachine, WindowsSoftware, windows_wait_command, windows_worker};

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::BootstrapError;
+use super::parse::parse;
 
 macro_rules! sources {
     ($($name:literal),* $(,)?) => {
@@ -35,8 +36,7 @@ struct Source {
 
 impl Source {
     fn template(&self) -> Result<&Template, String> {
-        let parsed = self.parsed.get_or_init(|| Template::compile(self.text).map_err(|cause| cause.to_string()));
-        parsed.as_ref().map_err(Clone::clone)
+        self.parsed.get_or_init(|| parse(self.text)).as_ref().map_err(Clone::clone)
     }
 }
 
@@ -122,6 +122,33 @@ pub(super) const AZURE_NETWORK: &str = include_str!("../../templates/network/azu
 /// What keeps cloud-init from giving the pods' addresses to the machine (Azure CNI).
 pub(super) const AZURE_ADDRESSES: &str = include_str!("../../templates/network/cloud-init-addresses.cfg");
 
+/// What begins with these is in every machine with Linux.
+const EVERYWHERE: [&str; 9] = [
+    "addons/cloud-",
+    "addons/coredns",
+    "addons/disk-driver",
+    "addons/kube-proxy",
+    "cloud-init/",
+    "kubeadm/",
+    "network/",
+    "scripts/",
+    "systemd/",
+];
+
+/// Parses what every machine with Linux needs, for whoever has to wait for something else first.
+pub fn prepare() {
+    for source in TEMPLATES.iter().filter(|source| EVERYWHERE.iter().any(|start| source.name.starts_with(start))) {
+        // What does not parse is told when it is rendered.
+        let _ = source.template();
+    }
+}
+
+/// The source of each, and of each part.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TEMPLATES.iter().map(|source| (source.name, source.text)).chain(PARTS)
+}
+
 /// The helpers and the rules for values; of templates it holds the parts of others only.
 static REGISTRY: LazyLock<Handlebars<'static>> = LazyLock::new(registry);
 
@@ -138,7 +165,7 @@ fn registry() -> Handlebars<'static> {
     registry.register_helper("equal", Box::new(equal));
     for (name, text) in PARTS {
         // One that does not parse is missing in each template that has it, as the test says before.
-        if let Ok(part) = Template::compile(text) {
+        if let Ok(part) = parse(text) {
             registry.register_template(name, part);
         }
     }
@@ -272,7 +299,7 @@ mod tests {
             source.template().unwrap();
         }
         for (name, text) in PARTS {
-            Template::compile(text).unwrap_or_else(|cause| panic!("{name}: {cause}"));
+            parse(text).unwrap_or_else(|cause| panic!("{name}: {cause}"));
         }
     }
 

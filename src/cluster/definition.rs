@@ -3,7 +3,7 @@
 use super::generate::SecretsOnly;
 use super::{ClusterError, STATE_TAG};
 use crate::base::{Clock, Entropy, Secret};
-use crate::bootstrap::Start;
+use crate::bootstrap::{self, Start};
 use crate::contract::{AppliedResources, KeyVaultSecret};
 use crate::expand::{CONTROL_PLANE_POOL, MachinePayloads, custom_data, custom_data_handle, expand, machine_payloads};
 use crate::graph::{Context, ResourceGraph, Scope};
@@ -70,6 +70,8 @@ impl Definition {
             encrypts_secrets: cluster.encrypt_secrets_at_rest,
             encryption_key: cluster.etcd_encryption_key.clone().filter(|_| cluster.encrypt_secrets_at_rest),
         };
+        // Making keys takes long, and only then it is known what goes into the templates.
+        std::thread::spawn(bootstrap::prepare);
         let keys = KeyMaterial::load_or_generate(store.folder(), &given, clock, entropy)?;
         let snapshot = store.snapshot()?;
         Ok(Self { cluster, keys, store: store.clone(), snapshot })

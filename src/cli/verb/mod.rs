@@ -115,9 +115,10 @@ impl Verb {
     }
 }
 
-/// Only the verbs that talk to somebody need the runtime.
+/// Only the verbs that talk to somebody need the runtime. One thread does: they wait most of the time, and what several
+/// tell each other of each answer costs more than the answer.
 fn block_on(verb: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| CliError::new(Exit::Environment, format!("the runtime cannot start: {error}")))?;
