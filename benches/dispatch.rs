@@ -24,6 +24,10 @@ use engine::graph::{ResourceKey, Scope, Value};
 use engine::plan::Plan;
 use serde_json::Value as Json;
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const STEPS: u32 = 100_000;
 
 /// Everything is done at once.

@@ -93,7 +93,7 @@ impl Dispatcher {
         let succeeded = nodes.iter().filter(|node| node.is_finished).count();
         let (sender, notes) = mpsc::unbounded_channel();
         let slots = nodes.iter().map(|_| Slot::default()).collect();
-        let gate = Arc::new(Gate::new(&target.budgets(), Arc::clone(&timer)));
+        let gate = Arc::new(Gate::new(&target.budgets(), settings.polling.beat(), Arc::clone(&timer)));
         let harvest = Harvest::new(Arc::clone(&target), Arc::clone(&gate), settings.polling, Arc::clone(&timer));
         let started = timer.now();
         let shared = Shared {
@@ -105,6 +105,7 @@ impl Dispatcher {
             applied,
             entropy,
             timer,
+            started,
             gate,
             harvest: Arc::new(harvest),
             retries: settings.retries,
@@ -183,12 +184,18 @@ impl Dispatcher {
                 Some(note) = self.notes.recv() => notes.push(note),
                 Some(end) = self.units.join_next_with_id() => ended.push(end),
             }
-            while let Some(end) = self.units.try_join_next_with_id() {
-                ended.push(end);
-            }
-            // Asked after the ends, so that what a unit said before its end is here too.
-            while let Ok(note) = self.notes.try_recv() {
-                notes.push(note);
+            // Those that are about to tell something, too, are written with the rest.
+            let mut gathered = 0;
+            while gathered < notes.len() + ended.len() {
+                gathered = notes.len() + ended.len();
+                tokio::task::yield_now().await;
+                while let Some(end) = self.units.try_join_next_with_id() {
+                    ended.push(end);
+                }
+                // Asked after the ends, so that what a unit said before its end is here too.
+                while let Ok(note) = self.notes.try_recv() {
+                    notes.push(note);
+                }
             }
             let batch = self.gather(notes, ended);
             self.commit(batch).await?;

@@ -1,6 +1,6 @@
 //! How long things take, learnt from how long they took: the basis of weights, first questions and deadlines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,26 +19,73 @@ pub struct Estimate {
 /// How long each kind of step takes, by [`Durations::name`]: what former runs have learnt, and what this one learns. Times
 /// are a target's own, not those of a simulator in a hurry.
 #[derive(Debug, Default)]
-pub struct Durations(Mutex<BTreeMap<String, f64>>);
+pub struct Durations(Mutex<BTreeMap<String, Lessons>>);
 
-/// How much a single step that took less, or maybe longer, moves an estimate.
-const WEIGHT_OF_LESS: f64 = 0.5;
-const WEIGHT_OF_MORE: f64 = 0.25;
-/// By how much an estimate goes down when the first question found the step at its end: it may have been there before.
-const PROBE: f64 = 0.99;
+/// What was learnt of one kind.
+#[derive(Debug, Clone, Default)]
+struct Lessons {
+    /// How long the last ones took, in seconds, the oldest in front.
+    recent: VecDeque<f64>,
+    /// How many of the last ones were over when they were first asked for.
+    at_once: u32,
+}
+
+/// So many count. Few, so that what changes is noticed soon; and an odd one is not taken for the rule.
+const RECENT: usize = 9;
+/// Of those in order, the one that is the estimate: a little above the middle, because a question too many costs less
+/// than one that comes too late, and more than one that comes a little late.
+const SHARE_BELOW: f64 = 0.6;
+/// By how much less than found a step may have taken that was over when it was first asked for.
+const PROBE: f64 = 0.995;
+/// The same, where all were over for a long time.
+const BOLDEST_PROBE: f64 = 0.95;
 /// Nothing is taken to take longer than this.
 const LONGEST: f64 = 4.0 * 3600.0;
+
+impl Lessons {
+    fn estimate(&self) -> Option<f64> {
+        let mut ordered: Vec<f64> = self.recent.iter().copied().collect();
+        ordered.sort_by(f64::total_cmp);
+        // Truncated on purpose: a place in a list of at most nine.
+        ordered.get((ordered.len() as f64 * SHARE_BELOW) as usize).copied()
+    }
+
+    fn note(&mut self, seconds: f64) {
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(seconds);
+    }
+
+    fn learn(&mut self, running: Option<f64>, over: f64) {
+        match (running, self.estimate()) {
+            (Some(running), _) => {
+                self.at_once = 0;
+                self.note(f64::midpoint(running, over));
+            }
+            (None, None) => self.note(over),
+            // One that was asked for late says nothing.
+            (None, Some(estimate)) if over > estimate * 1.05 => {}
+            (None, Some(_)) => {
+                self.at_once = self.at_once.saturating_add(1);
+                self.note(over * PROBE.powf(1.0 + f64::from(self.at_once) / 4.0).max(BOLDEST_PROBE));
+            }
+        }
+    }
+}
 
 impl Durations {
     /// What former runs have learnt, in seconds. Values that are no durations are left out.
     pub fn new(seconds: BTreeMap<String, f64>) -> Self {
         let is_sound = |seconds: &f64| seconds.is_finite() && (0.0..=LONGEST).contains(seconds);
-        Self(Mutex::new(seconds.into_iter().filter(|(_, seconds)| is_sound(seconds)).collect()))
+        let sound = seconds.into_iter().filter(|(_, seconds)| is_sound(seconds));
+        let known = |seconds| Lessons { recent: [seconds].into(), at_once: 0 };
+        Self(Mutex::new(sound.map(|(name, seconds)| (name, known(seconds))).collect()))
     }
 
     /// What is known now, in seconds.
     pub fn seconds(&self) -> BTreeMap<String, f64> {
-        self.lock().clone()
+        self.lock().iter().filter_map(|(name, lessons)| Some((name.clone(), lessons.estimate()?))).collect()
     }
 
     /// The kind of a step: `create Microsoft.Compute/virtualMachines`, `drain`.
@@ -60,8 +107,8 @@ impl Durations {
 
     /// How long a step of this kind takes; `name` is its [`Self::name`].
     pub fn of(&self, name: &str, operation: &Operation) -> Estimate {
-        match self.lock().get(name) {
-            Some(seconds) => Estimate { time: Duration::from_secs_f64(*seconds), is_learnt: true },
+        match self.lock().get(name).and_then(Lessons::estimate) {
+            Some(seconds) => Estimate { time: Duration::from_secs_f64(seconds), is_learnt: true },
             None => Estimate { time: Duration::from_secs(u64::from(expected_seconds(operation))), is_learnt: false },
         }
     }
@@ -70,23 +117,19 @@ impl Durations {
     pub fn learn(&self, name: &str, running: Option<Duration>, over: Duration) {
         let over = over.as_secs_f64().min(LONGEST);
         let running = running.map(|running| running.as_secs_f64().min(over));
-        let middle = f64::midpoint(running.unwrap_or(over), over);
         let mut all = self.lock();
         match all.get_mut(name) {
-            None => _ = all.insert(name.to_owned(), middle),
-            Some(estimate) => {
-                let sooner = if *estimate > over { (middle - *estimate) * WEIGHT_OF_LESS } else { 0.0 };
-                *estimate = match running {
-                    Some(_) if sooner < 0.0 => *estimate + sooner,
-                    Some(_) => (middle - *estimate).mul_add(WEIGHT_OF_MORE, *estimate),
-                    None => (*estimate + sooner) * PROBE,
-                };
+            Some(lessons) => lessons.learn(running, over),
+            None => {
+                let mut lessons = Lessons::default();
+                lessons.learn(running, over);
+                all.insert(name.to_owned(), lessons);
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, f64>> {
-        // A number is written in one go.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Lessons>> {
+        // No one panics while changing it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -123,6 +166,27 @@ mod tests {
         near(90.0);
         live_through(&durations, &[60.0; 60]);
         near(60.0);
+    }
+
+    #[test]
+    fn what_takes_the_same_time_is_asked_for_once_most_times() {
+        let durations = Durations::default();
+        live_through(&durations, &[40.0; 20]);
+        let first = || durations.seconds()[NAME];
+        let mut in_vain = 0;
+        for _ in 0..100 {
+            in_vain += usize::from(first() < 40.0);
+            live_through(&durations, &[40.0]);
+        }
+        assert!(in_vain < 25, "{in_vain}");
+    }
+
+    #[test]
+    fn an_odd_one_is_not_taken_for_the_rule() {
+        let durations = Durations::default();
+        live_through(&durations, &[40.0; 20]);
+        live_through(&durations, &[400.0, 400.0]);
+        assert!(durations.seconds()[NAME] < 45.0);
     }
 
     #[test]

@@ -14,16 +14,19 @@ pub(super) struct Gate {
     pacing: Mutex<Pacing<oneshot::Sender<()>>>,
     alarm: Alarm,
     timer: Arc<dyn Timer>,
+    /// Those who wait are let through together, so often.
+    beat: Duration,
     /// Whether there is no budget at all.
     is_open: bool,
 }
 
 impl Gate {
-    pub(super) fn new(budgets: &[Budget], timer: Arc<dyn Timer>) -> Self {
+    pub(super) fn new(budgets: &[Budget], beat: Duration, timer: Arc<dyn Timer>) -> Self {
         Self {
             pacing: Mutex::new(Pacing::new(budgets)),
             alarm: Alarm::new(Arc::clone(&timer)),
             timer,
+            beat,
             is_open: budgets.is_empty(),
         }
     }
@@ -74,18 +77,28 @@ impl Gate {
     /// Lets through whoever's turn it is, for ever.
     pub(super) async fn keep(&self) {
         loop {
-            let next = {
+            let (next, any) = {
                 let mut pacing = self.pacing();
                 let now = self.timer.now();
+                let mut any = false;
                 while let Some(admitted) = pacing.admit(now) {
+                    any = true;
                     self.timer.begin_work();
                     if admitted.send(()).is_err() {
                         self.timer.end_work();
                     }
                 }
-                pacing.next(now).map(|wait| now + wait)
+                (pacing.next(now).map(|wait| now + wait), any.then(|| now + self.beat))
             };
-            self.alarm.sleep(next).await;
+            match any {
+                // What a budget gives meanwhile is not lost: it is taken all at once.
+                Some(beat) => {
+                    while self.timer.now() < beat {
+                        self.alarm.sleep(Some(beat)).await;
+                    }
+                }
+                None => self.alarm.sleep(next).await,
+            }
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Durations, Estimate, Retries};
 
 /// How a run goes about its work.
@@ -65,11 +67,18 @@ pub struct Polling {
     pub longest: Duration,
     /// How long things take, as a share of what is expected: 1 with a cloud, less with a simulator in a hurry.
     pub share: f64,
+    /// What is not urgent is done in time with this, so that what many steps wait for is done, and made durable, together.
+    pub beat: Duration,
 }
 
 impl Default for Polling {
     fn default() -> Self {
-        Self { shortest: Duration::from_millis(20), longest: Duration::from_secs(30), share: 1.0 }
+        Self {
+            shortest: Duration::from_millis(20),
+            longest: Duration::from_secs(30),
+            share: 1.0,
+            beat: Duration::from_millis(300),
+        }
     }
 }
 
@@ -94,6 +103,23 @@ impl Polling {
             step.saturating_mul(times.max(1)).min(self.longest).mul_f64(self.share)
         };
         told.unwrap_or_else(own).max(self.shortest)
+    }
+
+    /// How long it is from one beat to the next.
+    pub fn beat(&self) -> Duration {
+        self.beat.mul_f64(self.share)
+    }
+
+    /// The moment of the beat with or after `moment`, if it is so far from `now` that nobody minds.
+    pub fn on_beat(&self, start: Instant, now: Instant, moment: Instant) -> Instant {
+        /// A wait becomes longer by no more than one in so many.
+        const MINOR: u32 = 10;
+        let beat = self.beat();
+        if beat.is_zero() || moment.saturating_duration_since(now) < beat * MINOR {
+            return moment;
+        }
+        let beats = moment.saturating_duration_since(start).as_nanos().div_ceil(beat.as_nanos());
+        start + beat.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))
     }
 
     /// How long to wait after a list of so many pages before it is read again: a page takes as much of the target's budget as
@@ -123,6 +149,11 @@ mod tests {
         assert_eq!(polling.again(3, None, seconds(100)), seconds(15));
         assert_eq!(polling.again(90, None, seconds(100)), seconds(30));
         assert_eq!(polling.again(3, Some(Duration::ZERO), seconds(100)), Duration::from_millis(20));
+        let (start, beat) = (Instant::now(), polling.beat());
+        let at = |beats: f64| start + beat.mul_f64(beats);
+        assert_eq!(polling.on_beat(start, at(1.5), at(40.2)), at(41.0));
+        assert_eq!(polling.on_beat(start, at(1.5), at(41.0)), at(41.0));
+        assert_eq!(polling.on_beat(start, at(1.5), at(3.2)), at(3.2), "one that minds");
         let hurried = Polling { share: 0.01, ..polling };
         assert_eq!(hurried.first(None, learnt), Duration::from_millis(200));
         assert_eq!(hurried.first(Some(seconds(5)), guessed), seconds(5));

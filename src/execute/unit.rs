@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) world: RwLock<World>,
     pub(super) timer: Arc<dyn Timer>,
+    /// When the run began.
+    pub(super) started: Instant,
     pub(super) gate: Arc<Gate>,
     pub(super) harvest: Arc<Harvest>,
     pub(super) retries: Retries,
@@ -248,8 +250,12 @@ impl Unit {
 
     /// The moment after this wait, if it is before the deadline.
     fn in_time(&self, wait: Duration) -> Result<Instant, Fault> {
-        let moment = self.shared.timer.now() + wait;
-        if moment > self.deadline { Err(self.timed_out(None)) } else { Ok(moment) }
+        let now = self.shared.timer.now();
+        let moment = now + wait;
+        if moment > self.deadline {
+            return Err(self.timed_out(None));
+        }
+        Ok(self.shared.polling.on_beat(self.shared.started, now, moment))
     }
 
     /// Reads a resource, however often it takes.
@@ -288,11 +294,8 @@ impl Unit {
         let is_lesson = !is_recorded;
         let (mut times, mut failures, mut running) = (0, 0, None);
         loop {
-            let (polling, expected) = (self.shared.polling, self.expected());
-            let first = times == 0 && is_lesson && told != Some(Duration::ZERO);
-            let wait = if first { polling.first(told, expected) } else { polling.again(times, told, expected.time) };
-            let moment = self.in_time(wait)?;
-            if let Found::Done(seen) = self.wait_for(aim, moment, expected.time).await {
+            let is_first = times == 0 && is_lesson && told != Some(Duration::ZERO);
+            if let Found::Done(seen) = self.wait_until_likely(aim, is_first.then_some(began), times, told).await? {
                 let seen = seen.map(|seen| seen.saturating_duration_since(began));
                 self.learn(is_lesson, running.max(seen), began);
                 return Ok(Answer::Done(None));
@@ -332,6 +335,32 @@ impl Unit {
                     }
                     told = Some(Duration::ZERO);
                 }
+            }
+        }
+    }
+
+    /// Waits until it is time to ask, or until it is known without asking. `first` is when that began which nobody has
+    /// asked for yet: what others have taught since the wait began counts, too.
+    async fn wait_until_likely(
+        &self,
+        aim: Aim<'_>,
+        first: Option<Instant>,
+        times: u32,
+        told: Option<Duration>,
+    ) -> Result<Found, Fault> {
+        let polling = self.shared.polling;
+        loop {
+            let (expected, now) = (self.expected(), self.shared.timer.now());
+            let wait = match first {
+                Some(began) => (began + polling.first(told, expected)).saturating_duration_since(now),
+                None => polling.again(times, told, expected.time),
+            };
+            let moment = self.in_time(wait)?;
+            let found = self.wait_for(aim, moment, expected.time).await;
+            let learnt = first.map(|began| began + polling.first(told, self.expected()));
+            let is_later = learnt.is_some_and(|likely| likely > moment + polling.shortest);
+            if !matches!(found, Found::Ask) || !is_later || self.shared.timer.now() < moment {
+                return Ok(found);
             }
         }
     }

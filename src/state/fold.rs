@@ -48,7 +48,7 @@ pub struct Milestone {
 }
 
 /// Brings the snapshot up to date with the steps that ended well. Doing it twice is the same as doing it once.
-pub(super) fn fold(snapshot: &mut Snapshot, plan: &Steps, milestones: &[Milestone], records: &[Record]) {
+pub(super) fn fold(snapshot: &mut Snapshot, plan: &Steps, milestones: &[Milestone], records: Vec<Record>) {
     let Snapshot { applied, facts, .. } = snapshot;
     let changes: HashMap<&StepId, (ChangeKind, &ResourceKey)> = plan
         .steps
@@ -64,12 +64,12 @@ pub(super) fn fold(snapshot: &mut Snapshot, plan: &Steps, milestones: &[Mileston
     }
     for record in records {
         let Record::Finished { step, applied: now, .. } = record else { continue };
-        for Milestone { fact, value, .. } in reached.get(step).into_iter().flatten() {
+        for Milestone { fact, value, .. } in reached.get(&step).into_iter().flatten() {
             facts.entry(fact.clone()).or_insert_with(|| value.clone());
         }
-        match (changes.get(step), now) {
+        match (changes.get(&step), now) {
             (Some((ChangeKind::Delete, key)), _) => _ = applied.remove(*key),
-            (Some((_, key)), Some(now)) => _ = applied.insert((*key).clone(), now.clone()),
+            (Some((_, key)), Some(now)) => _ = applied.insert((*key).clone(), now),
             _ => {}
         }
     }

@@ -16,7 +16,7 @@ impl Snapshot {
     /// The text of such a file.
     pub fn exported(&self) -> String {
         // Texts, numbers and JSON; writing it to memory cannot fail.
-        super::sealed::seal(None, &serde_json::to_string_pretty(self).unwrap_or_default())
+        super::sealed::seal(None, serde_json::to_string_pretty(self).unwrap_or_default())
     }
 
     /// Reads such a file; a state's own `state.json` is one too.

@@ -33,12 +33,15 @@ pub(super) struct Opened {
     pub(super) content: String,
 }
 
-/// The whole text of a file with this content.
-pub(super) fn seal(run: Option<&str>, content: &str) -> String {
+/// The whole text of a file with this content, which may be large.
+pub(super) fn seal(run: Option<&str>, content: impl Into<String>) -> String {
+    let mut content = content.into();
     let header = Header { format: FORMAT, run: run.map(str::to_owned), checksum: digest(content.as_bytes()) };
     // A header is two or three texts; writing it to memory cannot fail.
     let header = serde_json::to_string(&header).unwrap_or_default();
-    format!("{}{OPEN}{content}{CLOSE}", header.trim_end_matches('}'))
+    content.insert_str(0, &format!("{}{OPEN}", header.trim_end_matches('}')));
+    content.push_str(CLOSE);
+    content
 }
 
 /// Writes a value as a sealed file of its own, outside of any state.
@@ -48,7 +51,7 @@ pub(super) fn seal(run: Option<&str>, content: &str) -> String {
 pub fn write_sealed(path: &Path, value: &impl Serialize) -> Result<(), StateError> {
     // What is kept always has a form in JSON; writing it to memory cannot fail.
     let content = serde_json::to_string_pretty(value).unwrap_or_default();
-    Ok(write_private(path, seal(None, &content).as_bytes())?)
+    Ok(write_private(path, seal(None, content).as_bytes())?)
 }
 
 /// Reads a sealed file of its own; nothing if it is not there.

@@ -82,9 +82,9 @@ impl Snapshot {
         if let Ok(Some(_)) = sealed::open(path) {
             write_private(&backup_of(path), read_own_text(path)?.as_bytes())?;
         }
-        // Texts, numbers and JSON; writing them to memory cannot fail.
-        let content = serde_json::to_string_pretty(self).unwrap_or_default();
-        Ok(write_private(path, sealed::seal(None, &content).as_bytes())?)
+        // Texts, numbers and JSON; writing them to memory cannot fail. Without indentation, which would be most of it.
+        let content = serde_json::to_string(self).unwrap_or_default();
+        Ok(write_private(path, sealed::seal(None, content).as_bytes())?)
     }
 }
 

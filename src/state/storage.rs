@@ -22,11 +22,11 @@ pub(super) struct RunFiles {
 
 impl RunFiles {
     /// Brings a snapshot up to date with what the run has done, unless it is already.
-    pub fn fold_into(&self, snapshot: &mut Snapshot) -> Result<bool, StateError> {
+    pub fn fold_into(self, snapshot: &mut Snapshot) -> Result<bool, StateError> {
         if snapshot.folded.as_ref() == Some(&self.run) {
             return Ok(false);
         }
-        fold(snapshot, &self.plan.value::<Steps>(&self.path)?, &self.milestones, &self.records);
+        fold(snapshot, &self.plan.value::<Steps>(&self.path)?, &self.milestones, self.records);
         Ok(true)
     }
 }

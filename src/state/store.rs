@@ -308,13 +308,14 @@ impl Locked {
     pub fn finish(&self) -> Result<Snapshot, StateError> {
         let mut snapshot = self.present()?;
         let run = self.storage().run()?;
-        let is_new = match &run {
+        let id = run.as_ref().map(|run| run.run.clone());
+        let is_new = match run {
             Some(run) => run.fold_into(&mut snapshot)?,
             None => false,
         };
-        if let Some(run) = run.filter(|_| is_new) {
+        if is_new {
             snapshot.serial += 1;
-            snapshot.folded = Some(run.run);
+            snapshot.folded = id;
         }
         self.hold.end_run(Some(&snapshot).filter(|_| is_new))?;
         Ok(snapshot)
