@@ -10,7 +10,8 @@ use crate::base::{Clock, Entropy, SystemClock, SystemEntropy, read_text};
 use crate::catalog::Cloud;
 use crate::contract::KeyVaults;
 use crate::target::azure::{
-    AzureSettings, Credentials, Endpoints, IdentitySystem, JsonLines, KeyVaultReader, SignIn, SignInError, Trace,
+    AzureSettings, CloudVaults, Credentials, Endpoints, IdentitySystem, JsonLines, KeyVaultReader, SignIn, SignInError,
+    Trace,
 };
 use crate::target::http::HttpSettings;
 
@@ -59,13 +60,13 @@ pub async fn access(call: &Call, options: &TargetOptions, cloud: Cloud) -> Resul
         ..SignIn::default()
     };
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-    let suffix = options.azure_env.unwrap_or(cloud).facts().key_vault_suffix;
-    let for_vaults = SignIn { audience: format!("https://{suffix}"), ..sign_in.clone() };
+    let of_cloud = CloudVaults::of(options.azure_env.unwrap_or(cloud), &endpoints);
+    let for_vaults = SignIn { audience: of_cloud.audience.clone(), ..sign_in.clone() };
     let choose = |sign_in: SignIn| {
         let chosen = sign_in.choose(&call.environment, &http, &clock, &entropy).map_err(|error| unable(&error))?;
         Ok::<_, CliError>(chosen.tokens)
     };
-    let vaults = KeyVaultReader::of_cloud(&http, suffix, choose(for_vaults)?, Arc::clone(&clock))
+    let vaults = KeyVaultReader::of_cloud(&http, &of_cloud, choose(for_vaults)?, Arc::clone(&clock))
         .map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;
     let credentials = Credentials::Tokens(choose(sign_in)?);
     let mut settings =

@@ -46,8 +46,9 @@ impl KeyVaultSecret {
     /// Whether the id is a key vault's, and names and version have the letters that theirs have. The vault's name becomes
     /// a part of the host that a token is sent to.
     ///
-    /// Source: learn.microsoft.com, "About keys, secrets, and certificates" and "Naming rules and restrictions for Azure
-    /// resources", in stored copies read 2026-11-28: a vault has 3 to 24 letters, digits and hyphens, an object 1 to 127.
+    /// Source: learn.microsoft.com, "Azure Key Vault keys, secrets and certificates overview", in a stored copy read
+    /// 2026-11-28: a vault has 3 to 24 letters, digits and hyphens, an object 1 to 127; the vault gives versions 32 digits,
+    /// which is not asked for here.
     pub fn is_well_formed(&self) -> bool {
         let is_word = |text: &str, longest: usize| {
             (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

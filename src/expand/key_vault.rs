@@ -3,6 +3,10 @@
 //! The vault knows its users by their principals, so it comes after the control plane's machines; their scripts wait for
 //! it, and the machines themselves ask until the vault lets them in.
 //!
+//! Sources, in stored copies read 2026-11-28: Azure/kubernetes-kms 0.11.0, `docs/manual-install.md` (the key, and what the plugin
+//! may do with it) and `pkg/plugin/kms_v2_server.go` (by which algorithm); learn.microsoft.com, "Plan for Azure RBAC
+//! as the default access control model in Key Vault" (`general/access-control-default`).
+//!
 //! Deliberately absent: the plugin on the machines and the API server's configuration (`bootstrap::encryption`).
 
 use super::ExpandError;

@@ -10,9 +10,11 @@ use crate::pki::KeyMaterial;
 
 use super::key_vault::{KEY_NAME, vault_name};
 
-/// The plugin between API server and key vault; it speaks version 2 of Kubernetes' KMS protocol, the only one left.
+/// The plugin between API server and key vault; it speaks version 2 of Kubernetes' KMS protocol besides the first, which
+/// Kubernetes has off by default since 1.29.
 ///
-/// Source: Azure/kubernetes-kms, `docs/manual-install.md` of version 0.11.0 (2026-07-13), read 2026-11-25.
+/// Sources, in stored copies read 2026-11-28: Azure/kubernetes-kms of version 0.11.0 (2026-07-13), `docs/manual-install.md`,
+/// `README.md`, `cmd/server/main.go` (the arguments); kubernetes.io, "Using a KMS provider for data encryption".
 const PLUGIN_IMAGE: &str = "mcr.microsoft.com/oss/v2/azure/kms/keyvault:v0.11.0";
 
 /// How the secrets in etcd are encrypted.

@@ -26,7 +26,7 @@ mod trials;
 
 pub use client::{ArmClient, Call, FinalState, Outcome, Patience};
 pub use cloud::Endpoints;
-pub use key_vault::KeyVaultReader;
+pub use key_vault::{CloudVaults, KeyVaultReader};
 pub use providers::{register, registration};
 pub use reqwest::Method;
 pub use target::{AzureSettings, AzureTarget, Credentials};
