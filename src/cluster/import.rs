@@ -234,9 +234,11 @@ async fn beside(
 }
 
 /// Calls for each id in a body that says what the resource stands on. Providers write ids the other way too: who stands on
-/// it. Those are left out (Microsoft Learn, REST references of Compute and Network, read 2026-11-28).
+/// it. Those are left out (recorded traffic, read 2026-11-22; learn.microsoft.com, "WebApplicationFirewallPolicy interface" and
+/// "PublicIPAddressData.NatGateway Property", in stored copies read 2026-11-28).
 fn references(body: &Json, within: &str, found: &mut dyn FnMut(&str)) {
-    const BACK: [&str; 7] = [
+    const BACK: [&str; 8] = [
+        "applicationGateways",
         "virtualMachine",
         "virtualMachines",
         "backendIPConfigurations",
@@ -248,6 +250,10 @@ fn references(body: &Json, within: &str, found: &mut dyn FnMut(&str)) {
     match body {
         Json::Object(entries) => {
             for (name, value) in entries {
+                // A subnet stands on its gateway, but a gateway on its address.
+                if name == "natGateway" && entries.contains_key("publicIPAllocationMethod") {
+                    continue;
+                }
                 // A machine's own interfaces stand one level deeper.
                 let is_back = within == "properties" && BACK.iter().any(|back| back.eq_ignore_ascii_case(name));
                 // An interface's own configurations are objects with properties, not only ids.

@@ -120,3 +120,20 @@ fn a_group_is_imported_by_its_tags_and_destroyed_in_order() {
         .block_on(async { super::foreigners::arm(&running).get("/simulator/summary").await });
     assert_eq!(summary["total"], 0, "{summary}");
 }
+
+/// A public address names the gateway that has it, and a firewall policy the gateways that it guards: neither stands on them.
+#[test]
+fn what_is_named_both_ways_is_destroyed_in_order_too() {
+    for (example, group) in [("nat-gateway", "nat-gateway-example"), ("application-gateway", "gateway-example")] {
+        let place = Place::new();
+        let folder = place.cluster().to_str().unwrap().to_owned();
+        let example_model = model(&format!("apimodels/{example}.json"));
+        place.expect(0, &["deploy", &example_model, "--target", "simulator", "-o", &folder, "--time-scale", "0"]);
+        let simulator = place.cluster().join("simulator").to_str().unwrap().to_owned();
+        let target = ["--target", "simulator", "--simulator", &simulator];
+        place.json(&[&["import", "-g", group, "-o", "found"][..], &target].concat());
+        let destroyed =
+            place.json(&["destroy", "-o", "found", "--yes", "--time-scale", "0", "--simulator", &simulator]);
+        assert_eq!(destroyed["complete"], true, "{example}");
+    }
+}
