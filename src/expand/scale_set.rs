@@ -11,8 +11,9 @@ use super::security::named;
 use crate::graph::{Resource, Value};
 use crate::model::{Orchestration, Pool};
 
-/// The version of Microsoft.Network in which Azure makes the interfaces of mode Flexible; it takes two, and this is the one
-/// that all regions have (Microsoft.Compute 2025-04-01).
+/// The version of Microsoft.Network in which Azure makes the interfaces of mode Flexible: the first that it takes, which the
+/// cloud controller writes too (learn.microsoft.com, JavaScript reference `KnownNetworkApiVersion`;
+/// kubernetes-sigs/cloud-provider-azure, `pkg/provider/azure_vmssflex.go`; in stored copies read 2026-11-28).
 const NETWORK_API_VERSION: &str = "2020-11-01";
 
 /// The name of the script in the profile (aks-engine's).

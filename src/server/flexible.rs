@@ -1,14 +1,18 @@
 //! Scale sets of orchestration mode Flexible: their instances are machines of their own, with interfaces and disks, and the
 //! set counts those that name it.
 //!
-//! Source: learn.microsoft.com, "Orchestration modes for Virtual Machine Scale Sets" and "Orchestration modes API
-//! comparison", and refusals that users quote in Azure/bicep-registry-modules#2671; read 2026-11-28. Names are as Azure
-//! makes them: `<set>_<eight digits>`, hosts with six letters and digits behind the prefix.
+//! Sources, in stored copies read 2026-11-28: learn.microsoft.com, "Orchestration modes for Virtual Machine Scale Sets" and
+//! "Orchestration modes API comparison"; "Understand names and instance IDs for Azure Virtual Machine Scale Set VMs" (machines
+//! are called `<set>_<eight digits>`, hosts have six behind the prefix); "Use scale-in policies with Azure Virtual Machine Scale
+//! Sets"; "Migrate deployments and resources to Virtual Machine Scale Sets in Flexible orchestration" (overprovisioning is not
+//! for this mode). Refusals are as users quote them: Azure/bicep-registry-modules#2671 (identity),
+//! Azure/azure-sdk-for-python#33268 (fault domains, the network's version), Azure/azure-cli#5920 and #21834 (a single placement
+//! group goes with several fault domains); the words of the one against overprovisioning, and the names of interfaces, are the simulator's own.
 
 use serde_json::{Map, Value as Json, json};
 
 use super::exchange::Refusal;
-use super::places::{items, remove, set, text};
+use super::places::{add_defaults, items, remove, set, text};
 use super::prepare::prepare;
 use super::resource_id::ResourceId;
 use super::world::{Entry, World};
@@ -29,8 +33,8 @@ pub(super) fn is_flexible(body: &Json) -> bool {
     text(body, "/properties/orchestrationMode").is_some_and(|mode| mode.eq_ignore_ascii_case("Flexible"))
 }
 
-/// What such a set cannot have, in a body as it was sent.
-pub(super) fn check(sent: &Json) -> Result<(), Refusal> {
+/// What such a set cannot have, in a body as it was sent; and what it gets otherwise than sets whose instances are all alike.
+pub(super) fn begin(sent: &mut Json) -> Result<(), Refusal> {
     if !is_flexible(sent) {
         return Ok(());
     }
@@ -44,16 +48,28 @@ pub(super) fn check(sent: &Json) -> Result<(), Refusal> {
         );
         return refuse("identity", message);
     }
-    for name in ["overprovision", "singlePlacementGroup"] {
-        if sent["properties"][name] == true {
-            return refuse(name, format!("The value 'True' of parameter '{name}' is not allowed."));
+    let properties = &sent["properties"];
+    if properties["overprovision"] == true {
+        return refuse("overprovision", "The value 'True' of parameter 'overprovision' is not allowed.".to_owned());
+    }
+    let domains = "platformFaultDomainCount";
+    match properties[domains].as_u64() {
+        None => return refuse(domains, format!("Required parameter '{domains}' is missing (null).")),
+        Some(1) if properties["singlePlacementGroup"] == true => {
+            let message = "With platform fault domain count 1, you must use multiple placement groups.";
+            return refuse("singlePlacementGroup", message.to_owned());
         }
+        Some(_) => {}
     }
-    let network = sent.pointer("/properties/virtualMachineProfile/networkProfile");
-    if network.is_some_and(|network| network.get("networkApiVersion").is_none()) {
-        let name = "networkProfile.networkApiVersion";
-        return refuse(name, format!("Required parameter '{name}' is missing (null)."));
+    let network = &properties["virtualMachineProfile"]["networkProfile"];
+    if network.get("networkInterfaceConfigurations").is_some() && network.get("networkApiVersion").is_none() {
+        let code = "NetworkApiVersionMustBeSpecifiedWithNetworkInterfaceConfigurations";
+        let message = "Network api version in network profile must be specified if network interface configurations are \
+                       specified.";
+        return Err(Refusal::new(400, code, message));
     }
+    // Azure goes by the first machine's size, which seldom asks for one.
+    add_defaults(sent, &[("/properties/singlePlacementGroup", "false")]);
     Ok(())
 }
 
@@ -61,7 +77,6 @@ pub(super) fn check(sent: &Json) -> Result<(), Refusal> {
 pub(super) fn settle(body: &mut Json) {
     if is_flexible(body) {
         remove(body, &["/properties/overprovision", "/properties/doNotRunExtensionsOnOverprovisionedVMs"]);
-        set(body, "/properties/singlePlacementGroup", false.into());
     }
 }
 

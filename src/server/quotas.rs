@@ -1,8 +1,8 @@
 //! How much there may be of what in a region, and what there is: processors by family, public addresses.
 //!
-//! Sources: the errors in reported traffic (Azure's users, 2023 to 2025; read 2026-11-22) for processors; Microsoft Learn,
-//! "Azure networking limits", and its issue trackers for addresses (read 2026-11-28). The limits at the start are large ones
-//! that Microsoft grants on request.
+//! Sources: the errors in reported traffic (Azure's users, 2023 to 2025; read 2026-11-22) for processors, and
+//! nforgeio/neonKUBE#1671; openshift/openshift-azure#2252 and coreos/tectonic-installer#1454 for addresses (in stored copies
+//! read 2026-11-28). The limits at the start are large ones that Microsoft grants on request.
 
 use std::collections::BTreeMap;
 
@@ -118,16 +118,21 @@ pub(super) fn check(world: &World, id: &str, new: &Json, old: Option<&Json>) -> 
 }
 
 fn too_many_processors(name: &str, location: &str, limit: u64, level: u64, wanted: u64) -> Refusal {
-    Refusal::new(
-        409,
-        "OperationNotAllowed",
-        format!(
-            "Operation could not be completed as it results in exceeding approved {name} Cores quota. Additional details - \
-             Deployment Model: Resource Manager, Location: {location}, Current Limit: {limit}, Current Usage: {level}, \
-             Additional Required: {wanted}, (Minimum) New Limit Required: {}. Setup Alerts when Quota reaches threshold. \
-             Learn more at https://aka.ms/quotamonitoringalerting .",
-            level + wanted
-        ),
+    let message = processors_exceeded(name, location, limit, level, wanted);
+    Refusal::new(409, PROCESSORS_EXCEEDED, message)
+}
+
+/// The code by which processors beyond a quota are refused.
+pub(super) const PROCESSORS_EXCEEDED: &str = "OperationNotAllowed";
+
+/// The words that go with it.
+pub(super) fn processors_exceeded(name: &str, location: &str, limit: u64, level: u64, wanted: u64) -> String {
+    format!(
+        "Operation could not be completed as it results in exceeding approved {name} Cores quota. Additional details - \
+         Deployment Model: Resource Manager, Location: {location}, Current Limit: {limit}, Current Usage: {level}, Additional \
+         Required: {wanted}, (Minimum) New Limit Required: {}. Setup Alerts when Quota reaches threshold. Learn more at \
+         https://aka.ms/quotamonitoringalerting .",
+        level + wanted
     )
 }
 

@@ -17,7 +17,7 @@ pub(super) fn put(
     world: &mut World,
     request: &Request,
     id: &ResourceId,
-    body: Json,
+    mut body: Json,
     api_version: &str,
 ) -> Result<Response, Refusal> {
     let old = world.entry(&id.text());
@@ -33,7 +33,7 @@ pub(super) fn put(
         machines::check_custom_data(&body, old.as_ref(), &mut hidden)?;
     }
     if provider.behaviour == Behaviour::ScaleSet {
-        flexible::check(&body)?;
+        flexible::begin(&mut body)?;
     }
     let mut body = prepare(body, provider, old.as_ref(), &full_id)?;
     if let Some(old) = &old {

@@ -144,7 +144,10 @@ fn kind(cluster: &Cluster, pool: &Pool, profile: &AgentPoolProfile, findings: &m
 
 /// What a scale set cannot have whose instances are machines of their own.
 ///
-/// Source: learn.microsoft.com, "Orchestration modes for Virtual Machine Scale Sets", as known on 2026-11-28.
+/// Sources, in stored copies read 2026-11-28: learn.microsoft.com, "Orchestration modes for Virtual Machine Scale Sets" (an
+/// identity that is assigned only; one placement group is for some sizes, spread over a fixed number of fault domains),
+/// "Migrate deployments and resources to Virtual Machine Scale Sets in Flexible orchestration" (no overprovisioning) and
+/// "Choosing the right number of fault domains for Virtual Machine Scale Set".
 fn flexible(cluster: &Cluster, pool: &Pool, findings: &mut Findings) {
     let at = |name: &str| self::pool(pool.index, name);
     let mode = at("orchestrationMode");
@@ -166,8 +169,12 @@ fn flexible(cluster: &Cluster, pool: &Pool, findings: &mut Findings) {
             "leave it out",
         );
     }
-    if pool.single_placement_group {
-        tell(at("singlePlacementGroup"), "a scale set of mode Flexible has no single placement group", "leave it out");
+    if pool.single_placement_group && pool.fault_domain_count == 1 {
+        tell(
+            at("singlePlacementGroup"),
+            "one placement group does not hold machines that Azure spreads over as many fault domains as it can",
+            "leave it out, or write \"platformFaultDomainCount\": 2 or 3",
+        );
     }
     if pool.fault_domain_count > 1 && !pool.zones.is_empty() || pool.fault_domain_count > 3 {
         tell(

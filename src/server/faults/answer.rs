@@ -51,12 +51,9 @@ pub(in crate::server) fn answer(world: &mut World, request: &Request) -> Answere
 fn before(world: &World, request: &Request, fault: &Mishap) -> Option<(Response, Spoil)> {
     let response = match fault {
         Mishap::Throttled { seconds, told } => {
-            let refusal = Refusal::new(
-                429,
-                "TooManyRequests",
-                "The request is being throttled as the limit has been reached for operation type. For more information, \
-                 see - https://aka.ms/srpthrottlinglimits",
-            );
+            let message = "Number of requests for the subscription exceeded the limit. Refer to \
+                           https://aka.ms/arm-throttling for additional information.";
+            let refusal = Refusal::new(429, "SubscriptionRequestsThrottled", message);
             let response = Response::from(refusal.by_gateway());
             match told {
                 Told::Seconds => operations::retry_after(world, response, *seconds),

@@ -4,6 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::server::quotas;
+
 /// What goes wrong, and when.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -294,8 +296,9 @@ impl Allocation {
 
     /// Code and message, for a machine of a size in a location.
     ///
-    /// Source: Microsoft Learn, "Troubleshoot allocation failures", "Resolve errors for SKU not available" and "Resolve
-    /// errors for resource quotas" (read 2026-11-28).
+    /// Sources, in stored copies read 2026-11-28: Microsoft Learn, "Troubleshoot allocation failures when you create, restart, or
+    /// resize VMs in Azure"; openshift/release#5182 (a zone); Azure-Samples/azuresandbox#70 (a size that is not on offer);
+    /// jenkins-infra/helpdesk#3584 (constraints); [`quotas`] for processors.
     pub(super) fn words(self, size: &str, location: &str) -> (&'static str, String) {
         const MORE: &str =
             "Read more about improving likelihood of allocation success at https://aka.ms/allocation-guidance";
@@ -317,20 +320,14 @@ impl Allocation {
             Self::ZonalAllocationFailed => ("ZonalAllocationFailed", lacking("zone")),
             Self::OverconstrainedAllocationRequest => (
                 "OverconstrainedAllocationRequest",
-                format!(
-                    "Allocation failed. VM(s) with the following constraints cannot be allocated, because the condition is \
-                     too restrictive: Availability Set, VM Size {size}. Please remove some constraints and try again."
-                ),
+                "Allocation failed. VM(s) with the following constraints cannot be allocated, because the condition is too \
+                 restrictive. Please remove some constraints and try again. Constraints applied are:\n  - Networking \
+                 Constraints (such as Accelerated Networking or IPv6)\n  - VM Size\n"
+                    .to_owned(),
             ),
-            Self::QuotaExceeded => (
-                "OperationNotAllowed",
-                format!(
-                    "Operation could not be completed as it results in exceeding approved Total Regional Cores quota. \
-                     Additional details - Deployment Model: Resource Manager, Location: {location}, Current Limit: 10, \
-                     Current Usage: 10, Additional Required: 2, (Minimum) New Limit Required: 12. Submit a request for \
-                     Quota increase to proceed."
-                ),
-            ),
+            Self::QuotaExceeded => {
+                (quotas::PROCESSORS_EXCEEDED, quotas::processors_exceeded("Total Regional", location, 10, 10, 2))
+            }
         }
     }
 }

@@ -85,6 +85,7 @@ async fn throttling_is_told_in_seconds_by_date_or_not_at_all() {
         (first.status, first.header("retry-after"), first.header("retry-after-ms")),
         (429, Some("30"), Some("30000"))
     );
+    assert_eq!((first.code(), first.header("x-ms-failure-cause")), ("SubscriptionRequestsThrottled", Some("gateway")));
     let second = cloud.get(&network, NETWORK).await;
     let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(second.header("retry-after").unwrap()).unwrap();
     let now = engine::base::Clock::now(cloud.clock.as_ref());
@@ -188,6 +189,8 @@ async fn there_is_no_room_for_machines() {
     assert!(told.contains("Standard_D2s_v3") && told.contains("'westus2'"), "{told}");
     let quota = cloud.make_machine("quota").await;
     assert_eq!((quota.status, quota.code()), (409, "OperationNotAllowed"));
+    let told = quota.body["error"]["message"].as_str().unwrap();
+    assert!(told.contains("approved Total Regional Cores quota") && told.contains("Required: 12."), "{told}");
     for (name, code) in
         [("region", "AllocationFailed"), ("zone", "ZonalAllocationFailed"), ("set", "OverconstrainedAllocationRequest")]
     {

@@ -98,23 +98,32 @@ async fn what_a_flexible_set_cannot_have_is_refused() {
     cloud.make_group().await;
     let subnet = cloud.make_network().await;
     let id = cloud.id("Microsoft.Compute/virtualMachineScaleSets/agents");
-    for (pointer, value, target) in [
-        ("/identity", json!({"type": "SystemAssigned"}), "identity"),
-        ("/properties/overprovision", json!(true), "overprovision"),
-        ("/properties/singlePlacementGroup", json!(true), "singlePlacementGroup"),
-        (
-            "/properties/virtualMachineProfile/networkProfile",
-            json!({"networkInterfaceConfigurations": []}),
-            "networkProfile.networkApiVersion",
-        ),
-    ] {
+    let with = |pointer: &str, value: Json| {
         let mut body = body(&subnet, 1);
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         body.pointer_mut(parent).unwrap()[name] = value;
-        let refused = cloud.put(&id, COMPUTE, body).await;
+        body
+    };
+    for (pointer, value, target) in [
+        ("/identity", json!({"type": "SystemAssigned"}), "identity"),
+        ("/properties/overprovision", json!(true), "overprovision"),
+        ("/properties/platformFaultDomainCount", Json::Null, "platformFaultDomainCount"),
+        ("/properties/singlePlacementGroup", json!(true), "singlePlacementGroup"),
+    ] {
+        let refused = cloud.put(&id, COMPUTE, with(pointer, value)).await;
         assert_eq!((refused.status, refused.code()), (400, "InvalidParameter"), "{pointer}");
         assert_eq!(refused.body["error"]["target"], target);
     }
+    let network = json!({"networkInterfaceConfigurations": []});
+    let refused = cloud.put(&id, COMPUTE, with("/properties/virtualMachineProfile/networkProfile", network)).await;
+    let code = "NetworkApiVersionMustBeSpecifiedWithNetworkInterfaceConfigurations";
+    assert_eq!((refused.status, refused.code()), (400, code));
+
+    // Some sizes want one placement group where machines are spread over two fault domains.
+    let mut body = with("/properties/platformFaultDomainCount", json!(2));
+    body["properties"]["singlePlacementGroup"] = true.into();
+    let made = cloud.put(&id, COMPUTE, body).await;
+    assert_eq!((made.status, &made.body["properties"]["singlePlacementGroup"]), (201, &json!(true)));
 }
 
 #[tokio::test]
