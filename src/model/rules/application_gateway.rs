@@ -1,7 +1,8 @@
 //! The application gateway of the add-on `appgw-ingress`: whom its identity serves, and where it stands.
 //!
 //! Source: aks-engine's validation of the add-on; learn.microsoft.com, "Application Gateway infrastructure configuration"
-//! (the subnet holds gateways only), read 2026-11-25.
+//! (the subnet holds gateways only, each instance takes an address, a private front end one more), in a stored copy read
+//! 2026-11-28.
 
 use std::net::IpAddr;
 

@@ -165,7 +165,10 @@ pub const RULES: &[Rule] = &[
     error("windows-profile-required", "a pool of Windows needs windowsProfile"),
     error("windows-credentials", "windowsProfile has a user and a password"),
     error("windows-username", "an account name on Windows is up to 20 plain characters, and free"),
-    error("windows-password", "a Windows password is 12 to 123 characters of three kinds"),
+    error(
+        "windows-password",
+        "a Windows password is 8 to 123 characters of three kinds, and none that everybody knows",
+    ),
     error("windows-network", "with Windows the plugin is azure or kubenet, without a network policy"),
     error("windows-image-url", "a disk of Windows is named by a plain https address"),
     error("windows-isolation", "Windows containers run as processes, and a build is named once"),

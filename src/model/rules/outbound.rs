@@ -1,7 +1,7 @@
 //! The nodes' way out: that there is one before the first machine boots.
 //!
-//! Source: learn.microsoft.com, "Customize cluster egress with outbound types in AKS" and "Azure NAT Gateway resource",
-//! as known on 2026-11-28.
+//! Source: learn.microsoft.com, "Customize cluster egress with outbound types in Azure Kubernetes Service (AKS)" and "Azure NAT
+//! Gateway resource", in stored copies read 2026-11-28.
 
 use crate::base::Diagnostic;
 use crate::catalog::Cloud;

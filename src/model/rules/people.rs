@@ -19,8 +19,48 @@ const KEY_KINDS: [&str; 7] = [
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
 
-/// Account names that Azure refuses or the image has already.
-const TAKEN_NAMES: [&str; 4] = ["root", "admin", "administrator", "ubuntu"];
+/// Account names that Azure refuses.
+///
+/// Source: learn.microsoft.com, REST reference of virtual machines, `OSProfile.adminUsername`, "Disallowed values", in a stored
+/// copy read 2026-11-28.
+pub(super) const REFUSED_NAMES: [&str; 32] = [
+    "1",
+    "123",
+    "a",
+    "actuser",
+    "adm",
+    "admin",
+    "admin1",
+    "admin2",
+    "administrator",
+    "aspnet",
+    "backup",
+    "console",
+    "david",
+    "guest",
+    "john",
+    "owner",
+    "root",
+    "server",
+    "sql",
+    "support",
+    "support_388945a0",
+    "sys",
+    "test",
+    "test1",
+    "test2",
+    "test3",
+    "user",
+    "user1",
+    "user2",
+    "user3",
+    "user4",
+    "user5",
+];
+
+/// Those that it refuses on Linux besides ("Frequently asked question about Linux Virtual Machines", which has the length too), or
+/// that the image has already.
+const TAKEN_NAMES: [&str; 2] = ["ubuntu", "video"];
 
 pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     let location = &cluster.location;
@@ -34,11 +74,12 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
 
 fn linux(cluster: &Cluster, findings: &mut Findings) {
     let linux = &cluster.linux;
-    let name = linux.admin_username.as_bytes();
-    let fits = (1..=32).contains(&name.len())
-        && (name[0].is_ascii_alphabetic() || name[0] == b'_')
-        && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte));
-    if !fits || TAKEN_NAMES.contains(&linux.admin_username.as_str()) {
+    let bytes = linux.admin_username.as_bytes();
+    let fits = (1..=32).contains(&bytes.len())
+        && (bytes[0].is_ascii_alphabetic() || bytes[0] == b'_')
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte));
+    let name = linux.admin_username.as_str();
+    if !fits || REFUSED_NAMES.contains(&name) || TAKEN_NAMES.contains(&name) {
         let fault = Diagnostic::error(
             "admin-username",
             format!("{LINUX}/adminUsername"),

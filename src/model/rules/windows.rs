@@ -9,44 +9,23 @@ use super::super::input::{ApiModel, WindowsProfile};
 use super::super::network::{NetworkPlugin, NetworkPolicy};
 use super::super::pointers::{KUBERNETES, WINDOWS};
 use super::super::pool::OperatingSystem;
+use super::people::REFUSED_NAMES;
 
-/// Account names that Azure refuses on Windows.
+/// Passwords that Azure refuses because everybody knows them.
 ///
-/// Source: learn.microsoft.com, REST reference of virtual machines, `OSProfile.adminUsername`, "Disallowed values", read
-/// 2026-11-28.
-const TAKEN_NAMES: [&str; 32] = [
-    "1",
-    "123",
-    "a",
-    "actuser",
-    "adm",
-    "admin",
-    "admin1",
-    "admin2",
-    "administrator",
-    "aspnet",
-    "backup",
-    "console",
-    "david",
-    "guest",
-    "john",
-    "owner",
-    "root",
-    "server",
-    "sql",
-    "support",
-    "support_388945a0",
-    "sys",
-    "test",
-    "test1",
-    "test2",
-    "test3",
-    "user",
-    "user1",
-    "user2",
-    "user3",
-    "user4",
-    "user5",
+/// Source: learn.microsoft.com, REST reference of virtual machines, `OSProfile.adminPassword`, "Disallowed values"; as for the
+/// length, "Minimum-length (Windows): 8 characters" (some of Microsoft's own tools ask for 12); in a stored copy read 2026-11-28.
+const KNOWN_PASSWORDS: [&str; 10] = [
+    "abc@123",
+    "iloveyou!",
+    "P@$$w0rd",
+    "P@ssw0rd",
+    "P@ssword123",
+    "Pa$$word",
+    "pass@word1",
+    "Password!",
+    "Password1",
+    "Password22",
 ];
 
 pub(super) fn judge(cluster: &Cluster, model: &ApiModel, findings: &mut Findings) {
@@ -96,7 +75,7 @@ fn account(profile: &WindowsProfile, findings: &mut Findings) {
         let fits = (1..=20).contains(&name.chars().count())
             && !name.ends_with('.')
             && name.chars().all(|letter| letter.is_ascii_graphic() && !r#"\/"[]:|<>+=;,?*@&"#.contains(letter));
-        if !fits || TAKEN_NAMES.contains(&name.to_ascii_lowercase().as_str()) {
+        if !fits || REFUSED_NAMES.contains(&name.to_ascii_lowercase().as_str()) {
             let message = format!("\"{name}\" cannot be the administrator's account on Windows");
             let fault = Diagnostic::error("windows-username", at("adminUsername"), message);
             findings.judge(&[], fault.help("write up to 20 letters and digits, such as azureuser"));
@@ -108,19 +87,25 @@ fn account(profile: &WindowsProfile, findings: &mut Findings) {
         if KeyVaultSecret::of_text(text).is_some() {
             return;
         }
-        let kinds = [
-            text.chars().any(char::is_lowercase),
-            text.chars().any(char::is_uppercase),
-            text.chars().any(char::is_numeric),
-            text.chars().any(|letter| !letter.is_alphanumeric()),
-        ];
-        let strong = kinds.into_iter().filter(|kind| *kind).count() >= 3;
-        if !strong || !(12..=123).contains(&text.chars().count()) {
+        if !is_password(text) {
             let fault = Diagnostic::error("windows-password", at("adminPassword"), "Azure refuses this password");
-            findings
-                .judge(&[], fault.help("12 to 123 characters, with three of: small letters, capitals, digits, others"));
+            let help = "8 to 123 characters, with three of: small letters, capitals, digits, others; and none that everybody \
+                        knows";
+            findings.judge(&[], fault.help(help));
         }
     }
+}
+
+fn is_password(text: &str) -> bool {
+    let kinds = [
+        text.chars().any(char::is_lowercase),
+        text.chars().any(char::is_uppercase),
+        text.chars().any(char::is_numeric),
+        text.chars().any(|letter| !letter.is_alphanumeric()),
+    ];
+    kinds.into_iter().filter(|kind| *kind).count() >= 3
+        && (8..=123).contains(&text.chars().count())
+        && !KNOWN_PASSWORDS.contains(&text)
 }
 
 /// Everybody who sees the resources sees the disk's address, so a signature must not stand in it.
@@ -150,5 +135,22 @@ fn isolation(profile: &WindowsProfile, findings: &mut Findings) {
         let message = "Kubernetes does not run Windows containers under Hyper-V; they would share the node's kernel";
         let fault = Diagnostic::error("windows-isolation", format!("{WINDOWS}/windowsRuntimes/default"), message);
         findings.judge(&[], fault.help("write \"process\", and give what must be kept apart pools of their own"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_password;
+
+    #[test]
+    fn passwords_are_what_azure_takes() {
+        for text in ["Canary-1", "canary-1", "Canary12", &format!("Canary-1{}", "x".repeat(115))] {
+            assert!(is_password(text), "{text}");
+        }
+        for text in
+            ["Canar-1", "canaries", "Canaries", "Password22", "P@ssword123", &format!("Canary-1{}", "x".repeat(116))]
+        {
+            assert!(!is_password(text), "{text}");
+        }
     }
 }

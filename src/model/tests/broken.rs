@@ -475,6 +475,8 @@ fn people_cases() -> Vec<Case> {
         case("location-required", "/location".into(), &[("/location".into(), Value::Null)]),
         case("location-form", "/location".into(), &[("/location".into(), json!("west_us"))]),
         one("admin-username", L, "adminUsername", json!("root")),
+        one("admin-username", L, "adminUsername", json!("test1")),
+        one("admin-username", L, "adminUsername", json!("video")),
         one("mtu", L, "eth0MTU", json!(1400)),
         case(
             "proxy-url",
@@ -507,6 +509,11 @@ fn people_cases() -> Vec<Case> {
             "windows-password",
             at(W, "adminPassword"),
             &windows(json!({"adminUsername": "azureuser", "adminPassword": "password"})),
+        ),
+        case(
+            "windows-password",
+            at(W, "adminPassword"),
+            &windows(json!({"adminUsername": "azureuser", "adminPassword": "P@ssword123"})),
         ),
         case(
             "windows-username",
