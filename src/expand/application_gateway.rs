@@ -2,8 +2,10 @@
 //! the roles of both.
 //!
 //! The gateway begins with one listener that leads nowhere, because Azure takes none without; from then on its listeners
-//! and rules are the ingress controller's. A web application firewall is a policy of its own, since Azure no longer takes
-//! firewalls inside gateways (learn.microsoft.com, "Upgrade to Azure Application Gateway WAF policy", read 2026-11-25).
+//! and rules are the ingress controller's. A web application firewall is a policy of its own, since Azure gives up those that are
+//! settings of a gateway (learn.microsoft.com, "Upgrade to Azure Application Gateway WAF policy"; PSRule.Rules.Azure,
+//! "Migrate to Application Gateway WAF policy": retired on 15 March 2027). Of its rules' versions 3.2 is one of the three that
+//! are kept up ("Azure Web Application Firewall ruleset support policy"; all in stored copies read 2026-11-28).
 //!
 //! Deliberately absent: the ingress controller, which the cluster's owner installs by Helm.
 

@@ -1,8 +1,9 @@
 //! The NAT gateway as the nodes' way out, with its public addresses. It goes before any other way out of a subnet.
 //!
-//! Source: learn.microsoft.com, "Azure NAT Gateway resource" and "Source Network Address Translation with NAT gateway", as
-//! known on 2026-11-28: of the kind Standard it stands in one zone or in none (then Azure chooses), has 1 to 16 addresses of
-//! the kind Standard, and 64,512 ports of each.
+//! Source: learn.microsoft.com, "Azure NAT Gateway resource", "NAT gateway and availability zones" and "Source Network Address
+//! Translation (SNAT) with Azure NAT Gateway", in stored copies read 2026-11-28: of the kind Standard it stands in one zone,
+//! with addresses of that zone, or in none (then Azure chooses); it has up to 16 addresses of IPv4, none of the kind Basic, and
+//! 64,512 ports of each; a TCP connection may be idle for 4 to 120 minutes.
 
 use super::ExpandError;
 use super::context::{Context, symbol};

@@ -1,6 +1,7 @@
 //! `$filter` of the lists of groups and resources, as far as clients use it: comparisons for equality, `and`, `or`.
 //!
-//! Source: REST reference "Resources - List" and "Resource Groups - List" on learn.microsoft.com, read 2026-11-28.
+//! Sources, in a stored copy read 2026-11-28: learn.microsoft.com, "ResourcesListOptionalParams interface" of
+//! `@azure/arm-resources`, which names the properties and operators.
 
 use serde_json::Value as Json;
 

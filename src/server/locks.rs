@@ -1,7 +1,8 @@
 //! Locks: what must not be deleted, and what must not be changed.
 //!
-//! Source: Microsoft Learn, "Lock your resources to protect your infrastructure", and the REST reference "Management Locks";
-//! read 2026-11-28.
+//! Sources, in stored copies read 2026-11-28: Microsoft Learn, "Lock your resources to protect your infrastructure"; what users
+//! quote of the refusal (Azure/apiops#606, Azure/azure-sdk-for-java#2560). What is said of a lock that is malformed or not there is
+//! the simulator's own.
 
 use serde_json::Value as Json;
 

@@ -1,7 +1,8 @@
 //! Policies that deny: definitions, assignments to scopes, and what they refuse.
 //!
-//! Source: Microsoft Learn, "Azure Policy definitions deny effect", and the REST references "Policy Definitions" and "Policy
-//! Assignments"; the form of the refusal from "Resolve errors for request disallowed by policy"; read 2026-11-28.
+//! Sources, in stored copies read 2026-11-28: Microsoft Learn, "Azure Policy definition structure policy rule"; the form of the
+//! refusal from "Resolve errors for request disallowed by policy". The other refusals, and how things are listed, are from
+//! memory.
 //!
 //! Deliberately absent: initiatives, effects other than deny (audits change no answer), built-in definitions.
 

@@ -1,7 +1,7 @@
 //! Conditions of policies, as far as they speak of a request alone: `allOf`, `anyOf`, `not`, and comparisons of fields.
 //!
-//! Source: Microsoft Learn, "Azure Policy definition structure policy rule", read 2026-11-28. Aliases are taken as paths within
-//! `properties`, or at the top, which is what most of them are.
+//! Source: Microsoft Learn, "Azure Policy definition structure policy rule", in a stored copy read 2026-11-28. Aliases are taken as
+//! paths within `properties`, or at the top, which is what most of them are; locations count as they are written.
 
 use serde_json::Value as Json;
 

@@ -75,7 +75,8 @@ pub(super) const OTHER: &[Provider] = &[
         immutable: &["/kind", "/location"],
         ..PLAIN
     },
-    // As the REST references "Management Locks" and "Policy Definitions" tell, read 2026-11-28.
+    // As `locks.json` (2016-09-01) and `policyDefinitions.json` (2021-06-01) of Azure/azure-rest-api-specs tell, in stored
+    // copies read 2026-11-28.
     Provider {
         resource_type: "Microsoft.Authorization/locks",
         behaviour: Behaviour::Lock,

@@ -1,6 +1,7 @@
 //! Storage accounts: names that are free, endpoints, keys. The storage itself is not served.
 //!
-//! Sources: recorded traffic (2023); REST reference "Storage Accounts - List Keys", read 2026-11-28.
+//! Sources: recorded traffic (2023); the keys as learn.microsoft.com, "StorageAccountKey interface", has them, in a stored copy
+//! read 2026-11-28.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

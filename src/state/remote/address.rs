@@ -11,7 +11,8 @@ use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 use crate::base::Environment;
 use crate::state::StateError;
 
-/// The length of a tag's value in Azure (Microsoft Learn, "Use tags to organize your Azure resources", read 2026-11-28).
+/// The length of a tag's value in Azure (what hashicorp/terraform-provider-azurestack 1.0.0 lets pass, `StorageAccountTags`,
+/// read 2026-11-28).
 const LONGEST: usize = 256;
 
 /// Whose store it is.
