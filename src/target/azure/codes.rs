@@ -63,6 +63,7 @@ pub(super) const CODES: &[CodeFacts] = {
         code("InUseSubnetCannotBeDeleted", Busy, IN_USE),
         code("InUseNetworkSecurityGroupCannotBeDeleted", Busy, IN_USE),
         code("InUseRouteTableCannotBeDeleted", Busy, IN_USE),
+        code("InUseNatGatewayCannotBeDeleted", Busy, IN_USE),
         code("PublicIPAddressCannotBeDeleted", Busy, IN_USE),
         code("PublicIPAddressInUse", Busy, IN_USE),
         code("LoadBalancerInUseByVirtualMachineScaleSet", Busy, IN_USE),
