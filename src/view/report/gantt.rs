@@ -77,6 +77,15 @@ fn bar(text: &mut String, row: &Row, y: u32, at: &impl Fn(Timestamp) -> f64, end
             right - from,
             ROW - 8
         );
+        if let Some(done) = row.done {
+            let _ = writeln!(
+                text,
+                "<rect class=\"bar done\" x=\"{from:.1}\" y=\"{}\" width=\"{:.1}\" height=\"{}\" rx=\"3\"/>",
+                y + 4,
+                (right - from) * done,
+                ROW - 8
+            );
+        }
         for retry in &row.retries {
             let x = at(*retry);
             let _ = writeln!(

@@ -63,6 +63,8 @@ pub(super) struct Row {
     pub slowest: bool,
     /// What is said of it beside its bar, such as `180 of 200`.
     pub beside: Option<String>,
+    /// Which share of its steps is done, where that is some and not all of them.
+    pub done: Option<f64>,
 }
 
 /// The rows of a run, in the order in which they began, and how many steps are not among them.
@@ -140,6 +142,7 @@ fn row(run: &RunRecord, position: usize, slowest: bool) -> Row {
         retries: step.retries.iter().map(|(at, _)| *at).collect(),
         slowest,
         beside,
+        done: None,
     }
 }
 
@@ -169,6 +172,7 @@ fn folded(run: &RunRecord, positions: &[usize], stem: &str) -> Row {
         retries: steps().flat_map(|step| step.retries.iter().map(|(at, _)| *at)).collect(),
         slowest: false,
         beside: (done < positions.len() && look != Look::Waiting).then(|| format!("{done} of {}", positions.len())),
+        done: (0 < done && done < positions.len()).then(|| done as f64 / positions.len() as f64),
     }
 }
 

@@ -192,6 +192,7 @@ fn machines_of_a_pool_share_a_row_and_the_one_that_failed_has_its_own() {
         ]
     );
     assert_eq!(rows[0].beside.as_deref(), Some("1 of 29"));
+    assert_eq!(rows.iter().filter_map(|row| row.done).collect::<Vec<_>>(), [1.0 / 29.0]);
 }
 
 #[test]
