@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, TROUBLE};
 use crate::base::{Diagnostics, FileError, Source};
-use crate::cluster::ClusterError;
+use crate::cluster::{ClusterError, Finding};
 use crate::contract::{Fault, FaultClass};
 use crate::execute::ExecuteError;
 use crate::state::StateError;
@@ -18,12 +18,14 @@ pub struct CliError {
     pub help: Option<String>,
     /// The faults of the model, with the text they are in.
     pub diagnostics: Option<Box<(Source, Diagnostics)>>,
+    /// What the preflight found.
+    pub findings: Vec<Finding>,
 }
 
 impl CliError {
     /// An error with an exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), help: None, diagnostics: None }
+        Self { exit, message: message.into(), help: None, diagnostics: None, findings: Vec::new() }
     }
 
     /// A wrong command line.

@@ -12,6 +12,7 @@ mod live;
 mod options;
 mod output;
 mod place;
+mod preflight;
 mod rehearsal;
 mod session;
 pub mod settings;

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::error::CliError;
 use super::options::Form;
+use super::preflight::findings_as_json;
 use crate::base::{Diagnostics, Environment, Source};
 use crate::view::{Style, diagnostics_as_json, harmless, render_diagnostics};
 
@@ -76,9 +77,13 @@ impl Output {
             return;
         }
         if self.json && error.diagnostics.is_none() {
-            self.data(&json!({
+            let mut data = json!({
                 "format": 1, "error": error.message, "help": error.help, "exitCode": error.exit.code(),
-            }));
+            });
+            if !error.findings.is_empty() {
+                data["preflight"] = findings_as_json(&error.findings);
+            }
+            self.data(&data);
         }
         let mut text = format!("{} {}\n", self.error_style.bad("error:"), harmless(&error.message));
         if let Some(help) = &error.help {

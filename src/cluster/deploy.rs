@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::leftovers::{begun, sort_out};
-use super::{Basis, ClusterError, Definition, Form, Prepared, Session, generate, observe, place, vaults};
+use super::{Basis, ClusterError, Definition, Demand, Form, Prepared, Session, generate, observe, place, vaults};
 use crate::contract::{Address, Applied, AppliedResources, ChangeKind, Operation, Support};
 use crate::expand::{Instruction, instructions};
 use crate::graph::{ResourceGraph, ResourceKey};
@@ -76,7 +76,10 @@ pub(super) async fn prepare(
         &observed,
         &plan,
     );
+    let world = World { graph: &expansion.graph, observed: &observed, secrets: &expansion.secrets };
+    let demand = Demand::of_plan(&plan, Some(&world));
     Ok(Prepared {
+        demand,
         basis,
         gives_up: given_up.map(|run| run.plan.verb),
         gone,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::leftovers::{begun, sort_out};
-use super::{Basis, ClusterError, Prepared, Session, made, observe, place};
+use super::{Basis, ClusterError, Demand, Prepared, Session, made, observe, place};
 use crate::base::{Files, Secret};
 use crate::plan::{Plan, plan_destroy};
 use crate::state::Store;
@@ -53,6 +53,7 @@ pub async fn prepare_destroy(
     let basis = Basis::new(Some(&snapshot), &Secret::new(""), "", &no_secrets, &observed, &plan);
     let (gone, left) = sort_out(&applied, &observed, |key| snapshot.applied.contains_key(key), |_| false);
     Ok(Prepared {
+        demand: Demand::of_plan(&plan, None),
         plan,
         gives_up: given_up.map(|run| run.plan.verb),
         basis,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::definition::has_machines;
-use super::{Basis, ClusterError, Session, durations, fact};
+use super::{Basis, ClusterError, Demand, Session, durations, fact};
 use crate::base::{Files, Secret};
 use crate::contract::{Act, AppliedResources, EventSink, Operation, Summary};
 use crate::execute::{Cancel, ExecuteError, Replay, Run, Settings, execute};
@@ -35,6 +35,8 @@ pub struct Prepared {
     /// The hash of the cluster's CA, for the fact that it has started.
     pub(super) authority_hash: Option<String>,
     pub(super) locked: Option<Locked>,
+    /// What its steps need of the subscription.
+    pub(super) demand: Demand,
 }
 
 /// What became of a run.

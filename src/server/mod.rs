@@ -34,6 +34,7 @@ mod machines;
 mod members;
 mod oauth;
 mod operations;
+mod permissions;
 mod places;
 mod play;
 mod policies;

@@ -57,12 +57,14 @@ fn settings(world: &World) -> Json {
 }
 
 /// How this world is to be: who gives tokens as `metadata/endpoints` tells (`identityProvider`: `AAD` or `ADFS`), and how
-/// much there may be of what in a region (`quotas`: `cores`, a family such as `standardDSv3Family`, `PublicIPAddresses`).
+/// much there may be of what in a region (`quotas`: `cores`, a family such as `standardDSv3Family`, `PublicIPAddresses`), and
+/// what may be done (`permissions`: grants with `actions` and `notActions`).
 fn change_settings(world: &mut World, patch: &Json) -> Result<Response, Refusal> {
     let invalid = |what: &str| Refusal::new(400, "InvalidParameter", format!("The setting {what} is not valid."));
     for (name, value) in patch.as_object().into_iter().flatten() {
         match name.as_str() {
             "identityProvider" if value.is_null() || value == "AAD" || value == "ADFS" => {}
+            "permissions" if value.is_null() || super::permissions::are_valid(value) => {}
             "quotas" if value.is_null() => {}
             "quotas" => {
                 let quotas = value.as_object().ok_or_else(|| invalid("'quotas'"))?;

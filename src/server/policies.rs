@@ -1,8 +1,8 @@
 //! Policies that deny: definitions, assignments to scopes, and what they refuse.
 //!
 //! Sources, in stored copies read 2026-11-28: Microsoft Learn, "Azure Policy definition structure policy rule"; the form of the
-//! refusal from "Resolve errors for request disallowed by policy". The other refusals, and how things are listed, are from
-//! memory.
+//! refusal from "Resolve errors for request disallowed by policy". The other refusals, how things are listed, and the
+//! answer of checkPolicyRestrictions (2022-03-01) are from memory.
 //!
 //! Deliberately absent: initiatives, effects other than deny (audits change no answer), built-in definitions.
 
@@ -83,18 +83,70 @@ pub(super) fn check(world: &World, request: &Request) -> Result<(), Refusal> {
         Some(id) => (id.full_type(), id.name().to_owned()),
         None => (GROUP_TYPE.to_owned(), request.segments.last().cloned().unwrap_or_default()),
     };
-    let body = request.json()?;
-    let denying: Vec<(Entry, Entry)> = assignments
-        .into_iter()
-        .filter(|assignment| applies(assignment, &target))
+    let denying = denying(world, &assignments, &target, &resource_type, &name, &request.json()?);
+    if denying.is_empty() { Ok(()) } else { Err(disallowed(&name, &denying)) }
+}
+
+/// The assignments that would deny a write, each with its definition.
+fn denying(
+    world: &World,
+    assignments: &[Entry],
+    target: &str,
+    resource_type: &str,
+    name: &str,
+    body: &Json,
+) -> Vec<(Entry, Entry)> {
+    assignments
+        .iter()
+        .filter(|assignment| applies(assignment, target))
         .filter_map(|assignment| {
             let definition = world.entry(text(&assignment.body, "/properties/policyDefinitionId")?)?;
             let parameters = parameters(&definition.body, &assignment.body);
-            let subject = Subject { resource_type: &resource_type, name: &name, body: &body, parameters: &parameters };
-            denies(&definition.body, &subject).then_some((assignment, definition))
+            let subject = Subject { resource_type, name, body, parameters: &parameters };
+            denies(&definition.body, &subject).then_some((assignment.clone(), definition))
+        })
+        .collect()
+}
+
+/// What policies say to a resource that might be made, as Policy Insights tells it. Nothing if something else is asked.
+pub(super) fn restrictions(world: &World, request: &Request) -> Result<Option<Response>, Refusal> {
+    let Some(scope) = asked_scope(request) else { return Ok(None) };
+    check_api_version(request.query("api-version"), "Microsoft.PolicyInsights/checkPolicyRestrictions")?;
+    check_scope(world, &scope)?;
+    let details = &request.json()?["resourceDetails"];
+    let content = &details["resourceContent"];
+    let resource_type = text(content, "/type").unwrap_or_default();
+    if resource_type.is_empty() {
+        return Err(Refusal::new(400, "InvalidRequestContent", "The resource content has no type."));
+    }
+    let name = text(content, "/name").unwrap_or_default();
+    let target = text(details, "/scope").unwrap_or(&scope);
+    let evaluations: Json = denying(world, &all(world, ASSIGNMENT), target, resource_type, name, content)
+        .iter()
+        .map(|(assignment, definition)| {
+            json!({
+                "policyInfo": {
+                    "policyDefinitionId": definition.id,
+                    "policyDefinitionName": definition.id.rsplit('/').next(),
+                    "policyAssignmentId": assignment.id,
+                    "policyAssignmentName": assignment.id.rsplit('/').next(),
+                },
+                "evaluationResult": "NonCompliant",
+                "evaluationDetails": { "evaluatedExpressions": [] },
+            })
         })
         .collect();
-    if denying.is_empty() { Ok(()) } else { Err(disallowed(&name, &denying)) }
+    let answer = json!({ "fieldRestrictions": [], "contentEvaluationResult": { "policyEvaluations": evaluations } });
+    Ok(Some(Response::json(200, answer)))
+}
+
+/// The scope of which a request asks for restrictions.
+fn asked_scope(request: &Request) -> Option<String> {
+    let id = ResourceId::of_segments(&request.segments)?;
+    let is_asked = request.method == "POST"
+        && id.is_collection()
+        && id.full_type().eq_ignore_ascii_case("Microsoft.PolicyInsights/checkPolicyRestrictions");
+    is_asked.then_some(id.scope)
 }
 
 fn applies(assignment: &Entry, target: &str) -> bool {

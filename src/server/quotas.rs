@@ -20,6 +20,8 @@ const PROCESSORS: u64 = 20_000;
 const ADDRESSES: u64 = 1000;
 /// All processors of a region.
 const ALL: &str = "cores";
+/// Processors on spare capacity, which count neither for their family nor for the region.
+const SPARE: &str = "lowPriorityCores";
 /// All public addresses of a region.
 const PUBLIC: &str = "PublicIPAddresses";
 
@@ -38,7 +40,9 @@ impl Usage {
     pub(super) fn of(id: &str, body: &Json) -> Option<Self> {
         let processors = |size: &str, machines: u64| {
             let each = machine_size(size).map_or(0, |size| u64::from(size.cpus));
-            (family(&size.to_ascii_lowercase()), each * machines)
+            let places = ["/properties/priority", "/properties/virtualMachineProfile/priority"];
+            let is_spare = places.iter().any(|place| matches!(text(body, place), Some("Spot" | "Low")));
+            (if is_spare { SPARE.to_owned() } else { family(&size.to_ascii_lowercase()) }, each * machines)
         };
         let (name, amount) = match id.rsplit('/').nth(1)?.to_ascii_lowercase().as_str() {
             "virtualmachines" => processors(text(body, "/properties/hardwareProfile/vmSize")?, 1),
@@ -78,7 +82,8 @@ impl Usages {
     /// All families of a region together.
     fn processors(&self, location: &str) -> u64 {
         let location = location.to_ascii_lowercase();
-        self.0.iter().filter(|((place, name), _)| *place == location && name != PUBLIC).map(|(_, level)| level).sum()
+        let counts = |name: &str| name != PUBLIC && name != SPARE;
+        self.0.iter().filter(|((place, name), _)| *place == location && counts(name)).map(|(_, level)| level).sum()
     }
 }
 
@@ -103,10 +108,11 @@ pub(super) fn check(world: &World, id: &str, new: &Json, old: Option<&Json>) -> 
         let limit = limit(world, PUBLIC);
         return if level + wanted <= limit { Ok(()) } else { Err(too_many_addresses(limit)) };
     }
-    let all_before = before.map_or(0, |before| before.amount);
+    let all_before = before.filter(|before| before.name != SPARE).map_or(0, |before| before.amount);
+    let all_wanted = if name == SPARE { 0 } else { amount.saturating_sub(all_before) };
     let checks = [
         (name.as_str(), name.as_str(), level, wanted),
-        ("Total Regional", ALL, usages.processors(&location), amount.saturating_sub(all_before)),
+        ("Total Regional", ALL, usages.processors(&location), all_wanted),
     ];
     for (told, name, level, wanted) in checks {
         let limit = limit(world, name);
@@ -156,7 +162,9 @@ pub(super) fn processors(world: &World, location: &str) -> Vec<Json> {
     families.sort_unstable();
     families.dedup();
     let each = families.iter().map(|family| usage(family, usages.of(location, family), limit(world, family)));
-    std::iter::once(usage(ALL, usages.processors(location), limit(world, ALL))).chain(each).collect()
+    let all = usage(ALL, usages.processors(location), limit(world, ALL));
+    let spare = usage(SPARE, usages.of(location, SPARE), limit(world, SPARE));
+    [all, spare].into_iter().chain(each).collect()
 }
 
 /// The public addresses of a region, as Network lists usages.
@@ -179,6 +187,9 @@ mod tests {
         let set = Usage::of("/s/virtualMachineScaleSets/a", &set).unwrap();
         assert_eq!(set.amount, 6);
         assert_eq!(Usage::of("/s/disks/a", &machine), None);
+        let mut spot = machine.clone();
+        spot["properties"]["priority"] = "Spot".into();
+        assert_eq!(Usage::of("/s/virtualMachines/a", &spot).unwrap().name, SPARE);
         let mut usages = Usages::default();
         usages.add(&used);
         usages.add(&set);

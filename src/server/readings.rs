@@ -6,11 +6,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::exchange::{Request, Response};
+use super::exchange::{Refusal, Request, Response};
 use super::places::text;
-use super::quotas;
 use super::resources::page;
 use super::world::World;
+use super::{permissions, quotas};
 use crate::catalog::{Cloud, machine_sizes, ubuntu_image, windows_image};
 
 /// The answer, if it is one of these that is asked for.
@@ -20,10 +20,7 @@ pub(super) fn answer(world: &World, request: &Request, parts: &[&str]) -> Option
     }
     let list = |items: Vec<Json>| Some(page(world, request, items));
     match parts {
-        [.., "providers", "microsoft.authorization", "permissions"] => {
-            // The simulator's one principal owns everything.
-            list(vec![json!({ "actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": [] })])
-        }
+        [.., "providers", "microsoft.authorization", "permissions"] => list(permissions::told(world)),
         [_, _, "providers", "microsoft.compute", "skus"] => list(skus(request)),
         [_, _, "providers", "microsoft.compute", "locations", location, "usages"] => {
             list(quotas::processors(world, location))
@@ -52,7 +49,10 @@ pub(super) fn answer(world: &World, request: &Request, parts: &[&str]) -> Option
             "skus",
             sku,
             "versions",
-        ] => Some(Response::json(200, versions(location, publisher, offer, sku))),
+        ] => Some(match versions(location, publisher, offer, sku) {
+            Some(versions) => Response::json(200, versions),
+            None => Refusal::new(404, "NotFound", "Artifact: VMImage was not found.").into(),
+        }),
         _ => None,
     }
 }
@@ -123,13 +123,18 @@ fn sizes() -> Vec<Json> {
         .collect()
 }
 
-/// One version of each image that the engine starts machines from.
-fn versions(location: &str, publisher: &str, offer: &str, sku: &str) -> Json {
-    let known = [ubuntu_image(Cloud::Public), windows_image(Cloud::Public)].into_iter().any(|image| {
-        image.publisher.eq_ignore_ascii_case(publisher)
-            && image.offer.eq_ignore_ascii_case(offer)
-            && image.sku.eq_ignore_ascii_case(sku)
-    });
+/// One version of each image that the engine starts machines from, and none of others of the same publishers. Of publishers
+/// besides them nothing is known.
+fn versions(location: &str, publisher: &str, offer: &str, sku: &str) -> Option<Json> {
+    let known = [ubuntu_image(Cloud::Public), windows_image(Cloud::Public)];
+    let of_publisher = known.iter().filter(|image| image.publisher.eq_ignore_ascii_case(publisher));
+    let of_publisher: Vec<_> = of_publisher.collect();
+    let is_it =
+        of_publisher.iter().any(|image| image.offer.eq_ignore_ascii_case(offer) && image.sku.eq_ignore_ascii_case(sku));
     let version = json!({ "name": "1.0.0", "location": location });
-    if known { json!([version]) } else { json!([]) }
+    match of_publisher.as_slice() {
+        [] => None,
+        _ if is_it => Some(json!([version])),
+        _ => Some(json!([])),
+    }
 }

@@ -7,8 +7,8 @@ use super::resource_id::ResourceId;
 use super::resources::not_allowed;
 use super::world::World;
 use super::{
-    directory, faults, groups, kubeconfig, kubernetes, locks, oauth, operations, play, policies, readings, resources,
-    subscription, vaults,
+    directory, faults, groups, kubeconfig, kubernetes, locks, oauth, operations, permissions, play, policies, readings,
+    resources, subscription, vaults,
 };
 
 /// Answers a request.
@@ -107,11 +107,15 @@ fn subscriptions(world: &mut World, request: &Request, parts: &[&str]) -> Result
         )
         .by_gateway());
     }
+    permissions::check(world, request)?;
     if let Some(list) = locks::list(world, request)? {
         return Ok(list);
     }
     if let Some(list) = policies::list(world, request)? {
         return Ok(list);
+    }
+    if let Some(restrictions) = policies::restrictions(world, request)? {
+        return Ok(restrictions);
     }
     locks::check(world, request)?;
     policies::check(world, request)?;

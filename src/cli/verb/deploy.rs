@@ -9,6 +9,7 @@ use crate::base::{Clock as _, Secret, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, folder_for_model, read_model};
+use crate::cli::preflight::PreflightOptions;
 use crate::cli::rehearsal::{Rehearsal, RehearsalOptions, Scene};
 use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::state::{existing_store, store};
@@ -33,6 +34,8 @@ pub struct Arguments {
     /// Kept for old scripts: an existing folder is always taken up
     #[arg(short = 'f', long, hide = true)]
     force_overwrite: bool,
+    #[command(flatten)]
+    preflight: PreflightOptions,
     // Last, because their options stand under headings of their own.
     #[command(flatten)]
     options: DeployOptions,
@@ -192,14 +195,19 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     }
     let Ready { connected, prepared, folder, target, rehearsal } =
         prepare(call, &options, true, arguments.rehearsal).await?;
+    let preflight = arguments.preflight;
     if let Some(rehearsal) = rehearsal {
+        preflight.tell(call, &connected, &prepared).await;
         return rehearsal.play(call, connected, prepared).await;
     }
     show_plan(call, &prepared, target);
-    match &saved {
-        // It was shown and agreed to when it was kept.
-        Some(saved) => saved.refuse_stale(&prepared)?,
-        None => consent(call, &connected.session, &prepared, None).await?,
+    if let Some(saved) = &saved {
+        saved.refuse_stale(&prepared)?;
+    }
+    preflight.check(call, &connected, &prepared).await?;
+    // A kept plan was shown and agreed to when it was kept.
+    if saved.is_none() {
+        consent(call, &connected.session, &prepared, None).await?;
     }
     if target == TargetName::Azure {
         connected.register(call, &PROVIDERS).await?;

@@ -5,6 +5,7 @@ use clap::Args;
 use super::run::{carry_out, consent, show_plan};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
+use crate::cli::preflight::PreflightOptions;
 use crate::cli::rehearsal::{RehearsalOptions, Scene};
 use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
@@ -22,6 +23,8 @@ pub struct Arguments {
     /// Deletes the disks of volumes too, which otherwise stay, and with them the resource group
     #[arg(long)]
     delete_volumes: bool,
+    #[command(flatten)]
+    preflight: PreflightOptions,
     #[command(flatten)]
     target: TargetOptions,
     #[command(flatten)]
@@ -41,10 +44,12 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let beyond = Beyond { arm: &connected.arm, delete_volumes: arguments.delete_volumes };
     let prepared = prepare_destroy(&connected.session, store, Some(beyond)).await?;
     if let Some(rehearsal) = scene.rehearsal {
+        arguments.preflight.tell(call, &connected, &prepared).await;
         return rehearsal.play(call, connected, prepared).await;
     }
     let target = connected.session.target.name();
     show_plan(call, &prepared, target);
+    arguments.preflight.check(call, &connected, &prepared).await?;
     let group = connected.session.scope.resource_group.clone();
     consent(call, &connected.session, &prepared, Some(&group)).await?;
     let next = [(format!("rm -r {}", folder.display()), "the keys and the state, once nobody needs them")];

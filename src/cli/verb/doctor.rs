@@ -12,9 +12,10 @@ use crate::cli::azure::{self, Access};
 use crate::cli::error::CliError;
 use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, describe_target, folder_for_model, read_model};
+use crate::cli::preflight::render_findings;
 use crate::cli::session::{Wanted, connect};
 use crate::cli::{Call, Exit};
-use crate::cluster::{Demand, Finding, PROVIDERS, Verdict, doctor};
+use crate::cluster::{Demand, PROVIDERS, Verdict, doctor};
 use crate::contract::TargetName;
 use crate::graph::Scope;
 use crate::model::{Cluster, Identity};
@@ -76,7 +77,8 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     for namespace in &registered {
         call.output.text(&format!("registered {namespace}\n"));
     }
-    call.output.text(&render(call, &findings, name));
+    let title = call.output.style.strong(&describe_target(name));
+    call.output.text(&format!("{title}\n{}", render_findings(&findings, call.output.style)));
     Ok(if bad == 0 { Exit::Success } else { Exit::Environment })
 }
 
@@ -116,23 +118,4 @@ impl Place {
         let connected = connect(call, options, wanted).await?;
         Ok((Arc::clone(&connected.arm), connected.session.scope.clone(), Some(connected)))
     }
-}
-
-fn render(call: &Call, findings: &[Finding], target: TargetName) -> String {
-    use std::fmt::Write as _;
-    let style = call.output.style;
-    let mut text = format!("{}\n", style.strong(&describe_target(target)));
-    for finding in findings {
-        let mark = match finding.verdict {
-            Verdict::Good => style.faint("ok"),
-            Verdict::Note => style.warn("note"),
-            Verdict::Untold => style.warn("untold"),
-            Verdict::Bad => style.warn("bad"),
-        };
-        let _ = writeln!(text, "  {mark}  {}: {}", finding.about, crate::view::harmless(&finding.message));
-        if let Some(help) = &finding.help {
-            let _ = writeln!(text, "      {}", style.faint(&crate::view::harmless(help)));
-        }
-    }
-    text
 }

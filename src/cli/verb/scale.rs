@@ -7,6 +7,7 @@ use crate::base::{Source, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::place::{self, existing_snapshot};
+use crate::cli::preflight::PreflightOptions;
 use crate::cli::rehearsal::{RehearsalOptions, Scene};
 use crate::cli::session::{Wanted, connect};
 use crate::cli::state::existing_store;
@@ -33,6 +34,8 @@ pub struct Arguments {
     /// Kept for old scripts: the API server's address is known
     #[arg(long, hide = true, alias = "master-FQDN")]
     apiserver: Option<String>,
+    #[command(flatten)]
+    preflight: PreflightOptions,
     #[command(flatten)]
     target: TargetOptions,
     #[command(flatten)]
@@ -74,9 +77,11 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let pool = scale.pool.or_else(|| cluster.pools.first().map(|pool| pool.name.clone())).unwrap_or_default();
     let prepared = prepare_scale(&connected.session, definition, &pool).await?;
     if let Some(rehearsal) = scene.rehearsal {
+        arguments.preflight.tell(call, &connected, &prepared).await;
         return rehearsal.play(call, connected, prepared).await;
     }
     show_plan(call, &prepared, target);
+    arguments.preflight.check(call, &connected, &prepared).await?;
     consent(call, &connected.session, &prepared, None).await?;
     let shown = folder.display();
     let next = [

@@ -153,6 +153,14 @@ impl ArmClient {
         }
     }
 
+    /// Asks something that takes a body; nothing if the answer has none.
+    ///
+    /// # Errors
+    /// Whatever keeps the answer away.
+    pub async fn post(&self, path: &str, body: &Json) -> Result<Option<Json>, Fault> {
+        Ok(self.call(Call::new(Method::POST, path).body(body)).await?.body)
+    }
+
     /// All items of a list, page after page.
     ///
     /// # Errors

@@ -47,6 +47,18 @@ impl Arm<'_> {
         assert!(response.status().is_success(), "{path}: {}", response.text().await.unwrap());
     }
 
+    /// Changes how the simulated world is set to be.
+    pub async fn set(&self, settings: &Json) {
+        let request = self.client.patch(format!("{}/simulator/settings", self.simulating.url));
+        let response = request.json(settings).send().await.unwrap();
+        assert!(response.status().is_success(), "{}", response.text().await.unwrap());
+    }
+
+    /// The id of the subscription.
+    pub fn subscription(&self) -> String {
+        format!("/subscriptions/{}", self.simulating.credentials.subscription_id)
+    }
+
     /// Reads a resource, changes it, and writes it back, as somebody in the portal would.
     pub async fn change(&self, path: &str, change: impl FnOnce(&mut Json)) {
         let mut body = self.get(path).await;

@@ -8,6 +8,7 @@ mod import;
 pub mod killed;
 mod leftovers;
 mod lifecycle;
+mod preflight;
 mod refusals;
 mod rehearsal;
 mod repeatable;
