@@ -30,7 +30,7 @@ pub(super) fn answer(world: &World, request: &Request, parts: &[&str]) -> Option
             list(quotas::addresses(world, location))
         }
         [_, _, "providers", "microsoft.network", "locations", location, "checkdnsnameavailability"] => {
-            let label = request.query("domainNameLabel").unwrap_or_default();
+            let label = request.query("domainnamelabel").unwrap_or_default();
             Some(Response::json(200, json!({ "available": is_free(world, location, label) })))
         }
         [
