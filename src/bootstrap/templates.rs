@@ -295,6 +295,9 @@ mod tests {
 
     #[test]
     fn every_template_parses() {
+        for start in EVERYWHERE {
+            assert!(TEMPLATES.iter().any(|source| source.name.starts_with(start)), "nothing begins with {start}");
+        }
         for source in TEMPLATES.iter() {
             source.template().unwrap();
         }

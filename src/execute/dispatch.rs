@@ -58,7 +58,6 @@ struct Dispatcher {
     running: Vec<Option<(Id, Instant)>>,
     /// How many ends were dealt with whose units still count as at work.
     ended: usize,
-    started: Instant,
     obeys: CancelLevel,
     summary: Summary,
 }
@@ -128,7 +127,6 @@ impl Dispatcher {
             units: JoinSet::new(),
             running,
             ended: 0,
-            started,
             obeys: CancelLevel::None,
             summary: Summary { succeeded, ..Summary::default() },
         })
@@ -343,7 +341,7 @@ impl Dispatcher {
         if self.obeys != CancelLevel::Now {
             self.append(vec![Record::Ended { at, complete: self.summary.is_complete() }]).await?;
         }
-        self.summary.took = self.shared.timer.now().duration_since(self.started);
+        self.summary.took = self.shared.timer.now().duration_since(self.shared.started);
         self.events.event(&Event::RunEnded { at, summary: self.summary.clone() });
         Ok(self.summary)
     }

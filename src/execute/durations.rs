@@ -117,15 +117,7 @@ impl Durations {
     pub fn learn(&self, name: &str, running: Option<Duration>, over: Duration) {
         let over = over.as_secs_f64().min(LONGEST);
         let running = running.map(|running| running.as_secs_f64().min(over));
-        let mut all = self.lock();
-        match all.get_mut(name) {
-            Some(lessons) => lessons.learn(running, over),
-            None => {
-                let mut lessons = Lessons::default();
-                lessons.learn(running, over);
-                all.insert(name.to_owned(), lessons);
-            }
-        }
+        self.lock().entry(name.to_owned()).or_default().learn(running, over);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Lessons>> {

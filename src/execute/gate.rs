@@ -77,7 +77,7 @@ impl Gate {
     /// Lets through whoever's turn it is, for ever.
     pub(super) async fn keep(&self) {
         loop {
-            let (next, any) = {
+            let (next, beat) = {
                 let mut pacing = self.pacing();
                 let now = self.timer.now();
                 let mut any = false;
@@ -90,7 +90,7 @@ impl Gate {
                 }
                 (pacing.next(now).map(|wait| now + wait), any.then(|| now + self.beat))
             };
-            match any {
+            match beat {
                 // What a budget gives meanwhile is not lost: it is taken all at once.
                 Some(beat) => {
                     while self.timer.now() < beat {

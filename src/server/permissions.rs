@@ -5,6 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use super::exchange::{Refusal, Request};
+use super::faults::is_like;
 use super::resource_id::ResourceId;
 use super::world::World;
 
@@ -33,9 +34,7 @@ pub(super) fn check(world: &World, request: &Request) -> Result<(), Refusal> {
     let is_granted = told(world).iter().any(|grant| {
         let has = |list: &str| {
             let patterns = grant.get(list).and_then(Json::as_array).into_iter().flatten();
-            patterns
-                .filter_map(Json::as_str)
-                .any(|pattern| covers(pattern.to_ascii_lowercase().as_bytes(), action.as_bytes()))
+            patterns.filter_map(Json::as_str).any(|pattern| covers(pattern, &action))
         };
         has("actions") && !has("notActions")
     });
@@ -74,13 +73,9 @@ fn action_of(request: &Request) -> Option<(String, String)> {
     (!action.ends_with("/permissions/read")).then_some((action, scope))
 }
 
-/// Whether a pattern, in which `*` stands for any text, covers a text.
-fn covers(pattern: &[u8], text: &[u8]) -> bool {
-    match pattern {
-        [] => text.is_empty(),
-        [b'*', rest @ ..] => (0..=text.len()).any(|skipped| covers(rest, &text[skipped..])),
-        [first, rest @ ..] => text.first() == Some(first) && covers(rest, &text[1..]),
-    }
+/// Whether a pattern, in which `*` stands for any text and nothing else for another, covers a text that has no `?`.
+fn covers(pattern: &str, text: &str) -> bool {
+    !pattern.contains('?') && is_like(pattern, text)
 }
 
 #[cfg(test)]
@@ -89,7 +84,6 @@ mod tests {
 
     #[test]
     fn a_star_covers_any_text() {
-        let covers = |pattern: &str, text: &str| covers(pattern.as_bytes(), text.as_bytes());
         assert!(covers("*", "a/b/write") && covers("*/write", "a/b/write") && covers("a/*/write", "a/b/c/write"));
         assert!(!covers("*/read", "a/b/write") && !covers("a/b", "a/b/write"));
     }

@@ -21,13 +21,13 @@ pub(super) struct RunFiles {
 }
 
 impl RunFiles {
-    /// Brings a snapshot up to date with what the run has done, unless it is already.
-    pub fn fold_into(self, snapshot: &mut Snapshot) -> Result<bool, StateError> {
+    /// Brings a snapshot up to date with what the run has done, and gives the run's id; nothing if it is already.
+    pub fn fold_into(self, snapshot: &mut Snapshot) -> Result<Option<String>, StateError> {
         if snapshot.folded.as_ref() == Some(&self.run) {
-            return Ok(false);
+            return Ok(None);
         }
         fold(snapshot, &self.plan.value::<Steps>(&self.path)?, &self.milestones, self.records);
-        Ok(true)
+        Ok(Some(self.run))
     }
 }
 

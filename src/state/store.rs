@@ -307,15 +307,14 @@ impl Locked {
     /// [`Store::snapshot`] all the same, and [`Self::begin`] folds it if another plan takes its place.
     pub fn finish(&self) -> Result<Snapshot, StateError> {
         let mut snapshot = self.present()?;
-        let run = self.storage().run()?;
-        let id = run.as_ref().map(|run| run.run.clone());
-        let is_new = match run {
+        let folded = match self.storage().run()? {
             Some(run) => run.fold_into(&mut snapshot)?,
-            None => false,
+            None => None,
         };
+        let is_new = folded.is_some();
         if is_new {
             snapshot.serial += 1;
-            snapshot.folded = id;
+            snapshot.folded = folded;
         }
         self.hold.end_run(Some(&snapshot).filter(|_| is_new))?;
         Ok(snapshot)

@@ -64,7 +64,7 @@ impl Demand {
         let actions = ACTIONS.into_iter().chain(Some(ASSIGN_ROLES).filter(|_| assigns_roles));
         let mut demand = Self { actions: actions.map(str::to_owned).collect(), ..Self::default() };
         let control_plane = &cluster.control_plane;
-        *demand.machines.entry(control_plane.vm_size.clone()).or_default() += control_plane.count;
+        demand.add_machines(&control_plane.vm_size, control_plane.count, false);
         demand.images.extend(marketplace(&control_plane.image));
         for pool in &cluster.pools {
             demand.add_machines(&pool.vm_size, pool.count, matches!(pool.priority, Priority::Spot { .. }));

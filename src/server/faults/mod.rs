@@ -136,7 +136,7 @@ impl Rule {
 }
 
 /// Whether a text is as a pattern has it: `*` for any letters, `?` for one, without regard to case.
-fn is_like(pattern: &str, text: &str) -> bool {
+pub(super) fn is_like(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (lower(pattern), lower(text));
     let (mut at, mut read) = (0, 0);
     // The last star, and how much it has taken: it takes one more whenever the rest does not fit.

@@ -70,19 +70,14 @@ fn bar(text: &mut String, row: &Row, y: u32, at: &impl Fn(Timestamp) -> f64, end
     if let Some(started) = row.started {
         let (from, to) = (at(started), at(row.ended.unwrap_or(end)));
         right = from + (to - from).max(2.0);
-        let _ = writeln!(
-            text,
-            "<rect class=\"bar\" x=\"{from:.1}\" y=\"{}\" width=\"{:.1}\" height=\"{}\" rx=\"3\"/>",
-            y + 4,
-            right - from,
-            ROW - 8
-        );
-        if let Some(done) = row.done {
+        // How much is done lies on top of the whole.
+        let bars = [("bar", 1.0)].into_iter().chain(row.done.map(|done| ("bar done", done)));
+        for (class, share) in bars {
             let _ = writeln!(
                 text,
-                "<rect class=\"bar done\" x=\"{from:.1}\" y=\"{}\" width=\"{:.1}\" height=\"{}\" rx=\"3\"/>",
+                "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{}\" width=\"{:.1}\" height=\"{}\" rx=\"3\"/>",
                 y + 4,
-                (right - from) * done,
+                (right - from) * share,
                 ROW - 8
             );
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::foreigners::{Arm, arm};
+use super::state::deployed;
 use super::{Place, QUICKSTART, Simulating, model};
 
 const LOCKS: &str = "2020-05-01";
@@ -19,13 +20,11 @@ fn told(place: &Place, code: i32, arguments: &[&str]) -> String {
 }
 
 /// A deployment that must be refused with all of these words, and writes nothing.
-fn refused(place: &Place, more: &[&str], parts: &[&str]) {
+fn refused(place: &Place, parts: &[&str]) {
     let folder = place.cluster();
     let before = place.accepted_writes();
     let quickstart = model(QUICKSTART);
-    let arguments =
-        [&["deploy", &quickstart, "--target", "simulator", "-o", folder.to_str().unwrap()][..], more].concat();
-    let text = told(place, 78, &arguments);
+    let text = told(place, 78, &["deploy", &quickstart, "--target", "simulator", "-o", folder.to_str().unwrap()]);
     for part in parts.iter().chain(&["nothing was changed", "--skip-preflight"]) {
         assert!(text.contains(part), "`{part}` is missing:\n{text}");
     }
@@ -67,7 +66,6 @@ async fn a_deployment_that_cannot_be_is_refused_with_every_reason_at_once() {
     arm.put(&lock(&subscription), &json!({ "properties": { "level": "ReadOnly" } })).await;
     refused(
         &place,
-        &[],
         &[
             "3 things stand in the way of `deploy`",
             "6 are needed in westus2, 5 are free (0 of 5 in use)",
@@ -89,7 +87,6 @@ async fn a_deployment_that_cannot_be_is_refused_with_every_reason_at_once() {
     arm.set(&json!({ "permissions": permissions })).await;
     refused(
         &place,
-        &[],
         &[
             "3 things stand",
             "Microsoft.Authorization/roleAssignments/write",
@@ -122,9 +119,8 @@ async fn growing_is_counted_from_what_is_new() {
     let place = Place::new();
     let simulating = Simulating::start(&place);
     let arm = arm(&simulating);
-    let folder = place.cluster();
-    let folder = folder.to_str().unwrap();
-    place.expect(0, &["deploy", &model(QUICKSTART), "--target", "simulator", "-o", folder]);
+    let folder = deployed(&place);
+    let folder = folder.as_str();
     // 3 machines of 2 processors are there: one more just fits.
     arm.set(&json!({ "quotas": { "cores": 8 } })).await;
     let text = told(&place, 0, &["scale", "-o", folder, "-c", "3"]);
@@ -173,9 +169,8 @@ async fn a_lock_keeps_what_would_be_deleted_and_nothing_else() {
     let place = Place::new();
     let simulating = Simulating::start(&place);
     let arm = arm(&simulating);
-    let folder = place.cluster();
-    let folder = folder.to_str().unwrap();
-    place.expect(0, &["deploy", &model(QUICKSTART), "--target", "simulator", "-o", folder]);
+    let folder = deployed(&place);
+    let folder = folder.as_str();
     let group = format!("{}/resourceGroups/quickstart", arm.subscription());
     arm.put(&lock(&group), &json!({ "properties": { "level": "CanNotDelete" } })).await;
     let state = std::fs::read(place.cluster().join("state/state.json")).unwrap();
