@@ -1,10 +1,14 @@
 //! What can go wrong while rendering.
 
 use super::custom_data::LIMIT;
+use crate::pki::PkiError;
 
 /// customData could not be made. No message holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
+    /// A key could not be made.
+    #[error(transparent)]
+    Keys(#[from] PkiError),
     /// A template could not be rendered.
     #[error("template `{template}`: {cause}")]
     Template {

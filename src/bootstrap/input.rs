@@ -13,7 +13,7 @@ use super::audit::AuditPolicy;
 use super::encryption::Encryption;
 use super::host::HostSettings;
 use crate::base::Secret;
-use crate::pki::{CertifiedKey, KeyMaterial};
+use crate::pki::{CertifiedKey, KeyMaterial, ServiceAccountKey};
 
 /// Whether the first control-plane machine may start a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -358,10 +358,8 @@ pub struct ControlPlaneKeys {
     pub front_proxy_ca_certificate: String,
     /// The key of the aggregation layer's CA.
     pub front_proxy_ca_key: Secret,
-    /// The key that signs service-account tokens.
-    pub service_account_key: Secret,
-    /// Its public half.
-    pub service_account_public_key: String,
+    /// The key that signs service-account tokens. It may still be sought.
+    pub service_account: ServiceAccountKey,
     /// What the API server shows to those who ask for one of its names, besides the certificate that kubeadm makes it.
     pub api_server: Option<CertifiedKey>,
     /// What the API server shows to kubelets, in place of the certificate that kubeadm would make it.
@@ -376,8 +374,7 @@ impl From<&KeyMaterial> for ControlPlaneKeys {
             etcd_ca_key: material.etcd_ca.key.clone(),
             front_proxy_ca_certificate: material.front_proxy_ca.certificate.clone(),
             front_proxy_ca_key: material.front_proxy_ca.key.clone(),
-            service_account_key: material.service_account_key.clone(),
-            service_account_public_key: material.service_account_public_key.clone(),
+            service_account: material.service_account.clone(),
             api_server: material.api_server.clone(),
             kubelet_client: material.kubelet_client.clone(),
         }

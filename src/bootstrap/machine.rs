@@ -88,6 +88,8 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
     files.extend(audit::files(machine)?);
     let keys = &machine.keys;
     let authority = &machine.cluster.certificate_authority;
+    // Waited for as late as can be.
+    let service_account = keys.service_account.halves()?;
     let pki = [
         ("ca.crt", authority.as_str()),
         ("ca.key", keys.ca_key.expose()),
@@ -95,8 +97,8 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
         ("etcd/ca.key", keys.etcd_ca_key.expose()),
         ("front-proxy-ca.crt", &keys.front_proxy_ca_certificate),
         ("front-proxy-ca.key", keys.front_proxy_ca_key.expose()),
-        ("sa.key", keys.service_account_key.expose()),
-        ("sa.pub", &keys.service_account_public_key),
+        ("sa.key", service_account.private.expose()),
+        ("sa.pub", &service_account.public),
     ];
     files.extend(pki.map(|(name, content)| MachineFile::new(format!("/etc/engine/pki/{name}"), "0600", content)));
     // The name of the one is kubeadm's, which takes what is there; the other stands beside kubeadm's own.

@@ -79,8 +79,6 @@ pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> 
         let pool = pool.to_owned();
         move |cause: BootstrapError| ExpandError::Payload { pool, cause }
     };
-    let control_plane = control_plane_machine(cluster, keys, settings.clone(), start);
-    keep(CONTROL_PLANE_POOL, bootstrap::control_plane(&control_plane).map_err(failed(CONTROL_PLANE_POOL))?);
     for pool in &cluster.pools {
         let mut settings = settings.clone();
         let data = match pool.operating_system {
@@ -95,6 +93,9 @@ pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> 
         };
         keep(&pool.name, data.map_err(failed(&pool.name))?);
     }
+    // Last, because it alone holds a key that may still be sought.
+    let control_plane = control_plane_machine(cluster, keys, settings, start);
+    keep(CONTROL_PLANE_POOL, bootstrap::control_plane(&control_plane).map_err(failed(CONTROL_PLANE_POOL))?);
     let in_key_vaults = secrets_in_key_vaults(cluster);
     if let Some(windows) = &cluster.windows
         && !in_key_vaults.contains_key(WINDOWS_PASSWORD_HANDLE)

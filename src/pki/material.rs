@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::service_account::{KeyHalves, ServiceAccountKey};
 use super::{CertifiedKey, GivenPair, PkiError, Purpose, authority_hash, kubeconfig, pem, service_account, token};
 use crate::base::{Clock, Entropy, Files, Secret, read_text};
 
@@ -68,10 +69,8 @@ pub struct KeyMaterial {
     pub etcd_ca: CertifiedKey,
     /// The authority of the aggregation layer.
     pub front_proxy_ca: CertifiedKey,
-    /// The key that signs service-account tokens (RSA-2048, PKCS#8 PEM).
-    pub service_account_key: Secret,
-    /// Its public half (PEM).
-    pub service_account_public_key: String,
+    /// The key that signs service-account tokens. It may still be sought.
+    pub service_account: ServiceAccountKey,
     /// The administrator's client certificate, of the group `system:masters`.
     pub administrator: CertifiedKey,
     /// What the API server shows to those who ask for one of its names, if it is given. It is in none of the files.
@@ -106,7 +105,10 @@ impl KeyMaterial {
     }
 
     /// The files that hold these keys, all for the owner only.
-    pub fn files(&self) -> Files {
+    ///
+    /// # Errors
+    /// That no service-account key was found.
+    pub fn files(&self) -> Result<Files, PkiError> {
         let mut files = Files::default();
         let pairs = [
             (file_name::CA, &self.cluster_ca),
@@ -118,14 +120,15 @@ impl KeyMaterial {
             files.private(format!("{name}.crt"), pair.certificate.as_str());
             files.private(format!("{name}.key"), pair.key.expose());
         }
-        files.private(file_name::SERVICE_ACCOUNT_KEY, self.service_account_key.expose());
-        files.private(file_name::SERVICE_ACCOUNT_PUBLIC_KEY, self.service_account_public_key.as_str());
+        let service_account = self.service_account.halves()?;
+        files.private(file_name::SERVICE_ACCOUNT_KEY, service_account.private.expose());
+        files.private(file_name::SERVICE_ACCOUNT_PUBLIC_KEY, service_account.public.as_str());
         files.private(file_name::BOOTSTRAP_TOKEN, format!("{}\n", self.bootstrap_token.expose()));
         files.private(file_name::CERTIFICATE_KEY, format!("{}\n", self.certificate_key.expose()));
         if let Some(key) = &self.encryption_key {
             files.private(file_name::ENCRYPTION_KEY, format!("{}\n", key.expose()));
         }
-        files
+        Ok(files)
     }
 
     /// The hash by which kubeadm recognises the cluster's authority, `sha256:…`.
@@ -208,6 +211,18 @@ fn leaf_of(
     given.check(purpose, Some(&authority.certificate), Some(clock.now().as_second()))
 }
 
+/// The key that the folder holds or the user brought. The public half beside it has to be its own.
+fn found_service_account(private: Secret, beside: Option<String>) -> Result<ServiceAccountKey, PkiError> {
+    let public = service_account::public_half(file_name::SERVICE_ACCOUNT_KEY, &private)?;
+    if beside.is_some_and(|beside| beside.trim() != public.trim()) {
+        return Err(PkiError::Mismatch {
+            certificate: file_name::SERVICE_ACCOUNT_PUBLIC_KEY.to_owned(),
+            key: file_name::SERVICE_ACCOUNT_KEY.to_owned(),
+        });
+    }
+    Ok(ServiceAccountKey::found(KeyHalves { private, public }))
+}
+
 impl Found {
     fn read(folder: &Path) -> Result<Self, PkiError> {
         let line = |name| -> Result<Option<Secret>, PkiError> {
@@ -264,47 +279,24 @@ impl Found {
         }
         self.bring_service_account_key(given)?;
         let encryption_key = self.encryption_key(given, entropy)?;
-        // Drawn before the second thread starts, so that a repeatable source stays repeatable.
         let bootstrap_token = self.bootstrap_token.take().unwrap_or_else(|| token::bootstrap_token(entropy));
         let certificate_key = self.certificate_key.take().unwrap_or_else(|| token::certificate_key(entropy));
-        let found_service_account_key = self.service_account_key.take();
-        let found_public_half = self.service_account_public_key.take();
-
-        // RSA takes longer than all the rest together.
-        let (service_account_key, pairs) = std::thread::scope(|scope| {
-            let rsa = scope.spawn(|| match found_service_account_key {
-                Some(found) => Ok(found),
-                None => service_account::generate(entropy),
-            });
-            let pairs = self.complete_pairs(given, clock);
-            let stopped = |_| PkiError::Making {
-                what: "the service-account key".to_owned(),
-                cause: "its thread stopped early".to_owned(),
-            };
-            (rsa.join().map_err(stopped).and_then(|made| made), pairs)
-        });
-        let service_account_key = service_account_key?;
-        let [cluster_ca, etcd_ca, front_proxy_ca, administrator] = pairs?;
+        let service_account = match self.service_account_key.take() {
+            Some(private) => found_service_account(private, self.service_account_public_key.take())?,
+            // Begun before the rest is made, so that it goes on beside it.
+            None => ServiceAccountKey::new(entropy)?,
+        };
+        let [cluster_ca, etcd_ca, front_proxy_ca, administrator] = self.complete_pairs(given, clock)?;
         let leaf = |leaf: &Option<CertifiedKey>, names, purpose| {
             leaf.as_ref().map(|leaf| leaf_of(leaf, names, purpose, &cluster_ca, clock)).transpose()
         };
         let api_server = leaf(&given.api_server, API_SERVER, Purpose::ApiServer)?;
         let kubelet_client = leaf(&given.kubelet_client, KUBELET_CLIENT, Purpose::KubeletClient)?;
-
-        let service_account_public_key =
-            service_account::public_half(file_name::SERVICE_ACCOUNT_KEY, &service_account_key)?;
-        if found_public_half.is_some_and(|found| found.trim() != service_account_public_key.trim()) {
-            return Err(PkiError::Mismatch {
-                certificate: file_name::SERVICE_ACCOUNT_PUBLIC_KEY.to_owned(),
-                key: file_name::SERVICE_ACCOUNT_KEY.to_owned(),
-            });
-        }
         Ok(KeyMaterial {
             cluster_ca,
             etcd_ca,
             front_proxy_ca,
-            service_account_key,
-            service_account_public_key,
+            service_account,
             administrator,
             api_server,
             kubelet_client,

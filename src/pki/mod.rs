@@ -22,4 +22,4 @@ pub use error::PkiError;
 pub use kubeconfig::{kubeconfig, sign_in_kubeconfig};
 pub use leaf::{GivenPair, Purpose};
 pub use material::{Given, KeyMaterial, file_name};
-pub use service_account::generate as generate_signing_key;
+pub use service_account::{KeyHalves, ServiceAccountKey, generate as generate_signing_key, prepare};

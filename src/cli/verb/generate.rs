@@ -14,6 +14,7 @@ use crate::cli::place::{folder_for_model, read_model};
 use crate::cli::state::store;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, Form, generate};
+use crate::pki;
 use crate::view::harmless;
 
 /// Arguments of `engine generate`.
@@ -49,6 +50,10 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         client_id: arguments.client_id.clone(),
         client_secret: arguments.client_secret.clone(),
     };
+    let holds_keys = |folder: &PathBuf| folder.join(pki::file_name::SERVICE_ACCOUNT_KEY).exists();
+    if !arguments.place.output_directory.as_ref().is_some_and(holds_keys) {
+        pki::prepare();
+    }
     let read = read_model(model.path(), model, service_principal, &call.output)?;
     let path = model.path().map(PathBuf::as_path).unwrap_or(std::path::Path::new(""));
     let folder = folder_for_model(path, &arguments.place, &read.cluster);

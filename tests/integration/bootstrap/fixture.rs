@@ -12,6 +12,7 @@ use engine::bootstrap::{
     DiskDriverImages, Encryption, Images, KeyVault, MachineType, Network, NodeSettings, PackageSource, Packages,
     ProxyMode, RegistryProvider, Software, Start, WorkerMachine,
 };
+use engine::pki::{KeyHalves, ServiceAccountKey};
 
 pub fn placeholder(name: &str) -> String {
     format!("-----BEGIN PLACEHOLDER-----\n{name} of a cluster that never was\n-----END PLACEHOLDER-----\n")
@@ -178,8 +179,10 @@ pub fn control_plane(start: Start) -> ControlPlaneMachine {
             etcd_ca_key: secret("etcd/ca.key"),
             front_proxy_ca_certificate: placeholder("front-proxy-ca.crt"),
             front_proxy_ca_key: secret("front-proxy-ca.key"),
-            service_account_key: secret("sa.key"),
-            service_account_public_key: placeholder("sa.pub"),
+            service_account: ServiceAccountKey::found(KeyHalves {
+                private: secret("sa.key"),
+                public: placeholder("sa.pub"),
+            }),
             api_server: None,
             kubelet_client: None,
         },

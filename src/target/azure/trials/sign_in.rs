@@ -39,7 +39,7 @@ fn pair() -> &'static Pair {
             &SystemEntropy,
         )
         .unwrap();
-        let key = made.service_account_key.expose().to_owned();
+        let key = made.service_account.halves().unwrap().private.expose().to_owned();
         let signer = rcgen::KeyPair::from_pem(&key).unwrap();
         let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
         parameters.distinguished_name.push(rcgen::DnType::CommonName, "engine-test");
