@@ -1,7 +1,9 @@
 //! Versions of Kubernetes and of what belongs to each.
 //!
 //! Source: the releases of kubernetes/kubernetes, kubernetes-sigs/cloud-provider-azure, azuredisk-csi-driver,
-//! azurefile-csi-driver, and the version maps of kops, kubespray and AgentBaker at the day; read 2026-11-21.
+//! azurefile-csi-driver, and the version maps of kops, kubespray and AgentBaker at the day; read 2026-11-21. etcd, CoreDNS
+//! and the sandbox image are those that each minor's own kubeadm names (`kubeadm config images list` of 1.34.4, 1.35.4
+//! and 1.36.3, 2026-11-28), because those are certainly in the registry, and tested together.
 
 use semver::Version;
 
@@ -46,7 +48,7 @@ const RELEASES: [KubernetesRelease; 4] = [
         azure_disk_csi: "1.34.5",
         azure_file_csi: "1.34.8",
         cluster_autoscaler: "registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.5",
-        etcd: "3.6.4",
+        etcd: "3.6.5",
         coredns: "1.12.1",
         pause: "3.10.1",
         containerd: "2.3.3",
@@ -61,8 +63,8 @@ const RELEASES: [KubernetesRelease; 4] = [
         azure_disk_csi: "1.34.5",
         azure_file_csi: "1.35.7",
         cluster_autoscaler: "registry.k8s.io/autoscaling/cluster-autoscaler:v1.35.2",
-        etcd: "3.6.12",
-        coredns: "1.12.4",
+        etcd: "3.6.6",
+        coredns: "1.13.1",
         pause: "3.10.1",
         containerd: "2.3.3",
         containerd_minimum: "1.7.0",
@@ -76,7 +78,7 @@ const RELEASES: [KubernetesRelease; 4] = [
         azure_disk_csi: "1.34.5",
         azure_file_csi: "1.35.7",
         cluster_autoscaler: "registry.k8s.io/autoscaling/cluster-autoscaler:v1.36.1",
-        etcd: "3.6.12",
+        etcd: "3.6.8",
         coredns: "1.14.2",
         pause: "3.10.2",
         containerd: "2.3.3",

@@ -184,8 +184,14 @@ fn kubeadm_accepts_every_examples_configuration() {
         println!("kubeadm {release}: {} configurations of the examples are valid", judged.seen.len());
         assert!(judged.seen.len() > 20, "{}", judged.seen.len());
         let images = run(Command::new(&kubeadm).args(["config", "images", "list"]), "images");
-        let pause = engine::catalog::kubernetes_release(release).unwrap().pause;
-        assert!(images.contains(&format!("registry.k8s.io/pause:{pause}\n")), "{release}: {images}");
+        let known = engine::catalog::kubernetes_release(release).unwrap();
+        for image in [
+            format!("pause:{}", known.pause),
+            format!("etcd:{}-0", known.etcd),
+            format!("coredns/coredns:v{}", known.coredns),
+        ] {
+            assert!(images.contains(&format!("registry.k8s.io/{image}\n")), "{release}: {image} in {images}");
+        }
     }
 }
 
