@@ -22,6 +22,7 @@ pub mod arm;
 pub mod expand;
 pub mod plan;
 pub mod execute;
+pub mod gateway;
 pub mod target;
 pub mod kubernetes;
 pub mod cluster;
