@@ -53,7 +53,7 @@ impl PreflightOptions {
 
 /// Findings as data.
 pub fn findings_as_json(findings: &[Finding]) -> Json {
-    json!({ "formatVersion": 1, "findings": findings })
+    json!({ "format": 1, "findings": findings })
 }
 
 /// Findings for people, each with its way out.

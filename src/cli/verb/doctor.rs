@@ -71,7 +71,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let (registered, findings) = (registered?, findings?);
     let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
     call.output.data(&json!({
-        "formatVersion": 1, "target": name.word(), "simulated": name == TargetName::Simulator,
+        "format": 1, "target": name.word(), "simulated": name == TargetName::Simulator,
         "registered": registered, "findings": findings, "ok": bad == 0,
     }));
     for namespace in &registered {

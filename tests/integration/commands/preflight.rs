@@ -105,7 +105,7 @@ async fn a_deployment_that_cannot_be_is_refused_with_every_reason_at_once() {
     let size = "agentPoolProfiles[0].vmSize=Standard_M416ms_v2";
     let arguments = [&["deploy", &quickstart, "--set", size][..], &place_of].concat();
     let output: Json = serde_json::from_str(&place.expect(78, &arguments)).unwrap();
-    assert_eq!((&output["exitCode"], &output["preflight"]["formatVersion"]), (&json!(78), &json!(1)));
+    assert_eq!((&output["exitCode"], &output["preflight"]["format"]), (&json!(78), &json!(1)));
     let findings = output["preflight"]["findings"].as_array().unwrap();
     let size = findings.iter().find(|finding| finding["about"] == "size Standard_M416ms_v2").unwrap();
     assert_eq!((&size["verdict"], &size["message"]), (&json!("bad"), &json!("westus2 does not have it")));
@@ -138,7 +138,7 @@ async fn growing_is_counted_from_what_is_new() {
     assert!(told(&place, 0, &plan).contains(WHY));
     assert!(told(&place, 2, &[&plan[..], &["--exit-code"]].concat()).contains(WHY));
     let data = place.json(&plan);
-    assert_eq!(data["preflight"]["formatVersion"], 1);
+    assert_eq!(data["preflight"]["format"], 1);
     assert_eq!(data["preflight"]["findings"][0]["about"], "vCPUs");
     assert!(!told(&place, 0, &[&plan[..], &["--skip-preflight"]].concat()).contains(WHY));
     assert_eq!(std::fs::read(place.cluster().join("state/state.json")).unwrap(), state);
