@@ -14,6 +14,7 @@ use engine::arm::{Emission, emit};
 use engine::base::{Files, Source, SystemClock, SystemEntropy};
 use engine::bootstrap::Start;
 use engine::cluster::{Definition, Form, generate};
+use engine::contract::Platform;
 use engine::expand::{expand, machine_payloads, outputs};
 use engine::graph::Scope;
 use engine::model::{ReadOptions, read};
@@ -26,7 +27,7 @@ fn stages(criterion: &mut Criterion, size: &Size) {
     assert!(reading.cluster.is_some(), "{:#?}", reading.diagnostics);
     let cluster = reading.cluster.unwrap();
     let keys = KeyMaterial::generate(&Given::default(), &SystemClock, &SystemEntropy).unwrap();
-    let payloads = machine_payloads(&cluster, &keys, Start::Init).unwrap();
+    let payloads = machine_payloads(&cluster, Platform::Azure, &keys, Start::Init).unwrap();
     let nowhere = "00000000-0000-0000-0000-000000000000".to_owned();
     let scope = Scope {
         subscription_id: nowhere.clone(),
@@ -59,7 +60,9 @@ fn stages(criterion: &mut Criterion, size: &Size) {
     group.bench_function("2 make keys", |bencher| {
         bencher.iter(|| KeyMaterial::generate(&Given::default(), &SystemClock, &SystemEntropy));
     });
-    group.bench_function("3 bootstrap", |bencher| bencher.iter(|| machine_payloads(&cluster, &keys, Start::Init)));
+    group.bench_function("3 bootstrap", |bencher| {
+        bencher.iter(|| machine_payloads(&cluster, Platform::Azure, &keys, Start::Init))
+    });
     group.bench_function("4 expand", |bencher| bencher.iter(|| expand(&cluster, &scope, &payloads.payloads)));
     group.bench_function("5 emit", |bencher| bencher.iter(|| emit(&graph, &emission)));
     group.bench_function("6 write", |bencher| bencher.iter(|| files.write(folder.path()).unwrap()));

@@ -16,6 +16,7 @@ use super::custom_data::MachineFile;
 use super::input::ControlPlaneMachine;
 use super::view::MachineView;
 use super::{BootstrapError, templates};
+use crate::contract::Platform;
 
 /// The folder in which a control-plane machine finds what it has to apply.
 const FOLDER: &str = "/etc/kubernetes/addons";
@@ -39,6 +40,10 @@ pub struct AddOns {
     pub node_problem_detector: Option<String>,
     /// The images of the secrets store driver and of its provider for Azure.
     pub secrets_store: Option<SecretsStoreImages>,
+    /// The tunnels between nodes where no cloud keeps routes.
+    pub flannel: Option<Flannel>,
+    /// Volumes out of folders of nodes where no cloud has disks.
+    pub local_path: Option<LocalPath>,
     /// What users say of containers, by the add-on's name in the model and the container's.
     pub containers: BTreeMap<String, BTreeMap<String, Container>>,
     /// Manifests that the user brings, each with the name of its add-on.
@@ -75,6 +80,26 @@ pub struct SecretsStoreImages {
     /// csi-node-driver-registrar.
     #[serde(rename = "registrar_image")]
     pub registrar: String,
+}
+
+/// flannel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flannel {
+    /// Its image.
+    pub image: String,
+    /// Its plugin's image.
+    pub plugin_image: String,
+    /// Whether it makes the pods' interfaces, too. Calico makes its own.
+    pub owns_interfaces: bool,
+}
+
+/// local-path-provisioner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalPath {
+    /// Its image.
+    pub image: String,
+    /// The image with the shell that makes and empties folders.
+    pub shell_image: String,
 }
 
 /// A storage class.
@@ -177,8 +202,27 @@ struct CalicoView<'a> {
     node_image: &'a str,
     cni_image: &'a str,
     owns_interfaces: bool,
+    /// The MTU of pods' interfaces; 0: as the machine's.
+    mtu: u32,
     endpoint_name: &'a str,
     api_server_port: u16,
+}
+
+#[derive(Serialize)]
+struct FlannelView<'a> {
+    image: &'a str,
+    plugin_image: &'a str,
+    owns_interfaces: bool,
+    pod_subnet: &'a str,
+    ipv6_pod_subnet: &'a str,
+    endpoint_name: &'a str,
+    api_server_port: u16,
+}
+
+#[derive(Serialize)]
+struct LocalPathView<'a> {
+    provisioner_image: &'a str,
+    shell_image: &'a str,
 }
 
 #[derive(Serialize)]
@@ -234,6 +278,8 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
         nvidia_device_plugin,
         node_problem_detector,
         secrets_store,
+        flannel,
+        local_path,
         containers,
         given,
     } = &machine.add_ons;
@@ -247,7 +293,9 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
     match network_policy {
         Some(PolicyEngine::Calico { node_image, cni_image, owns_interfaces, .. }) => {
             let (owns_interfaces, node_image, cni_image) = (*owns_interfaces, &**node_image, &**cni_image);
-            let calico = CalicoView { node_image, cni_image, owns_interfaces, endpoint_name, api_server_port };
+            // What a tunnel needs of each packet.
+            let mtu = if flannel.is_some() { 1450 } else { 0 };
+            let calico = CalicoView { node_image, cni_image, owns_interfaces, mtu, endpoint_name, api_server_port };
             files.add("15-calico", "addons/calico.yaml", "", &calico)?;
         }
         Some(PolicyEngine::Cilium { agent_image, operator_image }) => {
@@ -256,8 +304,22 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
         }
         None => {}
     }
-    files.add("20-cloud-controller-manager", "addons/cloud-controller-manager.yaml", "", view)?;
-    files.add("21-cloud-node-manager", "addons/cloud-node-manager.yaml", "cloud-node-manager", view)?;
+    if let Some(Flannel { image, plugin_image, owns_interfaces }) = flannel {
+        let flannel = FlannelView {
+            image,
+            plugin_image,
+            owns_interfaces: *owns_interfaces,
+            pod_subnet: &view.pod_subnet,
+            ipv6_pod_subnet: &view.ipv6_pod_subnet,
+            endpoint_name,
+            api_server_port,
+        };
+        files.add("16-flannel", "addons/flannel.yaml", "flannel", &flannel)?;
+    }
+    if machine.cluster.platform == Platform::Azure {
+        files.add("20-cloud-controller-manager", "addons/cloud-controller-manager.yaml", "", view)?;
+        files.add("21-cloud-node-manager", "addons/cloud-node-manager.yaml", "cloud-node-manager", view)?;
+    }
     files.add("30-coredns", "addons/coredns.yaml", "coredns", view)?;
     if machine.cluster.images.disk_driver.is_some() {
         files.add("40-disk-driver", "addons/disk-driver.yaml", "azuredisk-csi-driver", view)?;
@@ -272,6 +334,10 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
             cloud: CustomCloud { custom: !machine.cluster.cloud.environment.is_empty() },
         };
         files.add("41-file-driver", "addons/file-driver.yaml", "azurefile-csi-driver", &view)?;
+    }
+    if let Some(LocalPath { image, shell_image }) = local_path {
+        let view = LocalPathView { provisioner_image: image, shell_image };
+        files.add("43-local-path", "addons/local-path.yaml", "local-path-provisioner", &view)?;
     }
     if !storage_classes.is_empty() {
         files.add(

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::input::{AzureCloud, CloudIdentity, ClusterSettings, MachineType, PrincipalSecret, Software};
 use super::view::SourceView;
+use crate::contract::Platform;
 
 /// The cloud. `@…@` stands for what the machine asks its metadata service.
 #[derive(Serialize)]
@@ -113,7 +114,8 @@ impl<'a> RegistryView<'a> {
             Software::PreparedImage => None,
         };
         Self {
-            wanted: !REGISTRY_FLAGS.iter().any(|(flag, _)| cluster.kubelet_arguments.contains_key(*flag)),
+            wanted: cluster.platform == Platform::Azure
+                && !REGISTRY_FLAGS.iter().any(|(flag, _)| cluster.kubelet_arguments.contains_key(*flag)),
             package: provider
                 .map_or_else(String::new, |provider| format!("azure-acr-credential-provider={}-*", provider.version)),
             key_url: provider.map_or("", |provider| &provider.source.key_url),

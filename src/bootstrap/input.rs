@@ -13,6 +13,7 @@ use super::audit::AuditPolicy;
 use super::encryption::Encryption;
 use super::host::HostSettings;
 use crate::base::Secret;
+use crate::contract::Platform;
 use crate::pki::{CertifiedKey, KeyMaterial, ServiceAccountKey};
 
 /// Whether the first control-plane machine may start a cluster.
@@ -75,6 +76,10 @@ pub struct ClusterSettings {
     pub software: Software,
     /// The images of the parts that are not installed as packages.
     pub images: Images,
+    /// What the machines are made for. On-prem nothing of `cloud` is told to them but its identity's place in customData.
+    pub platform: Platform,
+    /// Whether everything gets more time, because processors are emulated.
+    pub slow_host: bool,
     /// The cloud that the machines run in.
     pub cloud: AzureCloud,
     /// Kernel parameters besides those that Kubernetes needs.

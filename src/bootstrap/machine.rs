@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::custom_data::{CustomData, MachineFile, PRINCIPAL_SECRET, pack};
 use super::input::{ClusterSettings, ControlPlaneMachine, CustomFile, Network, NodeSettings, Start, WorkerMachine};
 use super::view::MachineView;
-use super::{BootstrapError, addons, audit, encryption, templates};
+use super::{BootstrapError, addons, audit, encryption, patience, templates};
+use crate::contract::Platform;
 
 /// customData of the machines of the control plane: the same bytes for each of them.
 ///
@@ -49,7 +50,7 @@ fn appended(cluster: &ClusterSettings) -> Option<&'static str> {
 /// Whether a machine has the cloud controllers' configuration. Where there is no metadata service, every node's manager
 /// asks the cloud itself.
 pub(super) fn has_cloud_file(cluster: &ClusterSettings, control_plane: bool) -> bool {
-    control_plane || !cluster.cloud.instance_metadata
+    cluster.platform == Platform::Azure && (control_plane || !cluster.cloud.instance_metadata)
 }
 
 pub(super) fn check(cluster: &ClusterSettings) -> Result<(), BootstrapError> {
@@ -84,6 +85,7 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
         add("/etc/engine/kubeadm/init.yaml", "0600", "kubeadm/init.yaml")?;
         files.extend(addons::files(machine, &view)?);
     }
+    files.extend(patience::patches(machine.cluster.slow_host)?);
     files.extend(encryption::files(machine)?);
     files.extend(audit::files(machine)?);
     let keys = &machine.keys;
@@ -197,7 +199,7 @@ fn common_files(
             templates::AZURE_ADDRESSES,
         ));
     }
-    if !cluster.cloud.environment.is_empty() {
+    if !cluster.cloud.environment.is_empty() && cluster.platform == Platform::Azure {
         files.push(MachineFile::new(
             "/etc/kubernetes/azurestackcloud.json",
             "0600",

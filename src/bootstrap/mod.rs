@@ -14,13 +14,14 @@ mod input;
 mod kubelet;
 mod machine;
 mod parse;
+mod patience;
 mod templates;
 mod view;
 mod windows;
 
 pub use addons::{
-    AddOns, ClusterAutoscaler, Download, FileDriverImages, GivenManifest, PolicyEngine, ScaledPool, SecretsStoreImages,
-    StorageClass,
+    AddOns, ClusterAutoscaler, Download, FileDriverImages, Flannel, GivenManifest, LocalPath, PolicyEngine, ScaledPool,
+    SecretsStoreImages, StorageClass,
 };
 pub use audit::AuditPolicy;
 pub use containers::Container;

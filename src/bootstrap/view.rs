@@ -15,6 +15,8 @@ use super::input::{
 };
 use super::kubelet;
 use super::machine::{GIVEN_API_SERVER, has_cloud_file};
+use super::patience::{self, PatienceView};
+use crate::contract::Platform;
 
 /// A name with its value.
 #[derive(Serialize)]
@@ -90,6 +92,7 @@ pub(super) struct MachineView<'a> {
     pub resizer_image: &'a str,
     pub liveness_probe_image: &'a str,
     pub registrar_image: &'a str,
+    pub patience: PatienceView,
     pub cloud: CloudView<'a>,
     pub cloud_file: bool,
     pub instance_metadata: bool,
@@ -211,8 +214,9 @@ impl<'a> MachineView<'a> {
         view.token_hours = machine.token_hours;
         view.downloads = machine.add_ons.downloads().collect();
         view.keeps_token = machine.keeps_token;
-        view.etcd_arguments =
-            arguments([("quota-backend-bytes", machine.etcd_quota_bytes.to_string())], &BTreeMap::new());
+        let mut etcd = patience::etcd(cluster.slow_host);
+        etcd.push(("quota-backend-bytes", machine.etcd_quota_bytes.to_string()));
+        view.etcd_arguments = arguments(etcd, &BTreeMap::new());
         // Kubelets' certificates are the cluster's, so the API server need not take another's.
         let mut api_server = vec![
             ("kubelet-certificate-authority", "/etc/kubernetes/pki/ca.crt".to_owned()),
@@ -240,18 +244,19 @@ impl<'a> MachineView<'a> {
             view.api_server_volumes.push(VolumeView { name, path: &file.path, kind: "File", read_only: true });
         }
         view.api_server_arguments = arguments(api_server, &machine.api_server_arguments);
-        view.controller_manager_arguments = if view.node_ranges {
+        let mut own = patience::election(machine);
+        own.push(("profiling", "false".to_owned()));
+        view.scheduler_arguments = arguments(own.iter().cloned(), &machine.scheduler_arguments);
+        own.extend(patience::nodes(cluster.slow_host));
+        if view.node_ranges {
             let length = cluster.node_pod_prefix_length.to_string();
-            let mut given = machine.controller_manager_arguments.clone();
-            if cluster.ipv6.is_some() {
-                given.entry("node-cidr-mask-size-ipv6".to_owned()).or_insert_with(|| IPV6_NODE_PREFIX.to_owned());
-            }
             let name = if cluster.ipv6.is_some() { "node-cidr-mask-size-ipv4" } else { "node-cidr-mask-size" };
-            arguments([(name, length), ("profiling", "false".to_owned())], &given)
-        } else {
-            arguments([("profiling", "false".to_owned())], &machine.controller_manager_arguments)
-        };
-        view.scheduler_arguments = arguments([("profiling", "false".to_owned())], &machine.scheduler_arguments);
+            own.push((name, length));
+            if cluster.ipv6.is_some() {
+                own.push(("node-cidr-mask-size-ipv6", IPV6_NODE_PREFIX.to_owned()));
+            }
+        }
+        view.controller_manager_arguments = arguments(own, &machine.controller_manager_arguments);
         view
     }
 
@@ -290,13 +295,16 @@ impl<'a> MachineView<'a> {
         let mut seen = std::collections::BTreeSet::new();
         certificate_names.retain(|name| seen.insert(name.clone()));
         let mut own = vec![
-            ("cloud-provider", "external".to_owned()),
             ("max-pods", node.maximum_pods.to_string()),
             (
                 "node-ip",
                 if cluster.ipv6.is_some() { "@NODE_ADDRESS@,@NODE_IPV6_ADDRESS@" } else { "@NODE_ADDRESS@" }.to_owned(),
             ),
         ];
+        // Nodes wait for a cloud's controller then, which tells who they are.
+        if cluster.platform == Platform::Azure {
+            own.push(("cloud-provider", "external".to_owned()));
+        }
         if !labels.is_empty() {
             own.push(("node-labels", labels.join(",")));
         }
@@ -357,6 +365,7 @@ impl<'a> MachineView<'a> {
             resizer_image: disk.map_or("", |disk| &disk.resizer),
             liveness_probe_image: disk.map_or("", |disk| &disk.liveness_probe),
             registrar_image: disk.map_or("", |disk| &disk.registrar),
+            patience: PatienceView::new(cluster.slow_host),
             cloud: CloudView::new(&cluster.cloud),
             cloud_file: has_cloud_file(cluster, false),
             instance_metadata: cluster.cloud.instance_metadata,

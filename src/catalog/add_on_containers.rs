@@ -26,7 +26,7 @@ const fn one(add_on: &'static str, container: &'static [&'static str]) -> AddOnC
 }
 
 /// All of them.
-pub const ADD_ON_CONTAINERS: [AddOnContainers; 10] = [
+pub const ADD_ON_CONTAINERS: [AddOnContainers; 12] = [
     AddOnContainers {
         add_on: "azuredisk-csi-driver",
         containers: &[
@@ -52,7 +52,9 @@ pub const ADD_ON_CONTAINERS: [AddOnContainers; 10] = [
     one("cloud-node-manager", &["cloud-node-manager"]),
     one("cluster-autoscaler", &["cluster-autoscaler"]),
     one("coredns", &["coredns"]),
+    one("flannel", &["install-cni-plugin", "kube-flannel"]),
     one("kube-proxy", &["kube-proxy"]),
+    one("local-path-provisioner", &["local-path-provisioner", "helper-pod"]),
     one("metrics-server", &["metrics-server"]),
     one("node-problem-detector", &["node-problem-detector"]),
     one("nvidia-device-plugin", &["nvidia-device-plugin"]),

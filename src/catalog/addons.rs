@@ -4,7 +4,9 @@
 //! projectcalico/calico (tags and manifests of the release); Cilium as kubeone and AgentBaker pin it; read 2026-11-25.
 //! kubernetes/node-problem-detector (its releases' images); kubernetes-sigs/secrets-store-csi-driver 0aad886,
 //! `deploy/secrets-store-csi-driver.yaml`; Azure/secrets-store-csi-driver-provider-azure d5f7cf5,
-//! `deployment/provider-azure-installer.yaml`; read 2026-11-28.
+//! `deployment/provider-azure-installer.yaml`; flannel-io/flannel v0.28.4, `Documentation/kube-flannel.yml`;
+//! rancher/local-path-provisioner v0.0.30 (the newest that is published as a Go module), `deploy/local-path-storage.yaml`;
+//! read 2026-11-28.
 
 /// Images of add-ons, by their full references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,14 @@ pub struct AddOnImages {
     pub cilium: &'static str,
     /// cilium/operator-generic.
     pub cilium_operator: &'static str,
+    /// flannel.
+    pub flannel: &'static str,
+    /// flannel's plugin for container networks.
+    pub flannel_plugin: &'static str,
+    /// local-path-provisioner.
+    pub local_path: &'static str,
+    /// The shell of what makes and empties its folders.
+    pub shell: &'static str,
 }
 
 /// Images of add-ons. Each of them serves every creatable minor version of Kubernetes.
@@ -40,6 +50,10 @@ pub const ADD_ON_IMAGES: AddOnImages = AddOnImages {
     calico_cni: "quay.io/calico/cni:v3.32.1",
     cilium: "quay.io/cilium/cilium:v1.19.6",
     cilium_operator: "quay.io/cilium/operator-generic:v1.19.6",
+    flannel: "ghcr.io/flannel-io/flannel:v0.28.4",
+    flannel_plugin: "ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1",
+    local_path: "docker.io/rancher/local-path-provisioner:v0.0.30",
+    shell: "docker.io/library/busybox:latest",
 };
 
 /// A file of a release that is too large for customData.

@@ -4,8 +4,11 @@ use super::generate::SecretsOnly;
 use super::{ClusterError, STATE_TAG};
 use crate::base::{Clock, Entropy, Secret};
 use crate::bootstrap::{self, Start};
-use crate::contract::{AppliedResources, KeyVaultSecret};
-use crate::expand::{CONTROL_PLANE_POOL, MachinePayloads, custom_data, custom_data_handle, expand, machine_payloads};
+use crate::contract::{AppliedResources, KeyVaultSecret, Platform, TargetName};
+use crate::expand::{
+    API_SERVER_PORT, CONTROL_PLANE_POOL, MachinePayloads, api_server_host, custom_data, custom_data_handle, expand,
+    machine_payloads,
+};
 use crate::graph::{Context, ResourceGraph, Scope};
 use crate::model::Cluster;
 use crate::pki::{CertifiedKey, Given, KeyMaterial};
@@ -23,6 +26,8 @@ pub mod fact {
 pub struct Definition {
     /// The model, resolved.
     pub cluster: Cluster,
+    /// What its machines are made for.
+    pub platform: Platform,
     /// The cluster's keys.
     pub keys: KeyMaterial,
     /// The cluster's folder and its state.
@@ -74,7 +79,19 @@ impl Definition {
         std::thread::spawn(bootstrap::prepare);
         let keys = KeyMaterial::load_or_generate(store.folder(), &given, clock, entropy)?;
         let snapshot = store.snapshot()?;
-        Ok(Self { cluster, keys, store: store.clone(), snapshot })
+        let platform = cluster.target.map_or(Platform::Azure, Platform::from);
+        Ok(Self { cluster, platform, keys, store: store.clone(), snapshot })
+    }
+
+    /// The same for machines of a target, where the model does not say which or something else is asked for.
+    #[must_use]
+    pub fn on(self, target: TargetName) -> Self {
+        Self { platform: target.into(), ..self }
+    }
+
+    /// The address of the API server, as people and the engine ask for it.
+    pub fn server(&self) -> String {
+        format!("https://{}:{API_SERVER_PORT}", api_server_host(&self.cluster, self.platform))
     }
 
     /// What was applied last.
@@ -94,7 +111,7 @@ impl Definition {
 
     /// What runs in the machines.
     pub(super) fn payloads(&self) -> Result<MachinePayloads, ClusterError> {
-        Ok(machine_payloads(&self.cluster, &self.keys, self.start())?)
+        Ok(machine_payloads(&self.cluster, self.platform, &self.keys, self.start())?)
     }
 
     /// The resources of the cluster in a place.
@@ -123,7 +140,7 @@ impl Definition {
             return Ok(applied);
         }
         let handle = custom_data_handle(CONTROL_PLANE_POOL);
-        let payloads = machine_payloads(&self.cluster, &self.keys, Start::Init)?;
+        let payloads = machine_payloads(&self.cluster, self.platform, &self.keys, Start::Init)?;
         let mut at_first = secrets.clone();
         at_first.extend(payloads.secrets);
         let digests = (self.custom_data_digest(&at_first), self.custom_data_digest(secrets));

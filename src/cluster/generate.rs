@@ -68,7 +68,7 @@ pub fn generate(definition: &Definition, form: &Form<'_>) -> Result<Artifacts, C
     }
     let parameters = template.parameters_file(&SecretsOnly(&payloads.secrets))?;
     files.private("azuredeploy.parameters.json", parameters.expose());
-    let server = format!("https://{}:{}", cluster.api_server_host(), crate::expand::API_SERVER_PORT);
+    let server = definition.server();
     let kubeconfig = definition.keys.kubeconfig(&cluster.dns_prefix, &server);
     files.private(format!("kubeconfig/kubeconfig.{}.json", cluster.location), kubeconfig.expose());
     if let Some(sign_in) = &cluster.sign_in {

@@ -26,8 +26,8 @@ pub use fault::{Fault, FaultClass};
 pub use journal::{Journal, JournalError, Record};
 pub use step::{Change, ChangeKind, FieldDifference, Known, Operation, Reason, Step, StepId};
 pub use target::{
-    Address, Applied, AppliedResources, Listed, Observation, OperationHandle, Page, Progress, Remaining, Support,
-    Target, TargetName,
+    Address, Applied, AppliedResources, Listed, Observation, OperationHandle, Page, Platform, Progress, Remaining,
+    Support, Target, TargetName,
 };
 pub use vault::{KeyVaultSecret, KeyVaults};
 

@@ -44,6 +44,25 @@ impl TargetName {
     }
 }
 
+/// What machines are made for: what they find around them follows from it, and so does what they are told. The resources
+/// are the same for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// Azure and Azure Stack Hub, and what stands for them: disks, balancers and routes are the cloud's.
+    Azure,
+    /// Hosts of one's own: there is no cloud to ask.
+    OnPrem,
+}
+
+impl From<TargetName> for Platform {
+    fn from(target: TargetName) -> Self {
+        match target {
+            TargetName::Libvirt => Self::OnPrem,
+            TargetName::Azure | TargetName::Stack | TargetName::Simulator => Self::Azure,
+        }
+    }
+}
+
 /// Where one resource is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

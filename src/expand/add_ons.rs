@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use crate::bootstrap::{
-    AddOns, ClusterAutoscaler, Container, Download, FileDriverImages, GivenManifest, PolicyEngine, ScaledPool,
-    SecretsStoreImages, StorageClass,
+    AddOns, ClusterAutoscaler, Container, Download, FileDriverImages, Flannel, GivenManifest, LocalPath, PolicyEngine,
+    ScaledPool, SecretsStoreImages, StorageClass,
 };
 use crate::catalog::{ADD_ON_IMAGES, CALICO_DEFINITIONS, Cloud, KubernetesRelease, has_nvidia_processors};
+use crate::contract::Platform;
 use crate::model::{
     AUDIT_POLICY, Addon, AddonContainer, Availability, Cluster, NetworkPlugin, NetworkPolicy, SoftwareSource,
 };
@@ -46,14 +47,16 @@ const fn disk_class(name: &'static str, sku: &'static str) -> StorageClass {
 /// The add-ons of a cluster. `image` gives an image's reference as the machines have to ask for it.
 pub(super) fn add_ons(
     cluster: &Cluster,
+    platform: Platform,
     release: &KubernetesRelease,
     file_driver: FileDriverImages,
     image: &dyn Fn(&str) -> String,
 ) -> AddOns {
     let wanted = |name: &str, otherwise: bool| wanted(cluster, name).unwrap_or(otherwise);
     // Azure Stack Hub has no file shares.
-    let files = cluster.cloud != Cloud::Stack && wanted("azurefile-csi-driver", true);
-    let mut storage_classes = disk_classes(cluster.cloud);
+    let on_prem = platform == Platform::OnPrem;
+    let files = !on_prem && cluster.cloud != Cloud::Stack && wanted("azurefile-csi-driver", true);
+    let mut storage_classes = if on_prem { Vec::new() } else { disk_classes(cluster.cloud) };
     storage_classes.extend(files.then_some(FILE_CLASS));
     let secrets_store = SecretsStoreImages {
         driver: image(ADD_ON_IMAGES.secrets_store),
@@ -71,7 +74,14 @@ pub(super) fn add_ons(
             .iter()
             .find(|addon| addon.name == "cluster-autoscaler" && addon.enabled == Some(true) && addon.manifest.is_none())
             .map(|addon| autoscaler(cluster, addon, image(release.cluster_autoscaler))),
-        network_policy: policy_engine(cluster, image),
+        network_policy: policy_engine(cluster, platform, image),
+        flannel: (on_prem && wanted("flannel", has_flannel(cluster))).then(|| Flannel {
+            image: image(ADD_ON_IMAGES.flannel),
+            plugin_image: image(ADD_ON_IMAGES.flannel_plugin),
+            owns_interfaces: cluster.network.policy != NetworkPolicy::Calico,
+        }),
+        local_path: (on_prem && wanted("local-path-provisioner", true))
+            .then(|| LocalPath { image: image(ADD_ON_IMAGES.local_path), shell_image: image(ADD_ON_IMAGES.shell) }),
         nvidia_device_plugin: wanted("nvidia-device-plugin", has_gpu)
             .then(|| image(ADD_ON_IMAGES.nvidia_device_plugin)),
         node_problem_detector: wanted("node-problem-detector", false)
@@ -127,7 +137,12 @@ fn autoscaler(cluster: &Cluster, addon: &Addon, image: String) -> ClusterAutosca
     }
 }
 
-fn policy_engine(cluster: &Cluster, image: &dyn Fn(&str) -> String) -> Option<PolicyEngine> {
+/// On-prem it stands where Azure's own network plugins would.
+fn has_flannel(cluster: &Cluster) -> bool {
+    matches!(cluster.network.plugin, NetworkPlugin::Azure | NetworkPlugin::Kubenet)
+}
+
+fn policy_engine(cluster: &Cluster, platform: Platform, image: &dyn Fn(&str) -> String) -> Option<PolicyEngine> {
     let network = &cluster.network;
     if network.plugin == NetworkPlugin::Cilium {
         return Some(PolicyEngine::Cilium {
@@ -138,7 +153,7 @@ fn policy_engine(cluster: &Cluster, image: &dyn Fn(&str) -> String) -> Option<Po
     (network.policy == NetworkPolicy::Calico).then(|| PolicyEngine::Calico {
         node_image: image(ADD_ON_IMAGES.calico_node),
         cni_image: image(ADD_ON_IMAGES.calico_cni),
-        owns_interfaces: network.plugin == NetworkPlugin::Kubenet,
+        owns_interfaces: platform == Platform::OnPrem || network.plugin == NetworkPlugin::Kubenet,
         definitions: Download {
             name: "05-calico-definitions.yaml".to_owned(),
             url: match &cluster.software {

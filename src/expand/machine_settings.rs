@@ -11,7 +11,7 @@ use crate::bootstrap::{
     RegistryProvider, Software, Start, WorkerMachine,
 };
 use crate::catalog::{Cloud, KubernetesRelease, has_nvidia_processors, kubernetes_release_of};
-use crate::contract::KeyVaultSecret;
+use crate::contract::{KeyVaultSecret, Platform};
 use crate::model::{
     Availability, Cluster, Identity, NetworkPlugin, NetworkPolicy, OperatingSystem, Orchestration, Pool, ProxyMode,
     ServicePrincipalSecret, SoftwareSource,
@@ -23,6 +23,7 @@ use super::context::{
     public_key_handle,
 };
 use super::host_settings::host_settings;
+use super::on_prem;
 use super::windows_settings::windows_machine;
 use super::{ExpandError, Names, Payloads, custom_data_handle};
 
@@ -62,13 +63,22 @@ pub struct MachinePayloads {
     pub lengths: BTreeMap<String, usize>,
 }
 
-/// Renders what runs in the machines. `start` says whether the first control-plane machine may start a cluster: only
+/// Renders what runs in the machines of a platform. `start` says whether the first control-plane machine may start a cluster: only
 /// until the state records that one has started.
 ///
 /// # Errors
 /// What has no successor yet, by name; a template that fails; customData that is too long.
-pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> Result<MachinePayloads, ExpandError> {
-    let settings = cluster_settings(cluster, keys)?;
+pub fn machine_payloads(
+    cluster: &Cluster,
+    platform: Platform,
+    keys: &KeyMaterial,
+    start: Start,
+) -> Result<MachinePayloads, ExpandError> {
+    if platform == Platform::OnPrem {
+        on_prem::judge(cluster)?;
+    }
+    let settings = cluster_settings(cluster, platform, keys)?;
+    let deadline = settings.deadline_minutes;
     let mut secrets = BTreeMap::new();
     let mut lengths = BTreeMap::new();
     let mut keep = |pool: &str, data: bootstrap::CustomData| {
@@ -102,8 +112,8 @@ pub fn machine_payloads(cluster: &Cluster, keys: &KeyMaterial, start: Start) -> 
     {
         secrets.insert(WINDOWS_PASSWORD_HANDLE.to_owned(), windows.admin_password.clone());
     }
-    let wait_command = bootstrap::wait_command(DEADLINE_MINUTES).map_err(failed(CONTROL_PLANE_POOL))?;
-    let windows_wait_command = bootstrap::windows_wait_command(DEADLINE_MINUTES).map_err(failed(CONTROL_PLANE_POOL))?;
+    let wait_command = bootstrap::wait_command(deadline).map_err(failed(CONTROL_PLANE_POOL))?;
+    let windows_wait_command = bootstrap::windows_wait_command(deadline).map_err(failed(CONTROL_PLANE_POOL))?;
     let payloads = Payloads { wait_command, windows_wait_command };
     Ok(MachinePayloads { secrets, in_key_vaults, payloads, lengths })
 }
@@ -130,9 +140,11 @@ fn release_of(cluster: &Cluster) -> Result<&'static KubernetesRelease, ExpandErr
     })
 }
 
-fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSettings, ExpandError> {
+fn cluster_settings(cluster: &Cluster, platform: Platform, keys: &KeyMaterial) -> Result<ClusterSettings, ExpandError> {
     let release = release_of(cluster)?;
+    let slow_host = on_prem::is_slow(cluster, platform);
     let network = match cluster.network.plugin {
+        _ if platform == Platform::OnPrem => bootstrap::Network::AddOn { routes: false },
         NetworkPlugin::Kubenet if cluster.network.policy == NetworkPolicy::Calico => {
             bootstrap::Network::AddOn { routes: true }
         }
@@ -149,7 +161,7 @@ fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSett
     Ok(ClusterSettings {
         name: cluster.dns_prefix.clone(),
         kubernetes_version: cluster.kubernetes_version.to_string(),
-        endpoint_name: cluster.public_fqdn(),
+        endpoint_name: super::endpoint_name(cluster, platform),
         api_server_port: API_SERVER_PORT,
         internal_balancer_port: INTERNAL_BALANCER_PORT,
         internal_address: cluster.control_plane.api_server_address(),
@@ -160,7 +172,7 @@ fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSett
             cluster.control_plane.addresses()
         },
         subject_alternative_names: cluster.control_plane.subject_alternative_names.clone(),
-        pod_subnet: cluster.network.cluster_subnet,
+        pod_subnet: on_prem::pod_range(cluster, platform),
         node_pod_prefix_length: 24,
         service_subnet: cluster.network.service_cidr,
         ipv6: cluster
@@ -178,12 +190,14 @@ fn cluster_settings(cluster: &Cluster, keys: &KeyMaterial) -> Result<ClusterSett
         },
         certificate_authority: keys.cluster_ca.certificate.clone(),
         bootstrap_token: keys.bootstrap_token.clone(),
-        software: software(cluster, release),
-        images: images(cluster, release),
+        software: software(cluster, platform, release),
+        images: images(cluster, platform, release),
+        platform,
+        slow_host,
         cloud: azure_cloud(cluster),
         kernel_parameters: kernel_parameters(cluster),
         kubelet_arguments: flags(&cluster.component_flags.kubelet),
-        deadline_minutes: DEADLINE_MINUTES,
+        deadline_minutes: if slow_host { on_prem::SLOW_DEADLINE_MINUTES } else { DEADLINE_MINUTES },
     })
 }
 
@@ -194,11 +208,13 @@ fn kernel_parameters(cluster: &Cluster) -> BTreeMap<String, String> {
 }
 
 /// Where software comes from: with a mirror, every address lies below it, in the mirrored host's name as a folder.
-fn software(cluster: &Cluster, release: &KubernetesRelease) -> Software {
+fn software(cluster: &Cluster, platform: Platform, release: &KubernetesRelease) -> Software {
     let mut sources = vec![PackageSource::kubernetes(release.release), PackageSource::docker("noble")];
     let mut registry = PackageSource::microsoft("24.04", "noble");
     match &cluster.software {
         SoftwareSource::Image => return Software::PreparedImage,
+        // The packages are for Azure's Ubuntu; images on-prem are made with all of them.
+        SoftwareSource::Distribution if platform == Platform::OnPrem => return Software::PreparedImage,
         SoftwareSource::Distribution => {}
         SoftwareSource::Mirror { url } => {
             for source in sources.iter_mut().chain([&mut registry]) {
@@ -235,7 +251,7 @@ fn cloud_controller(release: &KubernetesRelease) -> &'static str {
 }
 
 /// The images, from their own registries or through the mirror.
-fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
+fn images(cluster: &Cluster, platform: Platform, release: &KubernetesRelease) -> Images {
     let image = |reference| image(cluster, reference);
     let kubernetes = |path: &str| image(format!("registry.k8s.io/{path}"));
     let azure = |path: String| image(format!("mcr.microsoft.com/oss/{path}"));
@@ -249,7 +265,7 @@ fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
         coredns: kubernetes(&format!("coredns/coredns:v{}", release.coredns)),
         cloud_controller_manager: azure(format!("v2/kubernetes/azure-cloud-controller-manager:v{cloud_controller}")),
         cloud_node_manager: azure(format!("v2/kubernetes/azure-cloud-node-manager:v{cloud_controller}")),
-        disk_driver: Some(DiskDriverImages {
+        disk_driver: (platform == Platform::Azure).then(|| DiskDriverImages {
             driver: azure(format!("v2/kubernetes-csi/azuredisk-csi:v{}", release.azure_disk_csi)),
             provisioner,
             attacher,
@@ -261,13 +277,13 @@ fn images(cluster: &Cluster, release: &KubernetesRelease) -> Images {
 }
 
 /// The add-ons, their images from where the others come from.
-fn add_ons(cluster: &Cluster, release: &KubernetesRelease) -> AddOns {
+fn add_ons(cluster: &Cluster, platform: Platform, release: &KubernetesRelease) -> AddOns {
     let azure = |path: String| image(cluster, format!("mcr.microsoft.com/oss/v2/kubernetes-csi/{path}"));
     let [provisioner, _, resizer, liveness_probe, registrar] =
         SIDECARS.map(|(name, tag)| azure(format!("{name}:{tag}")));
     let driver = azure(format!("azurefile-csi:v{}", release.azure_file_csi));
     let file_driver = FileDriverImages { driver, provisioner, resizer, liveness_probe, registrar };
-    super::add_ons::add_ons(cluster, release, file_driver, &|reference| image(cluster, reference.to_owned()))
+    super::add_ons::add_ons(cluster, platform, release, file_driver, &|reference| image(cluster, reference.to_owned()))
 }
 
 /// The cloud as the controllers see it. Tenant, subscription and group are asked on the machine, so that a template
@@ -339,6 +355,8 @@ fn control_plane_machine(
     start: Start,
 ) -> ControlPlaneMachine {
     let mut settings = settings;
+    let platform = settings.platform;
+    let token_hours = if settings.slow_host { on_prem::SLOW_TOKEN_HOURS } else { TOKEN_HOURS };
     settings.kubelet_arguments.extend(flags(&cluster.control_plane.kubelet_flags));
     settings.kernel_parameters.clone_from(&cluster.control_plane.kernel_parameters);
     ControlPlaneMachine {
@@ -356,13 +374,13 @@ fn control_plane_machine(
             host: host_settings(cluster, cluster.control_plane.audit, cluster.control_plane.pre_provision.as_ref()),
         },
         add_ons: kubernetes_release_of(&cluster.kubernetes_version)
-            .map(|release| add_ons(cluster, release))
+            .map(|release| add_ons(cluster, platform, release))
             .unwrap_or_default(),
         start,
         keys: ControlPlaneKeys::from(keys),
         encryption: super::protection::encryption(cluster, keys),
         audit_policy: super::protection::audit_policy(cluster),
-        token_hours: TOKEN_HOURS,
+        token_hours,
         keeps_token: grows_by_itself(cluster),
         etcd_quota_bytes: u64::from(cluster.control_plane.etcd_storage_limit_gib) << 30,
         administrators: cluster.sign_in.as_ref().and_then(|sign_in| sign_in.admin_group_id.clone()).unwrap_or_default(),

@@ -12,6 +12,7 @@ use crate::contract::TargetName;
 use super::control_plane::ControlPlane;
 use super::identity::{Certificates, Identity, SignIn, VaultSecrets};
 use super::network::Network;
+use super::on_prem::OnPrem;
 use super::pool::{Image, Pool};
 
 /// A cluster, resolved: no value is missing that has a default.
@@ -23,6 +24,8 @@ pub struct Cluster {
     pub cloud: Cloud,
     /// The stamp, if the cloud is Azure Stack Hub.
     pub stack: Option<StackSettings>,
+    /// The hosts on-prem, if the model has the profile; without it, on-prem has [`OnPrem::default`].
+    pub on_prem: Option<OnPrem>,
     /// Where the model wants to be realised, if it says so.
     pub target: Option<TargetName>,
     /// The version of Kubernetes, such as 1.35.9.

@@ -12,6 +12,7 @@ mod identity;
 mod input;
 mod network;
 mod normalise;
+mod on_prem;
 mod overrides;
 mod pointers;
 mod pool;
@@ -22,6 +23,7 @@ mod schema;
 mod versions;
 mod starter;
 mod write;
+mod write_on_prem;
 mod write_windows;
 
 #[cfg(test)]
@@ -41,6 +43,7 @@ pub use network::{
     Ipv6Ranges, Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, OutboundType,
     PrivateCluster, ProxyMode,
 };
+pub use on_prem::{AddressRange, NetworkMode, OnPrem, OnPremHost, OnPremImage, OnPremSize};
 pub use pool::{Availability, Caching, Image, OperatingSystem, Orchestration, OsDisk, Pool, Priority, Storage, Taint};
 pub use read::{Origin, Origins, ReadOptions, Reading, read};
 pub use rules::{RULES, Rule};

@@ -10,6 +10,7 @@ pub(super) const SERVICE_PRINCIPAL: &str = "/properties/servicePrincipalProfile"
 pub(super) const ACCESS: &str = "/properties/accessProfile";
 pub(super) const SOFTWARE: &str = "/properties/softwareProfile";
 pub(super) const STACK: &str = "/properties/customCloudProfile";
+pub(super) const ON_PREM: &str = "/properties/onPremProfile";
 
 pub(super) const POOLS: &str = "/properties/agentPoolProfiles";
 

@@ -19,6 +19,7 @@ use super::input::{
 use super::network::LoadBalancerSku;
 use super::pool::{Availability, Image, OperatingSystem, OsDisk, Pool, Priority, Storage};
 use super::resolve::DISTRO;
+use super::write_on_prem::on_prem_profile;
 use super::write_windows::windows_profile;
 
 impl Cluster {
@@ -88,6 +89,7 @@ impl Cluster {
                     .then(|| base64_list(&stack.root_certificates)),
                 ..CustomCloudProfile::default()
             }),
+            on_prem_profile: self.on_prem.as_ref().map(on_prem_profile),
             ..Properties::default()
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use engine::base::{Source, SystemClock, SystemEntropy};
 use engine::bootstrap::Start;
+use engine::contract::Platform;
 use engine::expand::{ExpandError, expand, machine_payloads};
 use engine::model::{ReadOptions, read, schema};
 use engine::pki::{Given, KeyMaterial};
@@ -192,7 +193,7 @@ fn judge(model: &Json, keys: &KeyMaterial) -> Result<Outcome, TestCaseError> {
         return Ok(Outcome::Refused);
     }
     let fail = |stage: &str, cause: String| TestCaseError::fail(format!("{stage}: {cause}\n{model:#}"));
-    let machines = match machine_payloads(&cluster, keys, Start::Init) {
+    let machines = match machine_payloads(&cluster, Platform::Azure, keys, Start::Init) {
         Ok(machines) => machines,
         // How long customData gets is known only now.
         Err(ExpandError::Payload { cause: engine::bootstrap::BootstrapError::TooLarge { .. }, .. }) => {

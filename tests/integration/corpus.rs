@@ -7,6 +7,7 @@ use std::path::Path;
 use engine::base::{Severity, Source, SystemClock, SystemEntropy};
 use engine::bootstrap::Start;
 use engine::catalog::kubernetes_releases;
+use engine::contract::Platform;
 use engine::expand::{expand, machine_payloads};
 use engine::model::{ReadOptions, Reading, read};
 use engine::pki::{Given, KeyMaterial};
@@ -196,7 +197,7 @@ fn every_model_of_the_corpora_generates_or_is_refused_for_a_reason() {
                 continue;
             };
             made += 1;
-            let done = machine_payloads(&cluster, &keys, Start::Init)
+            let done = machine_payloads(&cluster, Platform::Azure, &keys, Start::Init)
                 .and_then(|machines| expand(&cluster, &clusters::scope(&cluster), &machines.payloads))
                 .map_err(|error| error.to_string())
                 .and_then(|graph| clusters::template(&cluster, &graph));

@@ -17,7 +17,6 @@ use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, PROVIDERS, Prepared, SavedPlan, prepare_deploy};
 use crate::contract::TargetName;
-use crate::expand::API_SERVER_PORT;
 use crate::pki::CertifiedKey;
 
 /// Arguments of `engine deploy`.
@@ -161,10 +160,11 @@ pub async fn prepare(
     // A folder whose cluster is gone may be used for one in another place.
     let living = definition.snapshot.as_ref().filter(|snapshot| !snapshot.applied.is_empty());
     let target_name = place::target(call, target, living, Some(&definition.cluster))?;
-    let cluster = &definition.cluster;
     let known_group = living.map(|snapshot| snapshot.identity.scope.resource_group.clone());
+    let definition = definition.on(target_name);
+    let cluster = &definition.cluster;
     let resource_group = place.resource_group.clone().or(known_group).unwrap_or_else(|| cluster.dns_prefix.clone());
-    let server = format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host());
+    let server = definition.server();
     let wanted = Wanted {
         target: target_name,
         folder: &folder,

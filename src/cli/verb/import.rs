@@ -16,7 +16,6 @@ use crate::cli::{Call, Exit};
 use crate::cluster::{
     ClusterError, Definition, Form, Imported, generate, import_group, import_model, keys_of_aks_engine,
 };
-use crate::expand::API_SERVER_PORT;
 use crate::view::{harmless, render_resources};
 
 /// Arguments of `engine import`.
@@ -75,14 +74,16 @@ async fn from_model(
     let store = store(call, &folder, &arguments.place.state)?;
     keys_of_aks_engine(&folder)?.write(&folder)?;
     let definition = Definition::new(read.cluster, None, &store, &SystemClock, &SystemEntropy)?;
+    let target = place::target(call, &arguments.target, None, Some(&definition.cluster))?;
+    let definition = definition.on(target);
     let cluster = &definition.cluster;
     let wanted = Wanted {
-        target: place::target(call, &arguments.target, None, Some(cluster))?,
+        target,
         folder: &folder,
         cloud: cluster.cloud,
         resource_group: arguments.place.resource_group.clone().unwrap_or_else(|| cluster.dns_prefix.clone()),
         location: cluster.location.clone(),
-        keys: Some((&definition.keys, format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host()))),
+        keys: Some((&definition.keys, definition.server())),
     };
     let files = own_files(&definition)?;
     let connected = connect(call, &arguments.target, wanted).await?;

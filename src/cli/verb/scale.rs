@@ -14,7 +14,6 @@ use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, Scale, prepare_scale, scaled_model};
-use crate::expand::API_SERVER_PORT;
 use crate::model::{self, Cluster, ReadOptions};
 
 /// Arguments of `engine scale`.
@@ -62,6 +61,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
 
     let definition = Definition::new(cluster, None, store, &SystemClock, &SystemEntropy)?;
     let target = place::target(call, options, Some(&snapshot), Some(&definition.cluster))?;
+    let definition = definition.on(target);
     let cluster = &definition.cluster;
     let wanted = Wanted {
         target,
@@ -69,7 +69,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         cloud: cluster.cloud,
         resource_group: snapshot.identity.scope.resource_group.clone(),
         location: cluster.location.clone(),
-        keys: Some((&definition.keys, format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host()))),
+        keys: Some((&definition.keys, definition.server())),
     };
     let real = connect(call, options, wanted).await?;
     let connected = scene.enter(call, real, Some(&definition)).await?;

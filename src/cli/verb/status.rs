@@ -12,7 +12,7 @@ use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::state::existing_store;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Status, status};
-use crate::expand::API_SERVER_PORT;
+use crate::expand::{API_SERVER_PORT, api_server_host};
 use crate::model::{self, ReadOptions};
 use crate::pki::{Given, KeyMaterial};
 use crate::state::Store;
@@ -42,8 +42,10 @@ pub async fn connect_existing(
         model::read(&Source { name: path.display().to_string(), text }, &ReadOptions::default()).cluster
     });
     let keys = KeyMaterial::load_or_generate(folder, &Given::default(), &SystemClock, &SystemEntropy).ok();
-    let server = cluster.as_ref().map(|cluster| format!("https://{}:{API_SERVER_PORT}", cluster.api_server_host()));
     let target = place::target(call, options, Some(&snapshot), cluster.as_ref())?;
+    let server = cluster
+        .as_ref()
+        .map(|cluster| format!("https://{}:{API_SERVER_PORT}", api_server_host(cluster, target.into())));
     let wanted = Wanted {
         target,
         folder,

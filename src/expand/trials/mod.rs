@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 mod host;
 mod instructions;
+mod on_prem;
 mod scale_sets;
 mod ways_out;
 
@@ -208,7 +209,8 @@ fn what_lies_in_a_key_vault_is_named_and_put_where_it_belongs() {
     let key = &profile("agentpool1-machine")["linuxConfiguration"]["ssh"]["publicKeys"][0]["keyData"];
     assert_eq!(key, "secret linux/sshPublicKey0");
     let keys = engine_keys();
-    let payloads = machine_payloads(&cluster, &keys, crate::bootstrap::Start::Init).unwrap();
+    let payloads =
+        machine_payloads(&cluster, crate::contract::Platform::Azure, &keys, crate::bootstrap::Start::Init).unwrap();
     let places: Vec<(&str, &str)> =
         payloads.in_key_vaults.iter().map(|(handle, place)| (handle.as_str(), place.name.as_str())).collect();
     assert_eq!(places, [("linux/sshPublicKey0", "key"), (PRINCIPAL_SECRET_HANDLE, "principal")]);

@@ -8,6 +8,7 @@
 
 mod kubernetes;
 mod machines;
+mod on_prem;
 mod people;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub(super) use kubernetes::{
     OrchestratorProfile, PrivateClusterInput,
 };
 pub(super) use machines::{AgentPoolProfile, CustomFile, ExtensionReference, ImageReference, MasterProfile};
+pub(super) use on_prem::{OnPremHostInput, OnPremProfile, OnPremSizeInput};
 pub(super) use people::{
     AccessProfile, CertificateProfile, CustomNodesDns, CustomSearchDomain, HttpProxyConfig, KeyVaultSecretReference,
     LinuxProfile, PublicKey, ServicePrincipalProfile, SoftwareProfile, SourceVault, Ssh, VaultCertificate,
@@ -121,6 +123,8 @@ pub(super) struct Properties {
     pub feature_flags: Option<FeatureFlags>,
     /// Azure Stack Hub.
     pub custom_cloud_profile: Option<CustomCloudProfile>,
+    /// Machines of one's own: the hosts of `--target libvirt`.
+    pub on_prem_profile: Option<OnPremProfile>,
     /// Telemetry.
     #[schemars(extend("x-engine-no-effect" = "the engine sends no telemetry"))]
     pub telemetry_profile: Option<TelemetryProfile>,

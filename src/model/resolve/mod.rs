@@ -11,6 +11,7 @@ mod hosts;
 mod identity;
 mod machines;
 mod network;
+mod on_prem;
 mod pools;
 mod settings;
 mod two_families;
@@ -97,6 +98,7 @@ impl Resolver<'_> {
             location,
             cloud,
             stack,
+            on_prem: self.on_prem(properties.on_prem_profile.as_ref()),
             target: properties.target.as_deref().and_then(TargetName::from_word),
             kubernetes_version,
             dns_prefix,

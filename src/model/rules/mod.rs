@@ -20,6 +20,7 @@ mod hosts;
 mod key_vaults;
 mod machines;
 mod offers;
+mod on_prem;
 mod outbound;
 mod people;
 mod places;
@@ -55,4 +56,5 @@ pub(super) fn judge(cluster: &Cluster, model: &ApiModel, now: Option<Timestamp>,
     places::judge(cluster, model, findings);
     certificates::judge(cluster, now, findings);
     key_vaults::judge(cluster, model, findings);
+    on_prem::judge(cluster, findings);
 }

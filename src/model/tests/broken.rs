@@ -14,7 +14,7 @@ const ID: &str = "11111111-2222-3333-4444-555555555555";
 const SUBNET: &str = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/one";
 
 /// A model with changes: each a pointer and its new value, null to take it out.
-fn changed(changes: &[(&str, Value)]) -> Value {
+pub(super) fn changed(changes: &[(&str, Value)]) -> Value {
     let mut model = quickstart();
     for (pointer, value) in changes {
         let mut place = &mut model;
@@ -592,6 +592,7 @@ fn each_rule_is_broken_alone() {
         broken_values::cases(),
         key_vaults::cases(),
         certificates::cases(),
+        on_prem::cases(),
     ]
     .concat();
     let mut covered: BTreeSet<&str> = ELSEWHERE.into();

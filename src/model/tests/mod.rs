@@ -12,6 +12,7 @@ use crate::base::{Diagnostics, Severity, Source};
 mod broken;
 mod broken_values;
 mod certificates;
+mod on_prem;
 mod key_vaults;
 mod custom_files;
 mod extensions;

@@ -67,6 +67,8 @@ pub fn cluster() -> ClusterSettings {
                 registrar: sidecar("csi-node-driver-registrar:v2.16.0"),
             }),
         },
+        platform: engine::contract::Platform::Azure,
+        slow_host: false,
         cloud: AzureCloud {
             cloud_name: "AzurePublicCloud".to_owned(),
             tenant_id: String::new(),
@@ -158,12 +160,36 @@ pub fn all_add_ons(calico: bool) -> AddOns {
             liveness_probe: sidecar("livenessprobe:v2.18.0"),
             registrar: sidecar("csi-node-driver-registrar:v2.16.0"),
         }),
+        flannel: None,
+        local_path: None,
         containers: BTreeMap::new(),
         given: vec![bootstrap::GivenManifest {
             name: "own".to_owned(),
             manifest: "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: own\n".to_owned(),
         }],
     }
+}
+
+/// A control-plane machine on-prem that starts a cluster, with what it has in place of Azure's add-ons.
+pub fn on_prem() -> ControlPlaneMachine {
+    let mut machine = control_plane(Start::Init);
+    machine.cluster.platform = engine::contract::Platform::OnPrem;
+    machine.cluster.network = Network::AddOn { routes: false };
+    machine.cluster.software = Software::PreparedImage;
+    machine.cluster.images.disk_driver = None;
+    machine.add_ons = AddOns {
+        flannel: Some(bootstrap::Flannel {
+            image: "ghcr.io/flannel-io/flannel:v0.28.4".to_owned(),
+            plugin_image: "ghcr.io/flannel-io/flannel-cni-plugin:v1.9.1-flannel1".to_owned(),
+            owns_interfaces: true,
+        }),
+        local_path: Some(bootstrap::LocalPath {
+            image: "docker.io/rancher/local-path-provisioner:v0.0.30".to_owned(),
+            shell_image: "docker.io/library/busybox:latest".to_owned(),
+        }),
+        ..AddOns::default()
+    };
+    machine
 }
 
 pub fn control_plane(start: Start) -> ControlPlaneMachine {

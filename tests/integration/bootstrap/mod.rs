@@ -5,6 +5,7 @@ mod configured;
 mod extension;
 mod fixture;
 mod golden;
+mod on_prem;
 mod private_root;
 mod rendered;
 mod scripts;

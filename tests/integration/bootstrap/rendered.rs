@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use engine::bootstrap::Start;
+use engine::contract::Platform;
 use engine::expand::{custom_data_handle, machine_payloads};
 use engine::model::{Cluster, OperatingSystem};
 use engine::pki::KeyMaterial;
@@ -16,7 +17,7 @@ use super::fixture::{Written, written_in};
 use super::tools::{run, tool};
 use crate::{clusters, examples, inventory, shared};
 
-static KEYS: LazyLock<KeyMaterial> = LazyLock::new(|| {
+pub static KEYS: LazyLock<KeyMaterial> = LazyLock::new(|| {
     KeyMaterial::generate(&engine::pki::Given::default(), &engine::base::SystemClock, &engine::base::SystemEntropy)
         .unwrap()
 });
@@ -49,10 +50,10 @@ pub fn kubeadm(release: &str) -> Option<PathBuf> {
 }
 
 /// The documents of a cluster's Linux machines, by pool, for a machine that starts and one that joins.
-fn documents(cluster: &Cluster) -> Vec<(String, String)> {
+pub fn documents(cluster: &Cluster, platform: Platform) -> Vec<(String, String)> {
     let mut documents = Vec::new();
     for (start, word) in [(Start::Init, "start"), (Start::Join, "join")] {
-        let payloads = machine_payloads(cluster, &KEYS, start).unwrap();
+        let payloads = machine_payloads(cluster, platform, &KEYS, start).unwrap();
         let linux = cluster.pools.iter().filter(|pool| pool.operating_system == OperatingSystem::Linux);
         let pools = linux.map(|pool| pool.name.as_str()).chain(["master"]);
         for pool in pools.filter(|pool| start == Start::Init || *pool == "master") {
@@ -73,7 +74,15 @@ fn examples_of(release: &str) -> Vec<(String, String)> {
         let sets: Vec<&str> =
             if example.text.contains("orchestratorVersion") { vec![&set, version] } else { vec![&set] };
         let cluster = clusters::read_model(&example.text, &sets).unwrap();
-        all.extend(documents(&cluster).into_iter().map(|(name, text)| (format!("{}: {name}", example.name), text)));
+        // Each for what the model names, and on-prem too.
+        let own = cluster.target.map_or(Platform::Azure, Platform::from);
+        for platform in std::iter::once(own).chain((own != Platform::OnPrem).then_some(Platform::OnPrem)) {
+            if platform != own && machine_payloads(&cluster, platform, &KEYS, Start::Init).is_err() {
+                continue;
+            }
+            let named = |(name, text)| (format!("{} ({platform:?}): {name}", example.name), text);
+            all.extend(documents(&cluster, platform).into_iter().map(named));
+        }
     }
     all
 }
@@ -205,11 +214,11 @@ fn kubeadm_accepts_every_configuration_of_the_corpus() {
     let parts = [("aks-engine", "resources.json"), ("acs-engine", "apimodel.json")];
     for (name, folder) in parts.iter().flat_map(|(part, file)| inventory::folders_with(&corpus, part, file)) {
         let Ok(cluster) = inventory::read_today(&folder) else { continue };
-        if machine_payloads(&cluster, &KEYS, Start::Init).is_err() {
+        if machine_payloads(&cluster, Platform::Azure, &KEYS, Start::Init).is_err() {
             continue;
         }
         read += 1;
-        for (machine, document) in documents(&cluster) {
+        for (machine, document) in documents(&cluster, Platform::Azure) {
             judged.judge(&kubeadm, &format!("{name}: {machine}"), &document);
         }
     }

@@ -33,10 +33,13 @@ fn machines() -> Vec<(&'static str, CustomData)> {
     let mut cilium = fixture::control_plane(Start::Init);
     cilium.cluster.network = Network::AddOn { routes: false };
     cilium.add_ons = fixture::all_add_ons(false);
+    let mut on_prem = fixture::on_prem();
+    on_prem.cluster.slow_host = true;
     vec![
         ("control plane with all add-ons", bootstrap::control_plane(&calico).unwrap()),
         ("control plane with Cilium", bootstrap::control_plane(&cilium).unwrap()),
         ("control plane with a key vault", bootstrap::control_plane(&encrypting).unwrap()),
+        ("control plane on-prem", bootstrap::control_plane(&on_prem).unwrap()),
         ("control plane", bootstrap::control_plane(&fixture::control_plane(Start::Init)).unwrap()),
         ("joining control plane", bootstrap::control_plane(&fixture::control_plane(Start::Join)).unwrap()),
         ("worker", bootstrap::worker(&fixture::worker()).unwrap()),

@@ -1,0 +1,111 @@
+//! How long everything may take: on ordinary machines, and on those whose processors are emulated in software, where the same
+//! work takes ten times as long and whoever waits for less ends what works.
+//!
+//! Sources: etcd's `docs/tuning` (an election lasts ten heartbeats or more, at most 50 s); kubeadm v1beta4's `Timeouts`;
+//! Kubernetes' `leaderelection` and node leases, kubernetes/kubernetes v1.36.4; read 2026-11-28. The figures are of machines
+//! under QEMU's software emulation.
+
+use serde::Serialize;
+
+use super::custom_data::MachineFile;
+use super::input::ControlPlaneMachine;
+use super::view::Pair;
+use super::{BootstrapError, templates};
+
+/// What templates may ask about time.
+#[derive(Serialize)]
+pub(super) struct PatienceView {
+    /// Whether everything gets more of it.
+    pub slow: bool,
+    /// By how much scripts multiply what they wait for an answer.
+    factor: u32,
+    /// How long one attempt of kubeadm may take.
+    attempt_seconds: u32,
+    /// How long a probe waits for an answer.
+    probe_seconds: u32,
+    /// kubeadm's timeouts, where they are not its own.
+    timeouts: Vec<Pair>,
+}
+
+fn pairs(all: &[(&str, &str)]) -> Vec<Pair> {
+    all.iter().map(|(name, value)| Pair { name: (*name).to_owned(), value: (*value).to_owned() }).collect()
+}
+
+impl PatienceView {
+    pub(super) fn new(slow: bool) -> Self {
+        let health = ("controlPlaneComponentHealthCheck", if slow { "40m0s" } else { "10m0s" });
+        let more = [
+            ("discovery", "30m0s"),
+            ("etcdAPICall", "20m0s"),
+            ("kubeletHealthCheck", "20m0s"),
+            ("kubernetesAPICall", "30m0s"),
+            ("tlsBootstrap", "30m0s"),
+        ];
+        let mut timeouts = pairs(&[health]);
+        if slow {
+            timeouts.extend(pairs(&more));
+        }
+        Self {
+            slow,
+            factor: if slow { 6 } else { 1 },
+            attempt_seconds: if slow { 5400 } else { 1100 },
+            probe_seconds: if slow { 60 } else { 5 },
+            timeouts,
+        }
+    }
+}
+
+/// etcd's arguments.
+pub(super) fn etcd(slow: bool) -> Vec<(&'static str, String)> {
+    if slow {
+        vec![("election-timeout", "10000".to_owned()), ("heartbeat-interval", "1000".to_owned())]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Arguments of the controllers that elect a leader among themselves. Where there is one of each, there is nobody to elect,
+/// and one that starts again need not wait until its own old lease has ended.
+pub(super) fn election(machine: &ControlPlaneMachine) -> Vec<(&'static str, String)> {
+    if !machine.cluster.slow_host {
+        return Vec::new();
+    }
+    if machine.cluster.control_plane_addresses.len() == 1 {
+        return vec![("leader-elect", "false".to_owned())];
+    }
+    vec![
+        ("leader-elect-lease-duration", "120s".to_owned()),
+        ("leader-elect-renew-deadline", "90s".to_owned()),
+        ("leader-elect-retry-period", "15s".to_owned()),
+    ]
+}
+
+/// Arguments of the controller manager: a node is gone once several of its leases have ended.
+pub(super) fn nodes(slow: bool) -> Vec<(&'static str, String)> {
+    if slow { vec![("node-monitor-grace-period", "400s".to_owned())] } else { Vec::new() }
+}
+
+/// The folder of what kubeadm puts over its own manifests.
+const PATCHES: &str = "/etc/engine/kubeadm/patches";
+
+#[derive(Serialize)]
+struct PatchView {
+    component: &'static str,
+    readiness: bool,
+    probe_seconds: u32,
+}
+
+/// The patches of a control-plane machine's manifests.
+pub(super) fn patches(slow: bool) -> Result<Vec<MachineFile>, BootstrapError> {
+    let components: &[(&'static str, bool)] = if slow {
+        &[("etcd", false), ("kube-apiserver", true), ("kube-controller-manager", false), ("kube-scheduler", false)]
+    } else {
+        &[]
+    };
+    let patch = |(component, readiness): &(&'static str, bool)| {
+        let view = PatchView { component, readiness: *readiness, probe_seconds: PatienceView::new(slow).probe_seconds };
+        let text = templates::render("kubeadm/patient.yaml", &view)?;
+        Ok(MachineFile::new(format!("{PATCHES}/{component}+strategic.yaml"), "0600", text))
+    };
+    components.iter().map(patch).collect()
+}

@@ -1,0 +1,60 @@
+//! What a model says of the hosts on-prem.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Machines of one's own: the hosts of `--target libvirt`, and what the cluster has of them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in super::super) struct OnPremProfile {
+    /// The hosts; none: the one that `--connect` or `LIBVIRT_DEFAULT_URI` names, else this machine. Several need `bridge`.
+    pub hosts: Option<Vec<OnPremHostInput>>,
+    /// The storage pool that disks are made in, on every host.
+    pub storage_pool: Option<String>,
+    /// What machines start from: the name of a volume in the storage pool, or a folder with an image and its manifest (with a
+    /// slash in it; from the model's folder). None: the image that the engine makes for the version of Kubernetes.
+    pub image: Option<String>,
+    /// Public addresses: ranges (`192.168.1.40-192.168.1.49`), CIDR or single ones, in the network of the host's bridge. None:
+    /// ports of the host are forwarded.
+    pub addresses: Option<Vec<String>>,
+    /// Addresses for services of type LoadBalancer, written as `addresses` are. None: such services stay without one.
+    pub service_addresses: Option<Vec<String>>,
+    /// The hosts' bridge into their network: for public addresses, and between several hosts.
+    pub bridge: Option<String>,
+    /// How machines reach what is outside: behind the host's address, with the host as their router, or on its bridge.
+    #[schemars(extend("enum" = ["nat", "routed", "bridged"]))]
+    pub network_mode: Option<String>,
+    /// What machines of a size have, by the size's name, where that shall not be what Azure gives.
+    pub sizes: Option<BTreeMap<String, OnPremSizeInput>>,
+    /// What the gateway machine has, which balances and answers machines' questions about themselves.
+    pub gateway: Option<OnPremSizeInput>,
+    /// Whether everything gets more time: etcd's election, leases, probes, kubeadm. For hosts that emulate processors.
+    pub slow_host: Option<bool>,
+}
+
+/// A host.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in super::super) struct OnPremHostInput {
+    /// Its name in plans and messages: letters, digits and hyphens.
+    #[schemars(required)]
+    pub name: Option<String>,
+    /// Where its libvirt is: `qemu:///system`, `qemu+ssh://user@host/system` or `qemu+tls://host/system`.
+    #[schemars(required)]
+    pub uri: Option<String>,
+}
+
+/// Processors and memory of a machine.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in super::super) struct OnPremSizeInput {
+    /// Virtual processors.
+    #[schemars(required, range(min = 1, max = 1024))]
+    pub processors: Option<u32>,
+    /// Memory in MiB.
+    #[serde(rename = "memoryMiB")]
+    #[schemars(required, range(min = 256, max = 33_554_432))]
+    pub memory_mib: Option<u32>,
+}
