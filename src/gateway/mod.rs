@@ -1,15 +1,31 @@
 //! The gateway of an on-prem virtual network: the small machine that stands for what Azure's fabric does beside a network.
 //! It answers the instance metadata service and the wire server, and balances load.
 //!
-//! Here is what crosses between it and the target that makes machines: [`Configuration`], which the target writes as
+//! What crosses between it and the target that makes machines: [`Configuration`], which the target writes as
 //! `gateway.json`, and [`MachineStatus`], which the gateway records as `status/<name>.json`.
 //! Deliberately absent: making machines or networks, and outbound translation, which is the host's.
 
+mod addresses;
+mod balancers;
 mod configuration;
+mod error;
+mod haproxy;
+mod listener;
+mod metadata;
+mod run;
+mod serve;
 mod status;
+mod text;
+mod wire;
+mod xml;
 
 pub use configuration::{
     Administrator, Backend, Balancer, CONFIGURATION_FILE, Configuration, ConfigurationError, FORMAT, Frontend, Image,
     Interface, Machine, MachineAddress, Probe, ProbeProtocol, Rule, SystemKind, TransportProtocol,
 };
+pub use error::GatewayError;
+pub use run::{Gateway, GatewaySettings, METADATA, WIRE};
 pub use status::{MachineState, MachineStatus, STATUS_FOLDER, status_file};
+
+/// Who hears what a gateway has to say, a line each.
+pub type Tell = std::sync::Arc<dyn Fn(&str) + Send + Sync>;

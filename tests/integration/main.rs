@@ -19,6 +19,7 @@ mod differences;
 mod documents;
 mod evaluation;
 mod examples;
+mod gateway;
 mod golden;
 mod inventory;
 mod layers;

@@ -6,6 +6,7 @@ mod deploy;
 mod destroy;
 mod doctor;
 mod explain;
+mod gateway;
 mod generate;
 mod get_versions;
 mod graph;
@@ -72,6 +73,9 @@ pub enum Verb {
     Unlock(unlock::Arguments),
     /// Serves a simulated Azure on this machine
     Simulate(simulate::Arguments),
+    /// Runs in the gateway machine beside an on-prem network
+    #[command(hide = true)]
+    Gateway(gateway::Arguments),
     /// Prints the JSON Schema of the API model, or of events
     Schema(schema::Arguments),
     /// Shows the settings and where each came from
@@ -106,6 +110,7 @@ impl Verb {
             Self::State(arguments) => block_on(state::run(call, &arguments)),
             Self::Unlock(arguments) => block_on(unlock::run(call, &arguments)),
             Self::Simulate(arguments) => block_on(simulate::run(call, &arguments)),
+            Self::Gateway(arguments) => block_on(gateway::run(call, &arguments)),
             Self::Schema(arguments) => schema::run(call, &arguments),
             Self::Config(arguments) => config::run(call, &arguments),
             Self::Man(arguments) => man::run(call, &arguments),

@@ -1,0 +1,113 @@
+//! haproxy at work: started, told to read its configuration anew, started again when it ends.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+
+use super::GatewayError;
+use crate::base::write_private;
+
+/// The configuration below a gateway's folder.
+pub(super) const FILE: &str = "haproxy.cfg";
+/// One that haproxy has not judged yet.
+const CANDIDATE: &str = "haproxy.cfg.new";
+/// How long haproxy may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// haproxy with the configuration that it last took.
+pub(super) struct Haproxy {
+    program: PathBuf,
+    folder: PathBuf,
+    /// Whether there is anything to balance.
+    wanted: bool,
+    child: Option<Child>,
+}
+
+impl Haproxy {
+    pub(super) fn new(program: PathBuf, folder: &Path) -> Self {
+        Self { program, folder: folder.to_owned(), wanted: false, child: None }
+    }
+
+    fn failed(&self, cause: String) -> GatewayError {
+        GatewayError::Program { program: self.program.clone(), cause }
+    }
+
+    /// Has haproxy judge a configuration, and if it is well, work by it. One that it refuses changes nothing.
+    pub(super) async fn take(&mut self, text: Option<&str>) -> Result<(), GatewayError> {
+        let file = self.folder.join(FILE);
+        let Some(text) = text else {
+            self.wanted = false;
+            self.stop().await;
+            return Ok(write_private(&file, b"# There is nothing to balance.\n")?);
+        };
+        let candidate = self.folder.join(CANDIDATE);
+        write_private(&candidate, text.as_bytes())?;
+        let mut command = Command::new(&self.program);
+        command.arg("-c").arg("-f").arg(&candidate).stdin(Stdio::null()).kill_on_drop(true);
+        let output = command.output().await.map_err(|cause| self.failed(cause.to_string()))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(self.failed(format!("it refuses its configuration: {}", said.trim())));
+        }
+        write_private(&file, text.as_bytes())?;
+        self.wanted = true;
+        match self.running() {
+            Some(id) => signal("-USR2", id).await,
+            None => self.start(),
+        }
+    }
+
+    /// Starts haproxy again if it has ended. Gives whether it had.
+    pub(super) fn keep(&mut self) -> Result<bool, GatewayError> {
+        if !self.wanted || self.running().is_some() {
+            return Ok(false);
+        }
+        self.start()?;
+        Ok(true)
+    }
+
+    /// The process's id, if it runs.
+    pub(super) fn running(&mut self) -> Option<u32> {
+        let child = self.child.as_mut()?;
+        if !matches!(child.try_wait(), Ok(None)) {
+            self.child = None;
+            return None;
+        }
+        child.id()
+    }
+
+    fn start(&mut self) -> Result<(), GatewayError> {
+        // A master whose workers are exchanged when it reads its configuration anew: connections stay.
+        let mut command = Command::new(&self.program);
+        command.arg("-W").arg("-db").arg("-f").arg(self.folder.join(FILE)).stdin(Stdio::null()).kill_on_drop(true);
+        let child = command.spawn().map_err(|cause| self.failed(cause.to_string()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Ends haproxy, with its workers.
+    pub(super) async fn stop(&mut self) {
+        let Some(id) = self.running() else { return };
+        let ended = match (signal("-TERM", id).await, self.child.as_mut()) {
+            (Ok(()), Some(child)) => tokio::time::timeout(PATIENCE, child.wait()).await.is_ok(),
+            _ => false,
+        };
+        if !ended && let Some(child) = &mut self.child {
+            _ = child.kill().await;
+        }
+        self.child = None;
+    }
+}
+
+async fn signal(name: &str, id: u32) -> Result<(), GatewayError> {
+    let failed = |cause: String| GatewayError::Program { program: PathBuf::from("kill"), cause };
+    let status = Command::new("kill")
+        .args([name, &id.to_string()])
+        .stdin(Stdio::null())
+        .status()
+        .await
+        .map_err(|cause| failed(cause.to_string()))?;
+    if status.success() { Ok(()) } else { Err(failed(format!("{name} {id}: {status}"))) }
+}

@@ -1,0 +1,228 @@
+//! A gateway at work: it follows its configuration, serves, and balances.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::addresses;
+use super::balancers::balancing;
+use super::configuration::{CONFIGURATION_FILE, Configuration};
+use super::haproxy::Haproxy;
+use super::serve::{Knowledge, listen, metadata_router, serve, wire_router};
+use super::{GatewayError, Tell};
+use crate::base::{Clock, create_private_directory, read_own_text};
+
+/// Where the metadata service is, on Azure as here.
+pub const METADATA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 169, 254)), 80);
+/// Where the wire server is.
+pub const WIRE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(168, 63, 129, 16)), 80);
+
+/// How long a gateway waits for an address that its interface is still about to get.
+const BINDING: Duration = Duration::from_secs(30);
+/// haproxy is started again after so many looks at it at most.
+const LOOKS: u32 = 64;
+
+/// What a gateway works with.
+#[derive(Clone)]
+pub struct GatewaySettings {
+    /// Its folder: `gateway.json` is read there, all else is written there.
+    pub folder: PathBuf,
+    /// Where the metadata service listens.
+    pub metadata: SocketAddr,
+    /// Where the wire server listens.
+    pub wire: SocketAddr,
+    /// The interface that is given the configuration's addresses; none: somebody else gives them.
+    pub interface: Option<String>,
+    /// haproxy; none: nothing is balanced.
+    pub haproxy: Option<PathBuf>,
+    /// How often the configuration is looked at.
+    pub look_every: Duration,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Who hears what happens, a line each.
+    pub tell: Tell,
+}
+
+/// A gateway at work. It ends with [`Gateway::shutdown`].
+pub struct Gateway {
+    metadata: SocketAddr,
+    wire: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// Starts a gateway. One without a configuration yet answers nobody until it has one.
+    ///
+    /// # Errors
+    /// A folder that cannot be written, and addresses that cannot be listened on.
+    pub async fn start(settings: GatewaySettings) -> Result<Self, GatewayError> {
+        create_private_directory(&settings.folder)?;
+        let (stop, stopped) = watch::channel(false);
+        let (sender, configuration) = watch::channel(Arc::new(Configuration::default()));
+        let mut follower = Follower::new(settings.clone(), sender);
+        // First the addresses, for somebody listens on two of them.
+        follower.look().await;
+        let knowledge = Knowledge {
+            folder: settings.folder.clone(),
+            configuration,
+            clock: Arc::clone(&settings.clock),
+            tell: Arc::clone(&settings.tell),
+        };
+        let (metadata, metadata_address) = patiently(settings.metadata, &settings).await?;
+        let (wire, wire_address) = patiently(settings.wire, &settings).await?;
+        let tasks = vec![
+            tokio::spawn(serve(metadata, metadata_router(knowledge.clone()), stopped.clone())),
+            tokio::spawn(serve(wire, wire_router(knowledge), stopped.clone())),
+            tokio::spawn(follower.follow(stopped)),
+        ];
+        Ok(Self { metadata: metadata_address, wire: wire_address, stop, tasks })
+    }
+
+    /// Where the metadata service listens.
+    pub fn metadata_address(&self) -> SocketAddr {
+        self.metadata
+    }
+
+    /// Where the wire server listens.
+    pub fn wire_address(&self) -> SocketAddr {
+        self.wire
+    }
+
+    /// Ends it, with haproxy. Addresses stay where they are.
+    pub async fn shutdown(self) {
+        _ = self.stop.send(true);
+        for task in self.tasks {
+            _ = task.await;
+        }
+    }
+}
+
+/// A socket at an address that may be on its way to the interface.
+async fn patiently(
+    address: SocketAddr,
+    settings: &GatewaySettings,
+) -> Result<(tokio::net::TcpListener, SocketAddr), GatewayError> {
+    let end = tokio::time::Instant::now() + BINDING;
+    loop {
+        match listen(address).await {
+            Err(GatewayError::Listen { cause, .. })
+                if cause.kind() == std::io::ErrorKind::AddrNotAvailable && tokio::time::Instant::now() < end =>
+            {
+                tokio::time::sleep(settings.look_every).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Whoever follows the configuration.
+struct Follower {
+    settings: GatewaySettings,
+    sender: watch::Sender<Arc<Configuration>>,
+    haproxy: Option<Haproxy>,
+    /// The text that was looked at last, well or not.
+    seen: Option<String>,
+    /// What was told last of what does not work, so that it is told once.
+    told: Option<String>,
+    /// Whether all that follows from the configuration is done.
+    done: bool,
+    /// Looks until haproxy is started again, and how many there will be the next time.
+    pause: (u32, u32),
+}
+
+impl Follower {
+    fn new(settings: GatewaySettings, sender: watch::Sender<Arc<Configuration>>) -> Self {
+        let haproxy = settings.haproxy.clone().map(|program| Haproxy::new(program, &settings.folder));
+        Self { settings, sender, haproxy, seen: None, told: None, done: true, pause: (0, 1) }
+    }
+
+    fn tell_once(&mut self, line: String) {
+        if self.told.as_ref() != Some(&line) {
+            (self.settings.tell)(&line);
+            self.told = Some(line);
+        }
+    }
+
+    /// Looks at the configuration, and does what follows from it.
+    async fn look(&mut self) {
+        let path = self.settings.folder.join(CONFIGURATION_FILE);
+        match read_own_text(&path) {
+            Ok(text) if self.seen.as_ref() == Some(&text) => {}
+            Ok(text) => {
+                match Configuration::parse(&text) {
+                    Ok(configuration) => {
+                        self.told = None;
+                        _ = self.sender.send(Arc::new(configuration));
+                        self.done = false;
+                    }
+                    // What is known stays so until there is something better.
+                    Err(error) => self.tell_once(error.to_string()),
+                }
+                self.seen = Some(text);
+            }
+            Err(error) => self.tell_once(error.to_string()),
+        }
+        if !self.done {
+            match self.carry_out().await {
+                Ok(()) => self.done = true,
+                Err(error) => self.tell_once(error.to_string()),
+            }
+        }
+        self.keep_haproxy();
+    }
+
+    async fn carry_out(&mut self) -> Result<(), GatewayError> {
+        let configuration = Arc::clone(&self.sender.borrow());
+        if let Some(interface) = &self.settings.interface {
+            addresses::hold(&self.settings.folder, interface, &configuration.addresses).await?;
+        }
+        let balancing = balancing(&configuration)?;
+        for line in &balancing.left_out {
+            (self.settings.tell)(line);
+        }
+        if let Some(haproxy) = &mut self.haproxy {
+            haproxy.take(balancing.text.as_deref()).await?;
+        }
+        let (machines, balancers) = (configuration.machines.len(), configuration.balancers.len());
+        (self.settings.tell)(&format!("knows {machines} machines and {balancers} balancers"));
+        Ok(())
+    }
+
+    /// Starts haproxy again where it has ended: at once, and where that does not help, less and less often.
+    fn keep_haproxy(&mut self) {
+        let Some(haproxy) = &mut self.haproxy else { return };
+        if self.pause.0 > 0 {
+            self.pause.0 -= 1;
+            return;
+        }
+        match haproxy.keep() {
+            Ok(false) => self.pause = (0, self.pause.1.max(2) / 2),
+            Ok(true) => {
+                self.pause = (self.pause.1, (self.pause.1 * 2).min(LOOKS));
+                (self.settings.tell)("haproxy has ended, and is started again");
+            }
+            Err(error) => {
+                self.pause = (self.pause.1, (self.pause.1 * 2).min(LOOKS));
+                self.tell_once(error.to_string());
+            }
+        }
+    }
+
+    async fn follow(mut self, mut stopped: watch::Receiver<bool>) {
+        loop {
+            let stop = async { _ = stopped.wait_for(|stop| *stop).await };
+            tokio::select! {
+                () = stop => break,
+                () = tokio::time::sleep(self.settings.look_every) => self.look().await,
+            }
+        }
+        if let Some(haproxy) = &mut self.haproxy {
+            haproxy.stop().await;
+        }
+    }
+}
