@@ -44,7 +44,9 @@ fn the_manual_has_a_page_for_every_verb() {
     let told = place.json(&["man", "pages/man1"]);
     let pages: Vec<&str> = told["pages"].as_array().unwrap().iter().map(|page| page.as_str().unwrap()).collect();
     for verb in engine::cli::command().get_subcommands() {
-        assert!(pages.contains(&format!("engine-{}.1", verb.get_name()).as_str()), "{}", verb.get_name());
+        // What nobody types has none.
+        let page = format!("engine-{}.1", verb.get_name());
+        assert_ne!(pages.contains(&page.as_str()), verb.is_hide_set(), "{}", verb.get_name());
     }
     assert!(pages.contains(&"engine.1") && pages.contains(&"engine-config-show.1"), "{pages:?}");
     let page = std::fs::read_to_string(place.path("pages/man1/engine-deploy.1")).unwrap();
