@@ -138,7 +138,13 @@ impl Eq for ServiceAccountKey {}
 /// Searches for one key, each in a thread of its own. The first that finds one ends it; nobody waits for the others,
 /// and they write nothing.
 #[derive(Clone, Default)]
-struct Search(Arc<(Mutex<Option<Result<Secret, String>>>, Condvar)>);
+struct Search(Arc<Results>);
+
+#[derive(Default)]
+struct Results {
+    first: Mutex<Option<Result<Secret, String>>>,
+    told: Condvar,
+}
 
 impl Search {
     fn begin() -> Self {
@@ -153,17 +159,15 @@ impl Search {
         std::thread::spawn(move || {
             let made = std::panic::catch_unwind(generate_fast);
             let made = made.unwrap_or_else(|_| Err("its search stopped early".to_owned()));
-            let (found, told) = &*search.0;
-            found.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(made);
-            told.notify_all();
+            search.0.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(made);
+            search.0.told.notify_all();
         });
     }
 
     /// The key. Who waits has a processor to spare, so a second thread searches meanwhile: how long one takes is a matter
     /// of luck, and two take much less time until the first of them ends.
     fn wait(&self) -> Result<Secret, String> {
-        let (found, told) = &*self.0;
-        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = self.0.first.lock().unwrap_or_else(PoisonError::into_inner);
         if found.is_none() && std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1) {
             self.join();
         }
@@ -171,7 +175,7 @@ impl Search {
             if let Some(made) = &*found {
                 return made.clone();
             }
-            found = told.wait(found).unwrap_or_else(PoisonError::into_inner);
+            found = self.0.told.wait(found).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -250,7 +254,7 @@ mod tests {
     #[test]
     fn a_search_that_fails_is_told_to_everybody() {
         let failed = Search::default();
-        *failed.0.0.lock().unwrap() = Some(Err("no luck".to_owned()));
+        *failed.0.first.lock().unwrap() = Some(Err("no luck".to_owned()));
         let key = ServiceAccountKey(Arc::new(Sought { search: Some(failed), found: OnceLock::new() }));
         for _ in 0..2 {
             let error = key.clone().halves().unwrap_err().to_string();
