@@ -1,8 +1,8 @@
 //! How long everything may take: on ordinary machines, and on those whose processors are emulated in software, where the same
 //! work takes ten times as long and whoever waits for less ends what works.
 //!
-//! Sources: etcd's `docs/tuning` (an election lasts ten heartbeats or more, at most 50 s); kubeadm v1beta4's `Timeouts`;
-//! Kubernetes' `leaderelection` and node leases, kubernetes/kubernetes v1.36.4; read 2026-11-28. The figures are of machines
+//! Sources: etcd's `docs/tuning`, from memory (an election lasts ten heartbeats or more, at most 50 s); kubeadm v1beta4's `Timeouts`;
+//! Kubernetes' `leaderelection` and node leases, kubernetes/kubernetes v1.36.4, read 2026-11-28. The figures are of machines
 //! under QEMU's software emulation.
 
 use serde::Serialize;

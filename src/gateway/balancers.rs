@@ -1,6 +1,6 @@
 //! haproxy's configuration: one section for each rule of each balancer.
 //!
-//! Source: docs.haproxy.org, configuration manual of 3.0 (and what 2.6 takes of it), read 2026-11-28. Deliberately absent: UDP,
+//! Source: haproxy's configuration manual, from memory; what 2.6 takes of it was tried on 2026-11-28. Deliberately absent: UDP,
 //! which haproxy does not balance; such rules are told.
 
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! The instance metadata service: what a machine is told of itself, by its own address.
 //!
-//! Source: learn.microsoft.com, "Azure Instance Metadata Service" (versions, formats, errors), read 2026-11-28; what cloud-init
+//! Source: learn.microsoft.com, "Azure Instance Metadata Service" (versions, formats, errors), from memory; what cloud-init
 //! 25.1.4 asks for and looks at (`cloudinit/sources/azure/imds.py`, `DataSourceAzure.py`). Deliberately absent: tokens of
 //! identities and attested documents, which nobody on-prem can sign.
 

@@ -1,7 +1,7 @@
 //! The wire server: a machine asks it for its goal and tells it how it is.
 //!
 //! Source: what cloud-init 25.1.4 asks for and sends (`cloudinit/sources/helpers/azure.py`); learn.microsoft.com, "Creating
-//! generalized images without a provisioning agent"; read 2026-11-28. Deliberately absent: certificates and extensions, which
+//! generalized images without a provisioning agent", the latter from memory. Deliberately absent: certificates and extensions, which
 //! the goal does not name.
 
 use serde::Serialize;

@@ -16,7 +16,7 @@ const CONTROL_PLANE: (u32, u64) = (2, 1700);
 
 /// The parameters of a URI that the engine hands on: those that name files and nothing that would be run.
 ///
-/// Source: <https://libvirt.org/uri.html>, read 2026-11-28.
+/// Source: <https://libvirt.org/uri.html>, from memory.
 const PARAMETERS: [&str; 5] = ["keyfile", "known_hosts", "known_hosts_verify", "pkipath", "socket"];
 
 pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
