@@ -156,6 +156,13 @@ pub struct TargetOptions {
     /// What goes wrong on the simulator, by a file (docs/faults.md)
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
+    /// The libvirt that machines are made by, such as qemu+ssh://host/system; without it, qemu:///system [env: LIBVIRT_DEFAULT_URI]
+    #[arg(long, value_name = "URI")]
+    pub connect: Option<String>,
+    /// Where gateways of libvirt's networks run as processes of this host; without it, machines are ready when their guest
+    /// agent answers, and nothing balances load
+    #[arg(long, value_name = "FOLDER")]
+    pub gateways: Option<PathBuf>,
     /// Which Azure, as a check: the model's location must belong to it
     #[arg(long, value_name = "NAME", value_parser = azure_environment)]
     pub azure_env: Option<Cloud>,

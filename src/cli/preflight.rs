@@ -21,10 +21,8 @@ pub struct PreflightOptions {
 impl PreflightOptions {
     /// Looks, and tells what is not as it should be, on standard error: on a rehearsal and beside a plan nothing more.
     pub async fn tell(self, call: &Call, connected: &Connected, prepared: &Prepared) -> Vec<Finding> {
-        if self.skip_preflight {
-            return Vec::new();
-        }
-        let findings = prepared.preflight(&connected.arm).await;
+        let Some(arm) = connected.arm.as_ref().filter(|_| !self.skip_preflight) else { return Vec::new() };
+        let findings = prepared.preflight(arm).await;
         if !findings.is_empty() {
             let style = call.output.error_style;
             call.output.note(&format!("\n{}\n{}", style.strong("Preflight"), render_findings(&findings, style)));

@@ -148,7 +148,7 @@ impl Rehearsal {
         definition: Option<&Definition>,
     ) -> Result<Connected, CliError> {
         let plan = faults::read(self.faults.as_deref())?;
-        let scenery = scenery(&real.session, &real.arm, &self.store(), definition).await?;
+        let scenery = scenery(&real.session, real.arm()?, &self.store(), definition).await?;
         let scope = real.session.scope.clone();
         let (found, nodes) = (scenery.resources.len(), scenery.nodes.as_ref().map(Vec::len));
         let nodes = nodes.map_or_else(|| "the API server does not answer".to_owned(), |nodes| format!("{nodes} nodes"));

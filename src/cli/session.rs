@@ -11,10 +11,11 @@ use super::{Call, Exit, faults};
 use crate::base::{Clock, Secret, SystemClock, SystemEntropy, SystemTimer, Timer};
 use crate::catalog::Cloud;
 use crate::cluster::Session;
-use crate::contract::{Action, FaultClass, KeyVaults, TargetName};
+use crate::contract::{Action, FaultClass, KeyVaults, Target, TargetName};
 use crate::execute::Settings;
 use crate::graph::Scope;
 use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
+use crate::model::OnPrem;
 use crate::pki::KeyMaterial;
 use crate::server::{FaultPlan, RunningSimulator, Simulator, SimulatorSettings, follow, simulated_time};
 use crate::target::azure::{
@@ -35,6 +36,9 @@ pub struct Wanted<'a> {
     pub resource_group: String,
     /// The location.
     pub location: String,
+    /// What its model says of hosts on-prem.
+    #[cfg_attr(not(feature = "libvirt"), expect(dead_code, reason = "only the target libvirt asks for it"))]
+    pub on_prem: Option<OnPrem>,
     /// The cluster's keys and the address of its API server.
     pub keys: Option<(&'a KeyMaterial, String)>,
 }
@@ -43,23 +47,36 @@ pub struct Wanted<'a> {
 pub struct Connected {
     /// The connection.
     pub session: Session,
-    /// For what is not part of a plan: looking at the subscription, registering providers.
-    pub arm: Arc<ArmClient>,
+    /// For what is not part of a plan: looking at the subscription, registering providers. Only Azure has it, and what
+    /// stands for Azure.
+    pub arm: Option<Arc<ArmClient>>,
     /// With it machines join.
     pub bootstrap_token: Option<Secret>,
     /// With what was to go wrong on it.
-    simulator: Option<(RunningSimulator, FaultPlan)>,
+    pub(super) simulator: Option<(RunningSimulator, FaultPlan)>,
 }
 
 impl Connected {
+    /// The client for what is not part of a plan.
+    ///
+    /// # Errors
+    /// The target is none of Azure's.
+    pub fn arm(&self) -> Result<&Arc<ArmClient>, CliError> {
+        self.arm.as_ref().ok_or_else(|| {
+            let word = self.session.target.name().word();
+            CliError::usage(format!("this cannot be done on the target `{word}`")).help("use azure or simulator")
+        })
+    }
+
     /// Registers the subscription with these providers where it is not. Somebody who may not look or register may deploy
     /// all the same, if it is registered already: then Azure has the last word.
     ///
     /// # Errors
     /// Nothing answers; a registration that does not end.
     pub async fn register(&self, call: &Call, namespaces: &[&str]) -> Result<(), CliError> {
+        let Some(arm) = &self.arm else { return Ok(()) };
         let subscription = &self.session.scope.subscription_id;
-        match register(&self.arm, subscription, namespaces, Duration::from_secs(5)).await {
+        match register(arm, subscription, namespaces, Duration::from_secs(5)).await {
             Ok(registered) => {
                 for namespace in registered {
                     call.output.note(&format!("registered the subscription with {namespace}\n"));
@@ -95,11 +112,12 @@ pub async fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -
     match wanted.target {
         TargetName::Simulator => connect_simulator(call, options, wanted).await,
         TargetName::Azure => connect_azure(call, options, wanted).await,
-        TargetName::Stack | TargetName::Libvirt => Err(CliError::new(
+        TargetName::Libvirt => super::libvirt::connect(call, options, wanted),
+        TargetName::Stack => Err(CliError::new(
             Exit::Environment,
             format!("the target `{}` is not part of this version", wanted.target.word()),
         )
-        .help("use azure or simulator")),
+        .help("use azure, libvirt or simulator")),
     }
 }
 
@@ -192,7 +210,7 @@ pub async fn attach(
     session.settings.polling.share = time_scale;
     session.settings.retries = session.settings.retries.scaled(time_scale);
     (session.clock, session.timer) = (clock, timer);
-    Ok(Connected { session, arm: Arc::new(arm), bootstrap_token, simulator })
+    Ok(Connected { session, arm: Some(Arc::new(arm)), bootstrap_token, simulator })
 }
 
 async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
@@ -218,15 +236,16 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
     let scope = Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
     Ok(Connected {
         session: session(call, Arc::new(target), vaults, kubernetes, members, scope),
-        arm: Arc::new(arm),
+        arm: Some(Arc::new(arm)),
         bootstrap_token,
         simulator: None,
     })
 }
 
-fn session(
+/// A session by which members are reached through the API server, if it is known.
+pub fn session(
     call: &Call,
-    target: Arc<AzureTarget>,
+    target: Arc<dyn Target>,
     vaults: Arc<dyn KeyVaults>,
     kubernetes: Option<KubernetesClient>,
     members: MemberSettings,

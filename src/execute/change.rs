@@ -51,7 +51,7 @@ impl Unit {
         let wanted = || {
             let digested = shared.world().resolve_digested(&change.body, change.index, &*shared.secrets);
             let digested = digested.map_err(|cause| unresolved(&cause))?;
-            Ok(Wanted { address: Arc::clone(&address), digested })
+            Ok::<_, Fault>(Wanted { address: Arc::clone(&address), digested })
         };
         let mut stage = Stage::first(start, change.kind == ChangeKind::Create);
         let mut looks = 0;

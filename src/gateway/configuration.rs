@@ -208,7 +208,8 @@ pub struct Frontend {
     pub name: String,
     /// The address, which is in [`Configuration::addresses`] too.
     pub address: IpAddr,
-    /// Whether it is a public one.
+    /// Whether it is a public one. Connections that come in there go on to the machines from this address, not from one of
+    /// the network, so that packet filters see that they come from outside.
     pub public: bool,
 }
 

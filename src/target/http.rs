@@ -6,7 +6,8 @@
 //! ([`HttpSettings::with_environment`] does so in the open).
 
 use std::error::Error as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -27,6 +28,30 @@ const EXCERPT_LENGTH: usize = 200;
 /// No server's wish to be left alone is followed for longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// Names that are known here and nowhere else.
+pub trait Names: Send + Sync + std::fmt::Debug {
+    /// The address of a name, if it is one of them. May block for a moment.
+    fn address_of(&self, name: &str) -> Option<IpAddr>;
+}
+
+/// Looks names up here first.
+struct OwnNames(Arc<dyn Names>);
+
+impl reqwest::dns::Resolve for OwnNames {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let (names, name) = (Arc::clone(&self.0), name.as_str().to_owned());
+        Box::pin(async move {
+            let asked = name.clone();
+            let own = tokio::task::spawn_blocking(move || names.address_of(&asked)).await?;
+            let found: Vec<SocketAddr> = match own {
+                Some(address) => vec![SocketAddr::new(address, 0)],
+                None => tokio::net::lookup_host((name.as_str(), 0)).await?.collect(),
+            };
+            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
 /// How to connect.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
@@ -40,6 +65,8 @@ pub struct HttpSettings {
     pub proxy: Option<String>,
     /// The hosts that are not asked for through the proxy, as in `NO_PROXY`.
     pub no_proxy: Option<String>,
+    /// Who knows names that nobody else does; all others are looked up as usual.
+    pub names: Option<Arc<dyn Names>>,
     /// The most a connection may take to come about.
     pub connect_timeout: Duration,
     /// The most that a request may take, answer included. A resource provider has 60 s.
@@ -54,6 +81,7 @@ impl Default for HttpSettings {
             identity: None,
             proxy: None,
             no_proxy: None,
+            names: None,
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(100),
         }
@@ -174,6 +202,9 @@ impl HttpClient {
             let spared = format!("{},localhost,127.0.0.0/8,::1", settings.no_proxy.as_deref().unwrap_or_default());
             let proxy = Proxy::https(proxy).map_err(|_| HttpError::Proxy)?;
             builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(spared.trim_start_matches(','))));
+        }
+        if let Some(names) = &settings.names {
+            builder = builder.dns_resolver(Arc::new(OwnNames(Arc::clone(names))));
         }
         let client = builder.build().map_err(|error| HttpError::Client(innermost(&error.without_url())))?;
         Ok(Self { client })

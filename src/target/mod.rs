@@ -5,6 +5,7 @@
 
 pub mod azure;
 pub mod http;
+pub mod libvirt;
 pub mod memory;
 #[cfg(test)]
 pub(crate) mod testing;

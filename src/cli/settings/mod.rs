@@ -52,10 +52,12 @@ const fn setting(name: &'static str, kind: Kind, variable: Option<&'static str>,
 }
 
 /// All settings: the source of `docs/settings.md`.
-pub const SETTINGS: [Setting; 11] = [
+pub const SETTINGS: [Setting; 13] = [
     setting("api-model", Kind::Path, None, "The API model of verbs that begin with one"),
     setting("strict", Kind::Switch, None, "Whether warnings about the model are taken for errors"),
     setting("target", Kind::Target, None, "Where resources are made"),
+    setting("connect", Kind::Text, Some("LIBVIRT_DEFAULT_URI"), "The libvirt that machines are made by"),
+    setting("gateways", Kind::Path, None, "Where gateways of libvirt's networks run as processes"),
     setting("azure-env", Kind::AzureEnvironment, None, "Which Azure the location has to belong to"),
     setting("subscription-id", Kind::Text, Some("AZURE_SUBSCRIPTION_ID"), "The subscription"),
     setting("tenant-id", Kind::Text, Some("AZURE_TENANT_ID"), "The tenant to sign in to"),

@@ -41,8 +41,8 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let real = connect_existing(call, store, &arguments.existing, &scene.target).await?;
     let connected = scene.enter(call, real, None).await?;
     let folder = store.folder().to_owned();
-    let beyond = Beyond { arm: &connected.arm, delete_volumes: arguments.delete_volumes };
-    let prepared = prepare_destroy(&connected.session, store, Some(beyond)).await?;
+    let beyond = connected.arm.as_ref().map(|arm| Beyond { arm, delete_volumes: arguments.delete_volumes });
+    let prepared = prepare_destroy(&connected.session, store, beyond).await?;
     if let Some(rehearsal) = scene.rehearsal {
         arguments.preflight.tell(call, &connected, &prepared).await;
         return rehearsal.play(call, connected, prepared).await;

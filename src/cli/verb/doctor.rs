@@ -114,8 +114,9 @@ impl Place {
                 .map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;
             return Ok((Arc::new(client), Scope { subscription_id, tenant_id, resource_group, location }, None));
         }
-        let wanted = Wanted { target: name, folder: &folder, cloud, resource_group, location, keys: None };
+        let wanted =
+            Wanted { target: name, folder: &folder, cloud, resource_group, location, on_prem: None, keys: None };
         let connected = connect(call, options, wanted).await?;
-        Ok((Arc::clone(&connected.arm), connected.session.scope.clone(), Some(connected)))
+        Ok((Arc::clone(connected.arm()?), connected.session.scope.clone(), Some(connected)))
     }
 }

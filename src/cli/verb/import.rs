@@ -83,11 +83,12 @@ async fn from_model(
         cloud: cluster.cloud,
         resource_group: arguments.place.resource_group.clone().unwrap_or_else(|| cluster.dns_prefix.clone()),
         location: cluster.location.clone(),
+        on_prem: definition.cluster.on_prem.clone(),
         keys: Some((&definition.keys, definition.server())),
     };
     let files = own_files(&definition)?;
     let connected = connect(call, &arguments.target, wanted).await?;
-    let imported = import_model(&connected.session, &connected.arm, &definition, &files).await;
+    let imported = import_model(&connected.session, connected.arm()?, &definition, &files).await;
     connected.close(call).await;
     Ok((imported?, folder))
 }
@@ -117,10 +118,11 @@ async fn from_group(call: &Call, arguments: &Arguments, group: &str) -> Result<(
         cloud: arguments.target.azure_env.unwrap_or(Cloud::Public),
         resource_group: group.to_owned(),
         location: arguments.model.location.clone().unwrap_or_default(),
+        on_prem: None,
         keys: None,
     };
     let connected = connect(call, &arguments.target, wanted).await?;
-    let imported = import_group(&connected.session, &connected.arm, &store).await;
+    let imported = import_group(&connected.session, connected.arm()?, &store).await;
     connected.close(call).await;
     Ok((imported?, folder))
 }

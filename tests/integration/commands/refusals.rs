@@ -175,3 +175,15 @@ fn another_place_is_refused_and_another_spelling_is_not() {
     let status = place.json(&["status", "-o", folder]);
     assert_eq!((&status["serial"], &status["missing"]), (&1.into(), &serde_json::json!([])), "nothing was forgotten");
 }
+
+#[cfg(not(feature = "libvirt"))]
+#[test]
+fn a_build_without_libvirt_says_how_to_get_it() {
+    let place = Place::new();
+    let folder = place.cluster();
+    let output = place.engine(&["plan", &model("apimodels/on-prem.json"), "-o", folder.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(64), "{told}");
+    assert!(told.contains("--features libvirt"), "{told}");
+    assert!(!folder.exists());
+}

@@ -1,0 +1,107 @@
+//! Managed disks: volumes that a machine is given by LUN.
+
+use serde_json::{Value as Json, json};
+
+use super::body::{self, invalid};
+use super::names::object;
+use super::work::{Work, types};
+use super::xml::disk_volume;
+use crate::contract::{Address, Fault, Progress};
+
+/// A GiB.
+pub const GIB: u64 = 1 << 30;
+
+/// The name of a disk's volume.
+pub fn disk_volume_name(id: &str) -> String {
+    format!("{}.disk", object(body::group(id), body::last(id)))
+}
+
+impl Work<'_> {
+    /// Makes a disk.
+    pub(super) fn apply_disk(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
+        let option = body::text(&body, "/properties/creationData/createOption").unwrap_or("Empty");
+        if !option.eq_ignore_ascii_case("Empty") {
+            return Err(invalid(format!("a disk made by `{option}` is not built on-prem"), "make an empty one"));
+        }
+        let size = body::number(&body, "/properties/diskSizeGB").unwrap_or(32);
+        let mut body = body::completed(address, body, "Succeeded");
+        if let Some(owner) = self.ledger.get(&address.id).and_then(|record| record.text("/managedBy")) {
+            body["managedBy"] = json!(owner);
+        }
+        let progress = self.done(address, body, Json::Null)?;
+        self.ensure_disk(&address.id, size)?;
+        Ok(progress)
+    }
+
+    /// Sees to it that a disk's volume is there.
+    fn ensure_disk(&self, id: &str, gibibytes: u64) -> Result<(), Fault> {
+        let name = disk_volume_name(id);
+        if self.hypervisor.volume(self.pool(), &name)?.is_none() {
+            let volume = disk_volume(&name, gibibytes.saturating_mul(GIB));
+            self.hypervisor.create_volume(self.pool(), &volume.render())?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that a disk of a machine is there, recorded as the machine's, and gives its id.
+    pub(super) fn ensure_machine_disk(&mut self, machine: &Address, disk: &Json) -> Result<String, Fault> {
+        let named = body::text(disk, "/managedDisk/id").map(str::to_owned);
+        let id = match (named, body::text(disk, "/name")) {
+            (Some(id), _) => id,
+            (None, Some(name)) => {
+                let group = body::parent(&machine.id, "/providers/").unwrap_or_default();
+                format!("{group}/providers/{}/{name}", types::DISK)
+            }
+            (None, None) => {
+                return Err(invalid("a data disk has neither a name nor an id", "name it"));
+            }
+        };
+        let size = body::number(disk, "/diskSizeGB").unwrap_or(32);
+        let address = Address {
+            resource_type: types::DISK.to_owned(),
+            api_version: machine.api_version.clone(),
+            name: body::last(&id).to_owned(),
+            id: id.clone(),
+        };
+        let known = self.ledger.get(&id).map(|record| record.body.clone());
+        let mut body = known.unwrap_or_else(|| {
+            let body = json!({ "properties": { "creationData": { "createOption": "Empty" }, "diskSizeGB": size } });
+            body::completed(&address, body, "Succeeded")
+        });
+        if let Some(owner) = body::text(&body, "/managedBy").filter(|owner| !body::same(owner, &machine.id)) {
+            return Err(invalid(format!("the disk {} is attached to {owner}", address.name), "detach it there first"));
+        }
+        if body::text(&body, "/managedBy").is_none() {
+            body["managedBy"] = json!(machine.id);
+            self.put(&address, body, Json::Null)?;
+        }
+        self.ensure_disk(&id, size)?;
+        Ok(id)
+    }
+
+    /// Lets a machine's disk go; it stays.
+    pub(super) fn release_disk(&mut self, id: &str) -> Result<(), Fault> {
+        let Some(record) = self.ledger.get(id).cloned() else { return Ok(()) };
+        let mut body = record.body;
+        if let Some(fields) = body.as_object_mut() {
+            fields.remove("managedBy");
+        }
+        self.put(&record.address, body, record.local)?;
+        Ok(())
+    }
+
+    /// Deletes a disk.
+    pub(super) fn delete_disk(&mut self, address: &Address) -> Result<Progress, Fault> {
+        let owner = self.ledger.get(&address.id).and_then(|record| record.text("/managedBy"));
+        if let Some(owner) = owner.and_then(|owner| self.ledger.get(owner)).map(|owner| owner.address.clone()) {
+            if !self.is_gone(&owner)? {
+                let message = format!("the disk {} is attached to {}", address.name, owner.name);
+                return Err(invalid(message, "delete the machine first"));
+            }
+            self.delete_machine(&owner)?;
+        }
+        self.hypervisor.remove_volume(self.pool(), &disk_volume_name(&address.id))?;
+        self.remove(&address.id)?;
+        Ok(Progress::Done(None))
+    }
+}

@@ -1,0 +1,129 @@
+//! Extensions of machines: scripts, which the guest agent runs.
+//!
+//! Source: qemu.org, "QEMU Guest Agent Protocol Reference" (guest-exec, guest-exec-status), read 2026-11-28.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value as Json, json};
+
+use super::body::{self, invalid, items};
+use super::ledger::Record;
+use super::machine_plan::domain_name;
+use super::work::{Work, observation};
+use crate::base::digest_json;
+use crate::contract::{Address, Fault, FaultClass, OperationHandle, Progress};
+
+/// The kind of handle of a script that runs.
+pub const KIND: &str = "libvirt-script";
+
+const ASK_AGAIN: Duration = Duration::from_secs(3);
+
+/// How much of a script's output is told.
+const MOST_OUTPUT: usize = 2000;
+
+impl Work<'_> {
+    /// Runs a script, if it did not end well already as it is asked for.
+    pub(super) fn apply_extension(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
+        let kind = body::text(&body, "/properties/type").unwrap_or_default();
+        if !kind.eq_ignore_ascii_case("CustomScript") {
+            return Err(invalid(
+                format!("{}: extensions of type {kind} do not run on-prem", address.name),
+                "leave it out",
+            ));
+        }
+        let settings = ["settings", "protectedSettings"].map(|name| &body["properties"][name]);
+        if settings.iter().any(|settings| items(settings, "/fileUris").next().is_some()) {
+            return Err(invalid(
+                format!("{}: scripts are not fetched on-prem", address.name),
+                "put the whole into the command",
+            ));
+        }
+        let command = settings.iter().rev().find_map(|settings| body::text(settings, "/commandToExecute"));
+        let command = command
+            .ok_or_else(|| invalid(format!("{} has no command", address.name), "give it `commandToExecute`"))?
+            .to_owned();
+        let asked = digest_json(&body["properties"]);
+        let before = self.ledger.get(&address.id).cloned();
+        if let Some(before) = before.filter(|before| before.local["asked"].as_str() == Some(&asked)) {
+            if before.text("/properties/provisioningState") == Some("Succeeded") {
+                return Ok(Progress::Done(Some(observation(&before))));
+            }
+            if let Some(process) = before.local["process"].as_i64() {
+                return self.ask_script(address, &before, process);
+            }
+        }
+        let machine = body::parent(&address.id, "/extensions/").unwrap_or_default();
+        self.referred(machine)?;
+        let mut body = body::completed(address, body, "Creating");
+        if let Some(properties) = body.pointer_mut("/properties").and_then(Json::as_object_mut) {
+            properties.remove("protectedSettings");
+        }
+        self.put(address, body.clone(), json!({ "asked": asked }))?;
+        let order = json!({ "execute": "guest-exec", "arguments": {
+            "path": "/bin/sh", "arg": ["-c", command], "capture-output": true } });
+        let answer = self.hypervisor.ask_agent(&domain_name(machine), &order.to_string())?;
+        let process = returned(&answer)["pid"].as_i64().ok_or_else(|| unclear(address))?;
+        self.put(address, body, json!({ "asked": asked, "process": process }))?;
+        Ok(running(address, process))
+    }
+
+    /// Asks how a script goes.
+    pub(super) fn poll_extension(&mut self, address: &Address, operation: &OperationHandle) -> Result<Progress, Fault> {
+        let process = operation.url.rsplit_once("?process=").and_then(|(_, process)| process.parse().ok());
+        match (self.read(&address.id)?, process) {
+            (Some(record), Some(process)) => self.ask_script(address, &record, process),
+            _ => Err(Fault::new(FaultClass::OperationLost, "", format!("nothing is recorded of {}", address.name))),
+        }
+    }
+
+    fn ask_script(&mut self, address: &Address, record: &Record, process: i64) -> Result<Progress, Fault> {
+        let machine = body::parent(&address.id, "/extensions/").unwrap_or_default();
+        let order = json!({ "execute": "guest-exec-status", "arguments": { "pid": process } });
+        let answer = self.hypervisor.ask_agent(&domain_name(machine), &order.to_string())?;
+        let status = returned(&answer);
+        if status["exited"].as_bool() != Some(true) {
+            return Ok(running(address, process));
+        }
+        let output = ["out-data", "err-data"].map(|name| decoded(&status[name])).join("");
+        let mut body = record.body.clone();
+        let succeeded = status["exitcode"].as_i64() == Some(0);
+        body["properties"]["provisioningState"] = json!(if succeeded { "Succeeded" } else { "Failed" });
+        body["properties"]["instanceView"] = json!({ "substatuses": [{ "code": "output", "message": output }] });
+        // A script that failed is run again when it is asked for again.
+        let local = json!({ "asked": record.local["asked"] });
+        let record = self.put(address, body, local)?;
+        if succeeded {
+            return Ok(Progress::Done(Some(observation(&record))));
+        }
+        let code = status["exitcode"].as_i64().map_or_else(|| "by a signal".to_owned(), |code| format!("with {code}"));
+        let message = format!("{} ended {code}: {}", address.name, output.trim());
+        Err(Fault::new(FaultClass::Failed, "", message).help("its whole log is on the machine"))
+    }
+}
+
+fn running(address: &Address, process: i64) -> Progress {
+    let operation = OperationHandle {
+        url: format!("libvirt:{}?process={process}", address.id),
+        kind: KIND.to_owned(),
+        result: Some(address.clone()),
+    };
+    Progress::Running(operation, Some(ASK_AGAIN))
+}
+
+fn returned(answer: &str) -> Json {
+    serde_json::from_str::<Json>(answer).map(|mut answer| answer["return"].take()).unwrap_or_default()
+}
+
+fn unclear(address: &Address) -> Fault {
+    Fault::new(FaultClass::Failed, "", format!("{}: the guest agent's answer is not understood", address.name))
+        .help("the machine's image needs qemu-guest-agent 2.5 or newer, with guest-exec allowed")
+}
+
+/// The last part of what was written, as text.
+fn decoded(value: &Json) -> String {
+    let bytes = value.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
+    let start = bytes.len().saturating_sub(MOST_OUTPUT);
+    String::from_utf8_lossy(bytes.get(start..).unwrap_or_default()).into_owned()
+}

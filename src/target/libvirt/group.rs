@@ -1,0 +1,92 @@
+//! Resource groups: a record that holds a range for front ends; deleting one deletes all that is in it.
+
+use ipnet::Ipv4Net;
+use serde_json::{Value as Json, json};
+
+use super::body::{self, invalid};
+use super::ledger::records_of_group;
+use super::names::{group_prefix, is_of_group, short_digest};
+use super::settings::FRONT_RANGE;
+use super::work::{Work, types};
+use super::xml::belongs_to;
+use crate::contract::{Address, Fault, Progress};
+
+/// The range that a group's record holds.
+pub fn fronts(local: &Json) -> Option<Ipv4Net> {
+    local["fronts"].as_str()?.parse().ok()
+}
+
+impl Work<'_> {
+    /// Records a group.
+    pub(super) fn apply_group(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
+        let before = self.ledger.get(&address.id).and_then(|record| fronts(&record.local));
+        let range = match before {
+            Some(range) => range,
+            None => self.free_fronts(&address.id)?,
+        };
+        let body = body::completed(address, body, "Succeeded");
+        self.done(address, body, json!({ "fronts": range.to_string() }))
+    }
+
+    /// A /24 that no other group has; which one is tried first follows from the id.
+    fn free_fronts(&self, id: &str) -> Result<Ipv4Net, Fault> {
+        let taken: Vec<Ipv4Net> =
+            self.ledger.of_type(types::GROUP).filter_map(|record| fronts(&record.local)).collect();
+        let all: Vec<Ipv4Net> = FRONT_RANGE.subnets(24).into_iter().flatten().collect();
+        let first = usize::from_str_radix(&short_digest(id, 4), 16).unwrap_or_default();
+        (0..all.len())
+            .filter_map(|step| all.get((first + step) % all.len()))
+            .find(|range| !taken.contains(range))
+            .copied()
+            .ok_or_else(|| invalid("there are 512 groups on this host already", "destroy one that nobody needs"))
+    }
+
+    /// Deletes a group with all that is in it, also what no record tells of any more.
+    pub(super) fn delete_group(&mut self, address: &Address) -> Result<Progress, Fault> {
+        let group = body::last(&address.id).to_owned();
+        let below = format!("{}/", address.id);
+        for name in self.hypervisor.domains()?.into_iter().filter(|name| is_of_group(name, &group)) {
+            if self.hypervisor.domain(&name)?.is_some_and(|domain| belongs_to(&domain.xml, &below)) {
+                self.hypervisor.remove_domain(&name)?;
+            }
+        }
+        for name in self.hypervisor.networks()?.into_iter().filter(|name| is_of_group(name, &group)) {
+            if self.hypervisor.network(&name)?.is_some_and(|network| belongs_to(&network.xml, &below)) {
+                self.hypervisor.remove_network(&name)?;
+                if let Some(gateways) = self.gateways {
+                    gateways.remove(&name)?;
+                }
+            }
+        }
+        // Those of interfaces name those of security groups.
+        let mut filters: Vec<String> =
+            self.hypervisor.filters()?.into_iter().filter(|name| is_of_group(name, &group)).collect();
+        filters.sort_by_key(|name| !name.ends_with(".nic"));
+        for name in filters {
+            self.hypervisor.remove_filter(&name)?;
+        }
+        let prefix = group_prefix(&group);
+        let pool = self.pool().to_owned();
+        let volumes = self.hypervisor.volumes(&pool)?;
+        for name in volumes.iter().filter(|name| name.starts_with(&prefix) && is_of_group(name, &group)) {
+            self.hypervisor.remove_volume(&pool, name)?;
+        }
+        let below = below.to_ascii_lowercase();
+        let ids: Vec<String> = self
+            .ledger
+            .all()
+            .map(|record| record.address.id.clone())
+            .filter(|id| id.to_ascii_lowercase().starts_with(&below))
+            .collect();
+        for id in ids {
+            self.remove(&id)?;
+        }
+        let records = records_of_group(&address.id);
+        let own = format!("{records}{}", short_digest(&address.id, 32));
+        for name in volumes.iter().filter(|name| name.starts_with(&records) && !name.starts_with(&own)) {
+            self.hypervisor.remove_volume(&pool, name)?;
+        }
+        self.remove(&address.id)?;
+        Ok(Progress::Done(None))
+    }
+}

@@ -1,0 +1,339 @@
+//! Virtual machines: a record, volumes, a domain, in this order; and the reverse.
+//!
+//! A machine is being created until its gateway has heard that it is ready (where there is no gateway: until the guest agent
+//! answers). Its provisioning medium goes then. What a killed process left half done is taken up by the next apply.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::body::{self, invalid, items};
+use super::hypervisor::{Domain, DomainState, ErrorKind};
+use super::ledger::Record;
+use super::machine_plan::{domain_name, medium_volume, provisioning, system_volume, without_secrets};
+use super::names::uuid_of;
+use super::network::network_name;
+use super::ovf::{azure_medium, no_cloud_medium};
+use super::told;
+use super::work::{Work, observation, types};
+use super::xml::{belongs_to, content_volume, detached_disk, domain, overlay_volume};
+use crate::contract::{Address, Fault, FaultClass, Observation, OperationHandle, Progress};
+use crate::gateway::MachineState;
+
+/// The kind of handle of a machine that is being created.
+pub const KIND: &str = "libvirt-machine";
+
+/// How long a machine takes at least, by a fraction: the pause between two looks.
+const ASK_AGAIN: Duration = Duration::from_secs(3);
+
+/// Whether a machine has come up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Readiness {
+    Ready,
+    Waiting,
+    Failed(String),
+}
+
+impl Work<'_> {
+    /// The domain of a machine, if it is there and this machine's.
+    fn own_domain(&self, address: &Address) -> Result<Option<Domain>, Fault> {
+        let name = domain_name(&address.id);
+        match self.hypervisor.domain(&name)? {
+            Some(domain) if !belongs_to(&domain.xml, &address.id) => {
+                Err(invalid(format!("there is a domain {name} that is not this machine"), "rename or undefine it"))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// Makes a machine, or changes what can be changed of one that is there.
+    pub(super) fn apply_machine(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
+        self.check_machine(address, &body)?;
+        let there = self.own_domain(address)?;
+        let before = self.ledger.get(&address.id).cloned();
+        let is_ready = before.as_ref().is_some_and(|before| before.local["ready"].as_bool() == Some(true));
+        let recorded_id = before.as_ref().and_then(|before| before.text("/properties/vmId").map(str::to_owned));
+        match there {
+            Some(domain) if is_ready && recorded_id.as_deref() == Some(&domain.uuid) => {
+                self.change_machine(address, body, &domain)
+            }
+            Some(domain) => self.complete_machine(address, body, &domain),
+            None => self.create_machine(address, body),
+        }
+    }
+
+    /// A machine that is there and ready: its record changes, and its size with its next start.
+    fn change_machine(&mut self, address: &Address, body: Json, domain: &Domain) -> Result<Progress, Fault> {
+        let size = |body: &Json| body::text(body, "/properties/hardwareProfile/vmSize").map(str::to_ascii_lowercase);
+        let before = self.ledger.get(&address.id).and_then(|record| size(&record.body));
+        let resized = before != size(&body);
+        for disk in items(&body, "/properties/storageProfile/dataDisks") {
+            self.ensure_machine_disk(address, disk)?;
+        }
+        let record = self.record_machine(address, body, &domain.uuid, true)?;
+        if resized {
+            let plan = self.domain_plan(address, &record.body, &domain.uuid, false)?;
+            self.hypervisor.define_domain(&super::xml::domain(&plan).render())?;
+        }
+        self.sync_machine(&record)?;
+        Ok(Progress::Done(Some(self.machine_observation(&record, Some(domain.state)))))
+    }
+
+    /// A machine whose domain is there though it was never seen ready: its process was killed, or its record is lost.
+    fn complete_machine(&mut self, address: &Address, body: Json, domain: &Domain) -> Result<Progress, Fault> {
+        for disk in items(&body, "/properties/storageProfile/dataDisks") {
+            self.ensure_machine_disk(address, disk)?;
+        }
+        let secrets = body.clone();
+        let record = self.record_machine(address, body, &domain.uuid, false)?;
+        self.sync_machine(&record)?;
+        if domain.state == DomainState::Running {
+            return self.ask_machine(address, &record);
+        }
+        // It may have been defined and never started; its disk is as it was made.
+        if self.hypervisor.volume(self.pool(), &system_volume(&address.id))?.is_none() {
+            self.hypervisor.remove_domain(&domain_name(&address.id))?;
+            return self.create_machine(address, secrets);
+        }
+        self.write_medium(address, &secrets, &domain.uuid)?;
+        let plan = self.domain_plan(address, &record.body, &domain.uuid, true)?;
+        self.hypervisor.define_domain(&super::xml::domain(&plan).render())?;
+        self.hypervisor.start_domain(&plan.name)?;
+        Ok(running(address))
+    }
+
+    /// A machine of which there is no domain.
+    fn create_machine(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
+        let image = self.image()?;
+        // Each life of a machine has an id of its own, so that what an earlier one has told is not taken for this one's.
+        let vm_id = uuid_of(&format!("{}@{}", address.id, self.now)).to_string();
+        for disk in items(&body, "/properties/storageProfile/dataDisks") {
+            self.ensure_machine_disk(address, disk)?;
+        }
+        let secrets = body.clone();
+        let record = self.record_machine(address, body, &vm_id, false)?;
+        let pool = self.pool().to_owned();
+        let system = system_volume(&address.id);
+        self.hypervisor.remove_volume(&pool, &system)?;
+        let size = self.system_size(&record.body, &image);
+        let overlay = overlay_volume(&system, size, &image.path, &image.format);
+        self.hypervisor.create_volume(&pool, &overlay.render())?;
+        self.write_medium(address, &secrets, &vm_id)?;
+        self.sync_machine(&record)?;
+        let plan = self.domain_plan(address, &record.body, &vm_id, true)?;
+        self.hypervisor.define_domain(&domain(&plan).render())?;
+        self.hypervisor.start_domain(&plan.name)?;
+        Ok(running(address))
+    }
+
+    fn write_medium(&self, address: &Address, machine: &Json, vm_id: &str) -> Result<(), Fault> {
+        let told = provisioning(address, machine, vm_id);
+        let content = if self.settings.azure_image { azure_medium(&told) } else { no_cloud_medium(&told) };
+        let name = medium_volume(&address.id);
+        self.hypervisor.remove_volume(self.pool(), &name)?;
+        self.hypervisor.create_volume(self.pool(), &content_volume(&name, content.len()).render())?;
+        Ok(self.hypervisor.upload(self.pool(), &name, &content)?)
+    }
+
+    /// Writes a machine's record: as it is read back.
+    fn record_machine(&mut self, address: &Address, body: Json, vm_id: &str, ready: bool) -> Result<Record, Fault> {
+        let state = if ready { "Succeeded" } else { "Creating" };
+        let mut body = body::completed(address, without_secrets(body), state);
+        body["properties"]["vmId"] = json!(vm_id);
+        let is_assigned = |kind: &str| kind.to_ascii_lowercase().contains("systemassigned");
+        if body::text(&body, "/identity/type").is_some_and(is_assigned) {
+            body["identity"]["principalId"] = json!(uuid_of(&format!("{}/principal", address.id)).to_string());
+            body["identity"]["tenantId"] = json!(uuid_of("tenant").to_string());
+        }
+        let disks = body.pointer_mut("/properties/storageProfile/dataDisks").and_then(Json::as_array_mut);
+        let group = body::parent(&address.id, "/providers/").unwrap_or_default();
+        for disk in disks.into_iter().flatten() {
+            if let (None, Some(name)) = (body::text(disk, "/managedDisk/id"), body::text(disk, "/name")) {
+                let id = format!("{group}/providers/{}/{name}", types::DISK);
+                if !disk["managedDisk"].is_object() {
+                    disk["managedDisk"] = json!({});
+                }
+                disk["managedDisk"]["id"] = json!(id);
+            }
+        }
+        self.put(address, body, json!({ "ready": ready }))
+    }
+
+    /// Sees to it that a machine's networks and gateways know it.
+    fn sync_machine(&self, machine: &Record) -> Result<(), Fault> {
+        for id in told::interfaces_of_machine(&machine.body) {
+            let Some(interface) = self.ledger.get(id) else { continue };
+            if let Some(network) = told::network_of_interface(interface).and_then(|id| self.ledger.get(id)) {
+                self.sync_network(network)?;
+            }
+        }
+        self.sync_gateways()
+    }
+
+    /// Whether a machine has come up.
+    fn readiness(&self, address: &Address, machine: &Record) -> Result<Readiness, Fault> {
+        let Some(gateways) = self.gateways else {
+            let ping = r#"{"execute":"guest-ping"}"#;
+            return match self.hypervisor.ask_agent(&domain_name(&address.id), ping) {
+                Ok(_) => Ok(Readiness::Ready),
+                Err(error) if error.kind == ErrorKind::Agent => Ok(Readiness::Waiting),
+                Err(error) => Err(error.into()),
+            };
+        };
+        let network = told::interfaces_of_machine(&machine.body)
+            .first()
+            .and_then(|id| self.ledger.get(id))
+            .and_then(told::network_of_interface)
+            .map(network_name)
+            .unwrap_or_default();
+        let status = gateways.status(&network, body::last(&address.id))?;
+        let vm_id = machine.text("/properties/vmId");
+        Ok(match status.filter(|status| Some(status.vm_id.as_str()) == vm_id) {
+            None => Readiness::Waiting,
+            Some(status) if status.state == MachineState::Ready => Readiness::Ready,
+            Some(status) => Readiness::Failed(status.description.unwrap_or_default()),
+        })
+    }
+
+    /// How a machine that is being created goes.
+    fn ask_machine(&mut self, address: &Address, record: &Record) -> Result<Progress, Fault> {
+        let name = &address.name;
+        let Some(domain) = self.own_domain(address)? else {
+            let fault = Fault::new(FaultClass::OperationLost, "", format!("the domain of {name} is gone"));
+            return Err(fault.help("something else has deleted it while it started"));
+        };
+        if record.local["ready"].as_bool() == Some(true) {
+            return Ok(Progress::Done(Some(self.machine_observation(record, Some(domain.state)))));
+        }
+        if domain.state != DomainState::Running {
+            let fault = Fault::new(FaultClass::Failed, "", format!("{name} stopped before it was ready"));
+            return Err(fault.help(format!("see its log: /var/log/libvirt/qemu/{}.log", domain_name(&address.id))));
+        }
+        match self.readiness(address, record)? {
+            Readiness::Waiting => Ok(running(address)),
+            Readiness::Failed(said) => {
+                let fault = Fault::new(FaultClass::Failed, "", format!("{name} was not provisioned: {said}"));
+                Err(fault.help(format!("look at its console: virsh console {}", domain_name(&address.id))))
+            }
+            Readiness::Ready => {
+                let record = self.finish_machine(address, record)?;
+                Ok(Progress::Done(Some(self.machine_observation(&record, Some(domain.state)))))
+            }
+        }
+    }
+
+    /// A machine is ready: nobody needs its medium any more. The record changes last, so that the medium goes for certain.
+    fn finish_machine(&mut self, address: &Address, record: &Record) -> Result<Record, Fault> {
+        let name = domain_name(&address.id);
+        let medium = self.medium(address);
+        self.hypervisor.detach_device(&name, &detached_disk(&medium))?;
+        self.hypervisor.remove_volume(self.pool(), &medium.volume)?;
+        let mut body = record.body.clone();
+        body["properties"]["provisioningState"] = json!("Succeeded");
+        self.put(address, body, json!({ "ready": true }))
+    }
+
+    /// The record with how the domain is.
+    fn machine_observation(&self, record: &Record, state: Option<DomainState>) -> Observation {
+        let mut seen = observation(record);
+        let power = match state {
+            Some(DomainState::Running) => "running",
+            Some(DomainState::Paused) => "paused",
+            Some(DomainState::Off) | None => "stopped",
+            Some(DomainState::Crashed) => "crashed",
+        };
+        seen.body["properties"]["instanceView"] = json!({ "statuses": [{ "code": format!("PowerState/{power}") }] });
+        seen
+    }
+
+    /// Whether something else has deleted a machine's domain: nobody will ask for the rest of it to be deleted.
+    pub(super) fn is_gone(&self, machine: &Address) -> Result<bool, Fault> {
+        Ok(self.hypervisor.domain(&domain_name(&machine.id))?.is_none())
+    }
+
+    /// Reads a machine. One that was ready and whose domain is gone is not there; one that was never ready and does not run
+    /// has failed, so that it is made again, or deleted with what there is of it.
+    pub(super) fn observe_machine(&mut self, address: &Address, record: Record) -> Result<Option<Observation>, Fault> {
+        let domain = self.hypervisor.domain(&domain_name(&address.id))?;
+        let domain = domain.filter(|domain| belongs_to(&domain.xml, &address.id));
+        let is_ready = record.local["ready"].as_bool() == Some(true);
+        let failed = |work: &Self, state| {
+            let mut seen = work.machine_observation(&record, state);
+            seen.body["properties"]["provisioningState"] = json!("Failed");
+            Some(seen)
+        };
+        Ok(match domain {
+            None if is_ready => None,
+            None => failed(self, None),
+            Some(domain) if is_ready => Some(self.machine_observation(&record, Some(domain.state))),
+            Some(domain) if domain.state != DomainState::Running => failed(self, Some(domain.state)),
+            Some(domain) => match self.readiness(address, &record)? {
+                Readiness::Waiting => Some(self.machine_observation(&record, Some(domain.state))),
+                Readiness::Failed(_) => failed(self, Some(domain.state)),
+                Readiness::Ready => {
+                    let record = self.finish_machine(address, &record)?;
+                    Some(self.machine_observation(&record, Some(domain.state)))
+                }
+            },
+        })
+    }
+
+    /// Asks how a machine goes that was being created.
+    pub(super) fn poll_machine(&mut self, address: &Address) -> Result<Progress, Fault> {
+        match self.read(&address.id)? {
+            Some(record) => self.ask_machine(address, &record),
+            None => Err(Fault::new(FaultClass::OperationLost, "", format!("nothing is recorded of {}", address.name))),
+        }
+    }
+
+    /// Deletes a machine with its own disk; data disks stay unless they are to go with it.
+    pub(super) fn delete_machine(&mut self, address: &Address) -> Result<Progress, Fault> {
+        if self.own_domain(address)?.is_some() {
+            self.hypervisor.remove_domain(&domain_name(&address.id))?;
+        }
+        let pool = self.pool().to_owned();
+        for volume in [medium_volume(&address.id), system_volume(&address.id)] {
+            self.hypervisor.remove_volume(&pool, &volume)?;
+        }
+        if let Some(record) = self.ledger.get(&address.id).cloned() {
+            for id in told::interfaces_of_machine(&record.body) {
+                if let Some(interface) = self.ledger.get(id) {
+                    self.forget_reservation(interface)?;
+                }
+            }
+            let goes =
+                |disk: &Json| body::text(disk, "/deleteOption").is_some_and(|it| it.eq_ignore_ascii_case("Delete"));
+            let disks: Vec<(String, bool)> = items(&record.body, "/properties/storageProfile/dataDisks")
+                .filter_map(|disk| Some((body::text(disk, "/managedDisk/id")?.to_owned(), goes(disk))))
+                .collect();
+            for (id, goes) in disks {
+                self.release_disk(&id)?;
+                if let Some(disk) = self.ledger.get(&id).filter(|_| goes).map(|record| record.address.clone()) {
+                    self.delete_disk(&disk)?;
+                }
+            }
+        }
+        let below = format!("{}/", address.id.to_ascii_lowercase());
+        let children: Vec<String> = self
+            .ledger
+            .all()
+            .map(|record| record.address.id.clone())
+            .filter(|id| id.to_ascii_lowercase().starts_with(&below))
+            .collect();
+        for child in children {
+            self.remove(&child)?;
+        }
+        self.remove(&address.id)?;
+        self.sync_gateways()?;
+        Ok(Progress::Done(None))
+    }
+}
+
+fn running(address: &Address) -> Progress {
+    let operation = OperationHandle {
+        url: format!("libvirt:{}", address.id),
+        kind: KIND.to_owned(),
+        result: Some(address.clone()),
+    };
+    Progress::Running(operation, Some(ASK_AGAIN))
+}

@@ -1,0 +1,202 @@
+//! From a machine's body to a domain: what is refused, which disks, which interfaces, how it boots.
+
+use serde_json::Value as Json;
+
+use super::body::{self, invalid, items, text};
+use super::disk::{GIB, disk_volume_name};
+use super::hypervisor::Volume;
+use super::interface::interface_filter;
+use super::names::{mac_of, object};
+use super::network::network_name;
+use super::ovf::Provisioning;
+use super::told;
+use super::work::Work;
+use super::xml::{Boot, DiskFormat, DiskPlan, DomainPlan, InterfacePlan};
+use crate::base::Secret;
+use crate::contract::{Address, Fault, FaultClass};
+
+/// The command line of a kernel that the host gives a machine. The clock: Linux mistrusts the time-stamp counters of several
+/// emulated processors and takes the HPET, and then each look at the clock leaves the emulated processor.
+const COMMAND_LINE: &str = "root=LABEL=rootfs ro console=ttyS0 net.ifnames=0 quiet loglevel=3";
+const EMULATED_CLOCK: &str = "tsc=reliable clocksource=tsc";
+
+/// The name of a machine's domain.
+pub fn domain_name(id: &str) -> String {
+    object(body::group(id), body::last(id))
+}
+
+/// The volume of a machine's own disk.
+pub fn system_volume(id: &str) -> String {
+    format!("{}.os", domain_name(id))
+}
+
+/// The volume of a machine's provisioning medium.
+pub fn medium_volume(id: &str) -> String {
+    format!("{}.iso", domain_name(id))
+}
+
+/// The device of the medium: behind all data disks.
+const MEDIUM_DEVICE: &str = "vdz";
+
+/// The most data disks: `vdb` to `vdy`.
+const MOST_DISKS: usize = 24;
+
+impl Work<'_> {
+    /// Refuses what cannot be made.
+    pub(super) fn check_machine(&self, address: &Address, machine: &Json) -> Result<(), Fault> {
+        let name = &address.name;
+        if machine.pointer("/properties/osProfile/windowsConfiguration").is_some() {
+            return Err(invalid(format!("{name}: Windows machines are not built on-prem"), "make it a Linux pool"));
+        }
+        if machine.pointer("/properties/osProfile").is_none() {
+            return Err(invalid(format!("{name}: a machine without osProfile is not built on-prem"), "give it one"));
+        }
+        let disks = items(machine, "/properties/storageProfile/dataDisks").count();
+        if disks > MOST_DISKS {
+            return Err(invalid(format!("{name}: {disks} data disks are more than {MOST_DISKS}"), "give it fewer"));
+        }
+        let interfaces = told::interfaces_of_machine(machine);
+        if interfaces.is_empty() {
+            return Err(invalid(format!("{name} has no interface"), "give it one"));
+        }
+        for id in interfaces {
+            self.referred(id)?;
+        }
+        Ok(())
+    }
+
+    /// The base image.
+    pub(super) fn image(&self) -> Result<Volume, Fault> {
+        let name = &self.settings.image;
+        self.hypervisor.volume(self.pool(), name)?.ok_or_else(|| {
+            let message = format!("the pool {} has no volume {name} to make machines from", self.pool());
+            Fault::new(FaultClass::NotFound, "", message)
+                .help("make an image and put it into the pool, or name another in `onPremProfile.image`")
+        })
+    }
+
+    fn boot(&self, emulated: bool) -> Result<Boot, Fault> {
+        let part = |end: &str| self.hypervisor.volume(self.pool(), &format!("{}.{end}", self.settings.image));
+        let Some(kernel) = part("kernel")? else { return Ok(Boot::Firmware) };
+        let clock = if emulated { EMULATED_CLOCK } else { "" };
+        Ok(Boot::Kernel {
+            kernel: kernel.path,
+            initrd: part("initrd")?.map(|initrd| initrd.path),
+            command_line: format!("{COMMAND_LINE} {clock}").trim_end().to_owned(),
+        })
+    }
+
+    /// The domain of a machine. `medium` says whether it finds its provisioning medium.
+    pub(super) fn domain_plan(
+        &self,
+        address: &Address,
+        machine: &Json,
+        vm_id: &str,
+        medium: bool,
+    ) -> Result<DomainPlan, Fault> {
+        let size = self.settings.size(text(machine, "/properties/hardwareProfile/vmSize").unwrap_or_default());
+        let kvm = !self.settings.emulated && self.hypervisor.has_kvm()?;
+        let mut interfaces = Vec::new();
+        for id in told::interfaces_of_machine(machine) {
+            let interface = self.referred(id)?;
+            let network = told::network_of_interface(&interface).unwrap_or_default();
+            interfaces.push(InterfacePlan {
+                mac: mac_of(id),
+                network: network_name(network),
+                filter: Some(interface_filter(id)),
+            });
+        }
+        let disk = |volume: String, format, device: String| DiskPlan {
+            pool: self.pool().to_owned(),
+            volume,
+            format,
+            device,
+            serial: None,
+            read_only: false,
+        };
+        let mut disks = vec![disk(system_volume(&address.id), DiskFormat::Qcow2, "vda".to_owned())];
+        for (data, letter) in self.data_disks(address, machine).into_iter().zip('b'..='y') {
+            let (lun, id) = data;
+            let plan = disk(disk_volume_name(&id), DiskFormat::Qcow2, format!("vd{letter}"));
+            disks.push(DiskPlan { serial: Some(format!("lun{lun}")), ..plan });
+        }
+        if medium {
+            disks.push(self.medium(address));
+        }
+        Ok(DomainPlan {
+            id: address.id.clone(),
+            name: domain_name(&address.id),
+            uuid: vm_id.to_owned(),
+            kvm,
+            processors: size.processors,
+            memory_mib: size.memory_mib,
+            boot: self.boot(!kvm)?,
+            azure: self.settings.azure_image,
+            disks,
+            interfaces,
+        })
+    }
+
+    /// The provisioning medium as a disk.
+    pub(super) fn medium(&self, address: &Address) -> DiskPlan {
+        DiskPlan {
+            pool: self.pool().to_owned(),
+            volume: medium_volume(&address.id),
+            format: DiskFormat::Raw,
+            device: MEDIUM_DEVICE.to_owned(),
+            serial: None,
+            read_only: true,
+        }
+    }
+
+    /// The data disks: LUN and id, by LUN.
+    pub(super) fn data_disks(&self, address: &Address, machine: &Json) -> Vec<(u64, String)> {
+        let group = body::parent(&address.id, "/providers/").unwrap_or_default();
+        let mut disks: Vec<(u64, String)> = items(machine, "/properties/storageProfile/dataDisks")
+            .filter_map(|disk| {
+                let id = match text(disk, "/managedDisk/id") {
+                    Some(id) => id.to_owned(),
+                    None => format!("{group}/providers/{}/{}", super::work::types::DISK, text(disk, "/name")?),
+                };
+                Some((body::number(disk, "/lun").unwrap_or_default(), id))
+            })
+            .collect();
+        disks.sort();
+        disks
+    }
+
+    /// The size of a machine's own disk in bytes: as asked for, and at least the image's.
+    pub(super) fn system_size(&self, machine: &Json, image: &Volume) -> u64 {
+        let asked = body::number(machine, "/properties/storageProfile/osDisk/diskSizeGB").unwrap_or_default();
+        asked.saturating_mul(GIB).max(image.capacity)
+    }
+}
+
+/// What a machine's medium tells it.
+pub fn provisioning<'a>(address: &'a Address, machine: &'a Json, vm_id: &'a str) -> Provisioning<'a> {
+    let own = |name: &str| text(machine, &format!("/properties/osProfile/{name}"));
+    Provisioning {
+        computer_name: own("computerName").unwrap_or_else(|| body::last(&address.id)),
+        vm_id,
+        administrator: own("adminUsername").unwrap_or("azureuser"),
+        password: own("adminPassword").map(Secret::new),
+        public_keys: items(machine, "/properties/osProfile/linuxConfiguration/ssh/publicKeys")
+            .filter_map(|key| text(key, "/keyData"))
+            .collect(),
+        custom_data: own("customData").map(Secret::new),
+    }
+}
+
+/// A machine's body as it is read back: without what it was made with in secret.
+pub fn without_secrets(mut machine: Json) -> Json {
+    if let Some(profile) = machine.pointer_mut("/properties/osProfile").and_then(Json::as_object_mut) {
+        for secret in ["customData", "adminPassword", "secrets"] {
+            profile.remove(secret);
+        }
+    }
+    if let Some(properties) = machine.pointer_mut("/properties").and_then(Json::as_object_mut) {
+        properties.remove("userData");
+        properties.remove("instanceView");
+    }
+    machine
+}

@@ -1,0 +1,282 @@
+//! Virtual networks and security groups: a libvirt network, and packet filters for each security group in it.
+
+use serde_json::{Value as Json, json};
+
+use super::body::{self, invalid};
+use super::group::fronts;
+use super::hypervisor::NetworkChange;
+use super::ledger::Record;
+use super::names::{bridge_of, mac_of, object, uuid_of};
+use super::security;
+use super::settings::NetworkMode;
+use super::told::{self, Subnet};
+use super::work::{Work, types};
+use super::xml::{
+    FilterPlan, NetworkPlan, Reservation, belongs_to, filter, name_record, network, removed_name, removed_reservation,
+    reservation,
+};
+use crate::base::digest;
+use crate::contract::{Address, Fault, Progress};
+
+/// The name of a network's libvirt network.
+pub fn network_name(id: &str) -> String {
+    object(body::group(id), body::last(id))
+}
+
+/// The name of a security group's filter in a network.
+pub fn filter_name(security_group: &str, network: &str) -> String {
+    format!("{}.{}", object(body::group(security_group), body::last(security_group)), network_name(network))
+}
+
+impl Work<'_> {
+    /// Makes a network, or changes one in which no machine is.
+    pub(super) fn apply_network(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
+        let mut body = body::completed(address, body, "Succeeded");
+        body::give_ids(address, &mut body, "subnets");
+        let record = Record { address: address.clone(), version: 0, body, local: Json::Null };
+        let space = told::space(&record);
+        let subnets = told::subnets(&record)?;
+        for subnet in &subnets {
+            if !space.iter().any(|whole| whole.contains(&subnet.plan.network)) {
+                let message = format!("subnet {} lies outside of the network's address space", subnet.name);
+                return Err(invalid(message, "give it a range within the address space"));
+            }
+        }
+        let plan = self.network_plan(address, &subnets)?;
+        let text = network(&plan).render();
+        let state = digest(text.as_bytes());
+        let there = self.hypervisor.network(&plan.name)?;
+        if there.as_ref().is_some_and(|there| !belongs_to(&there.xml, &address.id)) {
+            let message = format!("there is a network {} that is not this one", plan.name);
+            return Err(invalid(
+                message,
+                format!("remove it: `virsh net-destroy {0}; virsh net-undefine {0}`", plan.name),
+            ));
+        }
+        let before = self.ledger.get(&address.id);
+        let changed = before.is_some_and(|before| before.local["state"].as_str() != Some(&state));
+        if changed && there.is_some() && self.interfaces_of(&address.id).next().is_some() {
+            let message = "the subnets of a network cannot change while interfaces are in it";
+            return Err(invalid(message, "delete the machines first, or keep the subnets as they are"));
+        }
+        let record = self.put(address, record.body, json!({ "state": state, "fronts": plan.fronts }))?;
+        match &there {
+            Some(there) if !changed && there.is_active => {}
+            Some(there) if !changed => {
+                debug_assert!(!there.is_active);
+                self.hypervisor.start_network(&plan.name)?;
+            }
+            there => {
+                if there.is_some() {
+                    self.hypervisor.stop_network(&plan.name)?;
+                }
+                self.hypervisor.define_network(&text)?;
+                self.hypervisor.start_network(&plan.name)?;
+            }
+        }
+        self.sync_filters(&record)?;
+        self.sync_network(&record)?;
+        self.sync_gateways()?;
+        Ok(Progress::Done(Some(super::work::observation(&record))))
+    }
+
+    fn network_plan(&self, address: &Address, subnets: &[Subnet]) -> Result<NetworkPlan, Fault> {
+        let name = network_name(&address.id);
+        let first =
+            subnets.first().ok_or_else(|| invalid("a network without subnets cannot be made", "give it one"))?;
+        // The first network of the group holds the addresses that only the host reaches.
+        let group = self.referred(body::parent(&address.id, "/providers/").unwrap_or_default())?;
+        let range = fronts(&group.local).filter(|_| self.settings.addresses.is_empty());
+        let is_taken = self
+            .ledger
+            .of_type(types::NETWORK)
+            .filter(|other| !body::same(&other.address.id, &address.id))
+            .any(|other| fronts(&other.local).is_some_and(|fronts| Some(fronts) == range));
+        Ok(NetworkPlan {
+            id: address.id.clone(),
+            uuid: uuid_of(&address.id).to_string(),
+            bridge: bridge_of(&address.id),
+            forward: match self.settings.network_mode {
+                NetworkMode::Nat => "nat",
+                NetworkMode::Routed => "route",
+            },
+            domain: format!("{}.internal", body::group(&address.id).to_ascii_lowercase().replace(['_', '(', ')'], "-")),
+            subnets: subnets.iter().map(|subnet| subnet.plan).collect(),
+            fronts: range.filter(|_| !is_taken),
+            gateway: Reservation {
+                mac: mac_of(&format!("{}/gateway", address.id)),
+                name: "gateway".to_owned(),
+                address: first.plan.gateway.into(),
+            },
+            name,
+        })
+    }
+
+    /// The filters of all security groups that count in a network.
+    pub(super) fn sync_filters(&self, network: &Record) -> Result<(), Fault> {
+        let mut groups: Vec<String> =
+            told::subnets(network)?.into_iter().filter_map(|subnet| subnet.security_group).collect();
+        groups.extend(
+            self.interfaces_of(&network.address.id)
+                .filter_map(|interface| body::id(&interface.body, "/properties/networkSecurityGroup"))
+                .map(str::to_owned),
+        );
+        groups.sort_by_key(|group| group.to_ascii_lowercase());
+        groups.dedup_by(|one, other| body::same(one, other));
+        for group in groups {
+            let group = self.referred(&group)?;
+            self.define_group_filter(&group, network)?;
+        }
+        Ok(())
+    }
+
+    fn define_group_filter(&self, group: &Record, network: &Record) -> Result<(), Fault> {
+        let name = filter_name(&group.address.id, &network.address.id);
+        let plan = FilterPlan {
+            uuid: uuid_of(&format!("filter:{name}")).to_string(),
+            name,
+            includes: Vec::new(),
+            rules: security::rules(&group.body, &told::surroundings(network)?)?,
+        };
+        Ok(self.hypervisor.define_filter(&filter(&plan).render())?)
+    }
+
+    /// Records a security group, and changes its filters where they are in force.
+    pub(super) fn apply_security_group(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
+        let mut body = body::completed(address, body, "Succeeded");
+        body::give_ids(address, &mut body, "securityRules");
+        // What cannot be a filter is refused before it is recorded.
+        security::rules(&body, &security::Surroundings::default())?;
+        let record = self.put(address, body, Json::Null)?;
+        let networks: Vec<Record> = self.ledger.of_type(types::NETWORK).cloned().collect();
+        for network in networks {
+            if self.hypervisor.filter(&filter_name(&address.id, &network.address.id))?.is_some() {
+                self.define_group_filter(&record, &network)?;
+            }
+        }
+        Ok(Progress::Done(Some(super::work::observation(&record))))
+    }
+
+    /// Deletes a security group that no network and no interface names.
+    pub(super) fn delete_security_group(&mut self, address: &Address) -> Result<Progress, Fault> {
+        let networks: Vec<String> =
+            self.ledger.of_type(types::NETWORK).map(|network| network.address.id.clone()).collect();
+        for network in networks {
+            self.hypervisor.remove_filter(&filter_name(&address.id, &network))?;
+        }
+        self.remove(&address.id)?;
+        Ok(Progress::Done(None))
+    }
+
+    /// Deletes a network in which nothing is any more.
+    pub(super) fn delete_network(&mut self, address: &Address) -> Result<Progress, Fault> {
+        if let Some(interface) = self.interfaces_of(&address.id).next() {
+            let message = format!("{} is in the network", interface.address.name);
+            return Err(invalid(message, "delete the interfaces first"));
+        }
+        let name = network_name(&address.id);
+        if self.hypervisor.network(&name)?.is_some_and(|there| belongs_to(&there.xml, &address.id)) {
+            self.hypervisor.remove_network(&name)?;
+        }
+        let end = format!(".{name}");
+        for filter in self.hypervisor.filters()?.into_iter().filter(|filter| filter.ends_with(&end)) {
+            self.hypervisor.remove_filter(&filter)?;
+        }
+        if let Some(gateways) = self.gateways {
+            gateways.remove(&name)?;
+        }
+        self.remove(&address.id)?;
+        Ok(Progress::Done(None))
+    }
+
+    /// Names and reservations of all networks of a group.
+    pub(super) fn sync_networks(&mut self, group: &str) -> Result<(), Fault> {
+        let networks: Vec<Record> = self
+            .ledger
+            .of_type(types::NETWORK)
+            .filter(|network| body::group(&network.address.id).eq_ignore_ascii_case(group))
+            .cloned()
+            .collect();
+        for network in networks {
+            self.sync_network(&network)?;
+        }
+        self.sync_gateways()
+    }
+
+    /// Sees to it that a network gives every machine its address, and knows the names of public addresses.
+    pub(super) fn sync_network(&self, network: &Record) -> Result<(), Fault> {
+        let name = network_name(&network.address.id);
+        let Some(there) = self.hypervisor.network(&name)? else { return Ok(()) };
+        if !there.is_active {
+            return Ok(());
+        }
+        for wanted in self.reservations(network) {
+            let known = format!("<host mac='{}' name='{}' ip='{}'", wanted.mac, wanted.name, wanted.address);
+            if there.xml.contains(&known) {
+                continue;
+            }
+            if there.xml.contains(&format!("<host mac='{}'", wanted.mac)) {
+                let gone = NetworkChange::RemoveReservation(removed_reservation(&wanted.mac));
+                self.hypervisor.change_network(&name, &gone)?;
+            }
+            self.hypervisor.change_network(&name, &NetworkChange::AddReservation(reservation(&wanted)))?;
+        }
+        let names = self.public_names(body::group(&network.address.id));
+        for (address, fqdn) in &names {
+            if !there.xml.contains(&format!("<hostname>{fqdn}</hostname>")) {
+                self.hypervisor.change_network(&name, &NetworkChange::AddName(name_record(*address, fqdn)))?;
+            }
+        }
+        for address in named_addresses(&there.xml) {
+            if !names.iter().any(|(known, _)| *known == address) {
+                self.hypervisor.change_network(&name, &NetworkChange::RemoveName(removed_name(address)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What DHCP gives to the machines in a network.
+    fn reservations(&self, network: &Record) -> Vec<Reservation> {
+        let mut reservations = Vec::new();
+        for machine in self.ledger.of_type(types::MACHINE) {
+            let name = machine.text("/properties/osProfile/computerName").unwrap_or(&machine.address.name);
+            for (index, id) in told::interfaces_of_machine(&machine.body).into_iter().enumerate() {
+                let Some(interface) = self.ledger.get(id) else { continue };
+                let here =
+                    told::network_of_interface(interface).is_some_and(|own| body::same(own, &network.address.id));
+                let Some(address) = told::address_of_interface(interface).filter(|_| here) else { continue };
+                // A name has one reservation.
+                let name = if index == 0 { name.to_owned() } else { format!("{name}-{index}") };
+                reservations.push(Reservation { mac: mac_of(id), name, address });
+            }
+        }
+        reservations
+    }
+
+    fn public_names(&self, group: &str) -> Vec<(std::net::IpAddr, String)> {
+        self.ledger
+            .of_type(types::PUBLIC_ADDRESS)
+            .filter(|record| body::group(&record.address.id).eq_ignore_ascii_case(group))
+            .filter_map(|record| {
+                let address = body::address(&record.body, "/properties/ipAddress")?;
+                Some((address, record.text("/properties/dnsSettings/fqdn")?.to_owned()))
+            })
+            .collect()
+    }
+
+    /// Takes back what DHCP gave to an interface.
+    pub(super) fn forget_reservation(&self, interface: &Record) -> Result<(), Fault> {
+        let Some(network) = told::network_of_interface(interface) else { return Ok(()) };
+        let (name, mac) = (network_name(network), mac_of(&interface.address.id));
+        let there = self.hypervisor.network(&name)?.filter(|there| there.is_active);
+        if there.is_some_and(|there| there.xml.contains(&format!("<host mac='{mac}'"))) {
+            self.hypervisor.change_network(&name, &NetworkChange::RemoveReservation(removed_reservation(&mac)))?;
+        }
+        Ok(())
+    }
+}
+
+/// The addresses that a network's DNS has names for: `<host ip='…'>`, where reservations begin with a hardware address.
+fn named_addresses(xml: &str) -> Vec<std::net::IpAddr> {
+    xml.split("<host ip='").skip(1).filter_map(|rest| rest.split('\'').next()?.parse().ok()).collect()
+}

@@ -1,0 +1,318 @@
+//! Network security groups as packet filters.
+//!
+//! Source: learn.microsoft.com, "Network security groups" (evaluation, default rules) and "Virtual network service tags",
+//! read 2026-11-28. Tags of Azure's services stand for no address: the services are not here.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+use serde_json::Value as Json;
+
+use super::body::{invalid, items, number, text, texts};
+use super::xml::{Direction, FilterRule, METADATA_ADDRESS, PortRange, RuleProtocol, WIRE_SERVER_ADDRESS};
+use crate::base::parse_network;
+use crate::contract::Fault;
+
+/// What tags stand for in a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The network's address space.
+    pub space: Vec<Ipv4Net>,
+    /// The host's addresses in it, where names are resolved.
+    pub hosts: Vec<Ipv4Addr>,
+    /// The gateway's addresses in it, from which balancers probe.
+    pub gateways: Vec<Ipv4Addr>,
+}
+
+/// The filter's rules of a security group in a network, the first that fits decides.
+///
+/// # Errors
+/// A rule that cannot be a filter's.
+pub fn rules(group: &Json, surroundings: &Surroundings) -> Result<Vec<FilterRule>, Fault> {
+    let mut own: Vec<&Json> = items(group, "/properties/securityRules").collect();
+    own.sort_by_key(|rule| number(rule, "/properties/priority"));
+    let mut rules = platform(surroundings);
+    for rule in own {
+        expand(rule, surroundings, &mut rules)?;
+    }
+    rules.extend(defaults(surroundings));
+    if rules.len() > super::xml::MOST_RULES {
+        let message = format!("the security group becomes {} filter rules, and libvirt takes 1800", rules.len());
+        return Err(invalid(message, "join its rules, prefixes and ports"));
+    }
+    Ok(rules)
+}
+
+/// What no rule can forbid: DHCP, names, the fabric's own addresses.
+fn platform(surroundings: &Surroundings) -> Vec<FilterRule> {
+    let single = |address: Ipv4Addr| Some(IpNet::from(IpAddr::V4(address)));
+    let mut rules = vec![
+        FilterRule {
+            protocol: RuleProtocol::Udp,
+            source_ports: Some((68, 68)),
+            destination_ports: Some((67, 67)),
+            ..FilterRule::all(true, Direction::Out)
+        },
+        FilterRule {
+            protocol: RuleProtocol::Udp,
+            source_ports: Some((67, 67)),
+            destination_ports: Some((68, 68)),
+            ..FilterRule::all(true, Direction::In)
+        },
+    ];
+    for address in [WIRE_SERVER_ADDRESS, METADATA_ADDRESS] {
+        rules.push(FilterRule { destination: single(address), ..FilterRule::all(true, Direction::Out) });
+    }
+    for host in &surroundings.hosts {
+        for protocol in [RuleProtocol::Udp, RuleProtocol::Tcp] {
+            rules.push(FilterRule {
+                protocol,
+                destination: single(*host),
+                destination_ports: Some((53, 53)),
+                ..FilterRule::all(true, Direction::Out)
+            });
+        }
+    }
+    rules
+}
+
+/// Azure's rules of priorities 65000 to 65500. (That all may go to the Internet is the last of them.)
+fn defaults(surroundings: &Surroundings) -> Vec<FilterRule> {
+    let mut rules = Vec::new();
+    for network in &surroundings.space {
+        rules.push(FilterRule { source: Some((*network).into()), ..FilterRule::all(true, Direction::In) });
+    }
+    for gateway in &surroundings.gateways {
+        rules.push(FilterRule {
+            source: Some(IpNet::from(IpAddr::V4(*gateway))),
+            ..FilterRule::all(true, Direction::In)
+        });
+    }
+    rules.push(FilterRule::all(false, Direction::In));
+    rules.push(FilterRule::all(true, Direction::Out));
+    rules
+}
+
+fn expand(rule: &Json, surroundings: &Surroundings, rules: &mut Vec<FilterRule>) -> Result<(), Fault> {
+    let name = text(rule, "/name").unwrap_or_default();
+    let wrong =
+        |what: &str| invalid(format!("security rule {name}: {what}"), "see docs/on-prem.md for what rules can say");
+    let properties = &rule["properties"];
+    for groups in ["sourceApplicationSecurityGroups", "destinationApplicationSecurityGroups"] {
+        if items(properties, &format!("/{groups}")).next().is_some() {
+            return Err(wrong("application security groups cannot be filtered by"));
+        }
+    }
+    let direction = if text(rule, "/properties/direction").is_some_and(|word| word.eq_ignore_ascii_case("Outbound")) {
+        Direction::Out
+    } else {
+        Direction::In
+    };
+    let accept = text(rule, "/properties/access").is_some_and(|word| word.eq_ignore_ascii_case("Allow"));
+    let protocol = match text(rule, "/properties/protocol").unwrap_or("*").to_ascii_lowercase().as_str() {
+        "*" => RuleProtocol::All,
+        "tcp" => RuleProtocol::Tcp,
+        "udp" => RuleProtocol::Udp,
+        "icmp" => RuleProtocol::Icmp,
+        "esp" => RuleProtocol::Esp,
+        "ah" => RuleProtocol::Ah,
+        other => return Err(wrong(&format!("the protocol {other} is not known"))),
+    };
+    let prefixes = |one: &str, several: &str| {
+        let mut networks = Vec::new();
+        for prefix in texts(properties, one, several) {
+            networks.extend(addresses(prefix, surroundings).ok_or_else(|| wrong(&format!("{prefix} is no address")))?);
+        }
+        Ok::<_, Fault>(networks)
+    };
+    let ports = |one: &str, several: &str| {
+        let mut ranges = Vec::new();
+        for range in texts(properties, one, several) {
+            ranges.push(port_range(range).ok_or_else(|| wrong(&format!("{range} is no range of ports")))?);
+        }
+        // A rule that says nothing of ports is for all.
+        Ok::<_, Fault>(if ranges.is_empty() { vec![None] } else { ranges })
+    };
+    let sources = prefixes("sourceAddressPrefix", "sourceAddressPrefixes")?;
+    let destinations = prefixes("destinationAddressPrefix", "destinationAddressPrefixes")?;
+    let source_ports = ports("sourcePortRange", "sourcePortRanges")?;
+    let destination_ports = ports("destinationPortRange", "destinationPortRanges")?;
+    let has_ports = source_ports.iter().chain(&destination_ports).any(Option::is_some);
+    let protocols = match protocol {
+        RuleProtocol::All if has_ports => vec![RuleProtocol::Tcp, RuleProtocol::Udp],
+        protocol => vec![protocol],
+    };
+    for protocol in protocols {
+        for source in &sources {
+            for destination in &destinations {
+                for source_ports in &source_ports {
+                    for destination_ports in &destination_ports {
+                        let with_ports = matches!(protocol, RuleProtocol::Tcp | RuleProtocol::Udp);
+                        rules.push(FilterRule {
+                            accept,
+                            direction,
+                            protocol,
+                            source: *source,
+                            destination: *destination,
+                            source_ports: source_ports.filter(|_| with_ports),
+                            destination_ports: destination_ports.filter(|_| with_ports),
+                        });
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a prefix or tag stands for; `None` within is any address. Nothing if it is neither.
+fn addresses(prefix: &str, surroundings: &Surroundings) -> Option<Vec<Option<IpNet>>> {
+    let some = |networks: Vec<Ipv4Net>| Some(networks.into_iter().map(|network| Some(network.into())).collect());
+    let single =
+        |addresses: &[Ipv4Addr]| some(addresses.iter().filter_map(|address| Ipv4Net::new(*address, 32).ok()).collect());
+    match prefix.to_ascii_lowercase().as_str() {
+        "*" | "any" => return Some(vec![None]),
+        "virtualnetwork" => return some(surroundings.space.clone()),
+        "azureloadbalancer" => return single(&surroundings.gateways),
+        "internet" => return some(outside(&surroundings.space)),
+        _ => {}
+    }
+    if let Some(network) = parse_network(prefix).or_else(|| Some(IpNet::from(prefix.parse::<IpAddr>().ok()?))) {
+        return Some(vec![Some(network)]);
+    }
+    // A tag of one of Azure's services, possibly with a region: `Storage.WestUS2`.
+    let is_tag = prefix.starts_with(|first: char| first.is_ascii_alphabetic())
+        && prefix.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '.');
+    is_tag.then(Vec::new)
+}
+
+/// All addresses that lie in none of these networks.
+fn outside(space: &[Ipv4Net]) -> Vec<Ipv4Net> {
+    fn split(network: Ipv4Net, space: &[Ipv4Net], outside: &mut Vec<Ipv4Net>) {
+        if space.iter().any(|inner| inner.contains(&network)) {
+            return;
+        }
+        if !space.iter().any(|inner| network.contains(inner)) {
+            outside.push(network);
+            return;
+        }
+        for half in network.subnets(network.prefix_len() + 1).into_iter().flatten() {
+            split(half, space, outside);
+        }
+    }
+    let mut found = Vec::new();
+    split(Ipv4Net::default(), space, &mut found);
+    found
+}
+
+/// `80`, `1000-2000` or `*`, which is `None` within.
+fn port_range(range: &str) -> Option<Option<PortRange>> {
+    if range == "*" {
+        return Some(None);
+    }
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let range = (first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?);
+    (range.0 <= range.1).then_some((range != (0, u16::MAX)).then_some(range))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn surroundings() -> Surroundings {
+        Surroundings {
+            space: vec!["10.0.0.0/8".parse().unwrap()],
+            hosts: vec!["10.240.0.1".parse().unwrap()],
+            gateways: vec!["10.240.0.2".parse().unwrap()],
+        }
+    }
+
+    fn rule(name: &str, priority: u32, change: Json) -> Json {
+        let mut properties = json!({
+            "access": "Allow", "direction": "Inbound", "priority": priority, "protocol": "Tcp", "sourcePortRange": "*",
+            "sourceAddressPrefix": "*", "destinationAddressPrefix": "*", "destinationPortRange": "443"
+        });
+        properties.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        json!({ "name": name, "properties": properties })
+    }
+
+    /// What the filter does with a new TCP connection to the machine or from it.
+    fn passes(rules: &[FilterRule], direction: Direction, source: &str, destination: &str, port: u16) -> bool {
+        let (source, destination): (IpAddr, IpAddr) = (source.parse().unwrap(), destination.parse().unwrap());
+        let fits = |rule: &&FilterRule| {
+            rule.direction == direction
+                && matches!(rule.protocol, RuleProtocol::All | RuleProtocol::Tcp)
+                && rule.source.is_none_or(|network| network.contains(&source))
+                && rule.destination.is_none_or(|network| network.contains(&destination))
+                && rule.source_ports.is_none()
+                && rule.destination_ports.is_none_or(|(first, last)| (first..=last).contains(&port))
+        };
+        rules.iter().find(fits).is_none_or(|rule| rule.accept)
+    }
+
+    #[test]
+    fn priorities_decide_and_the_rest_is_denied_from_outside() {
+        let group = json!({ "properties": { "securityRules": [
+            rule("late", 200, json!({ "access": "Deny", "destinationPortRange": "400-500" })),
+            rule("early", 100, json!({ "sourceAddressPrefix": "Internet" })),
+        ] } });
+        let rules = rules(&group, &surroundings()).unwrap();
+        let to = |source: &str, port| passes(&rules, Direction::In, source, "10.240.255.5", port);
+        assert!(to("198.18.7.4", 443), "the rule of priority 100");
+        assert!(!to("10.240.0.9", 443), "not from the Internet, so that the rule of priority 200 holds");
+        assert!(!to("198.18.7.4", 450) && !to("198.18.7.4", 22), "denied, and denied by default");
+        assert!(to("10.240.0.9", 22), "from the same network");
+        assert!(passes(&rules, Direction::Out, "10.240.255.5", "93.184.216.34", 80));
+    }
+
+    #[test]
+    fn tags_ports_and_protocols_are_spelled_out() {
+        let group = json!({ "properties": { "securityRules": [
+            rule("a", 100, json!({ "protocol": "*", "destinationPortRange": null,
+                "destinationPortRanges": ["80", "8080-8081"], "sourceAddressPrefix": null,
+                "sourceAddressPrefixes": ["192.0.2.0/24", "VirtualNetwork"] })),
+            rule("b", 110, json!({ "sourceAddressPrefix": "AzureLoadBalancer", "protocol": "Icmp" })),
+            rule("c", 120, json!({ "sourceAddressPrefix": "Storage.WestUS2" })),
+        ] } });
+        let all = rules(&group, &surroundings()).unwrap();
+        let own = &all[platform(&surroundings()).len()..all.len() - defaults(&surroundings()).len()];
+        assert_eq!(own.len(), 2 * 2 * 2 + 1, "{own:?}");
+        assert!(own[8].protocol == RuleProtocol::Icmp && own[8].destination_ports.is_none());
+        for (what, wrong) in [
+            ("no address", json!({ "sourceAddressPrefix": "10.0.0.0/99" })),
+            ("no range", json!({ "destinationPortRange": "9-1" })),
+            ("not known", json!({ "protocol": "sctp" })),
+            ("application security", json!({ "sourceApplicationSecurityGroups": [{ "id": "/x" }] })),
+        ] {
+            let group = json!({ "properties": { "securityRules": [rule("r", 100, wrong)] } });
+            let fault = rules(&group, &surroundings()).unwrap_err();
+            assert!(fault.message.contains("security rule r") && fault.message.contains(what), "{fault}");
+        }
+    }
+
+    #[test]
+    fn the_internet_is_what_the_network_is_not() {
+        let outside = outside(&["10.0.0.0/8".parse().unwrap()]);
+        assert_eq!(outside.len(), 8);
+        let inside =
+            |address: &str| outside.iter().any(|network| network.contains(&address.parse::<Ipv4Addr>().unwrap()));
+        assert!(inside("9.255.255.255") && inside("11.0.0.0") && !inside("10.0.0.0") && !inside("10.255.255.255"));
+    }
+
+    #[test]
+    fn what_the_machine_needs_to_start_cannot_be_denied() {
+        let deny = rule(
+            "deny",
+            100,
+            json!({ "access": "Deny", "direction": "Outbound", "protocol": "*",
+            "destinationPortRange": "*" }),
+        );
+        let rules = rules(&json!({ "properties": { "securityRules": [deny] } }), &surroundings()).unwrap();
+        let from = |destination: &str, port| passes(&rules, Direction::Out, "10.240.255.5", destination, port);
+        assert!(from("169.254.169.254", 80) && from("168.63.129.16", 80) && from("10.240.0.1", 53));
+        assert!(!from("10.240.0.1", 80) && !from("10.240.0.9", 53));
+    }
+}

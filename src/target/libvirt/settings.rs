@@ -1,0 +1,109 @@
+//! What the target has to know of the host, besides the graph.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use crate::catalog::MachineSize;
+
+/// The pool that is used if none is named.
+pub const DEFAULT_POOL: &str = "engine";
+
+/// The base image that is used if none is named.
+pub const DEFAULT_IMAGE: &str = "engine-image";
+
+/// What is asked if nothing is named, as `virsh` does.
+pub const DEFAULT_URI: &str = "qemu:///system";
+
+/// How machines reach the outside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NetworkMode {
+    /// By the host's own address.
+    #[default]
+    Nat,
+    /// By their own addresses, which the outside has a route to.
+    Routed,
+}
+
+/// Processors and memory of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Processors.
+    pub processors: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+}
+
+/// The settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The storage pool for all volumes.
+    pub storage_pool: String,
+    /// The volume in it that machines' disks start from. Volumes of the same name with `.kernel` and `.initrd` behind it,
+    /// where they are there, boot it without a boot loader.
+    pub image: String,
+    /// Whether the image is provisioned as Azure's are. Others get the same data as cloud-init's NoCloud.
+    pub azure_image: bool,
+    /// How machines reach the outside.
+    pub network_mode: NetworkMode,
+    /// Ranges of public addresses, both ends included; without any, front ends are reached from the host alone.
+    pub addresses: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// Processors and memory by VM size, in lower case, before the table of Azure's sizes.
+    pub sizes: BTreeMap<String, Size>,
+    /// Whether machines are emulated by software, also where the processor could run them.
+    pub emulated: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            storage_pool: DEFAULT_POOL.to_owned(),
+            image: DEFAULT_IMAGE.to_owned(),
+            azure_image: true,
+            network_mode: NetworkMode::Nat,
+            addresses: Vec::new(),
+            sizes: BTreeMap::new(),
+            emulated: false,
+        }
+    }
+}
+
+/// Front ends without addresses of their own are given one from here, a /24 for each resource group: RFC 2544's range for
+/// measurements, which nobody routes.
+pub const FRONT_RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15);
+
+/// What a machine gets whose size nothing is known of.
+const UNKNOWN_SIZE: Size = Size { processors: 2, memory_mib: 4096 };
+
+impl Settings {
+    /// Processors and memory of a VM size: as the model says, then as Azure has it, then a small machine.
+    pub fn size(&self, vm_size: &str) -> Size {
+        let known = |size: MachineSize| {
+            // Sizes have whole or half GiB, far below what a float holds exactly.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are small and positive")]
+            let memory_mib = (size.memory_gib * 1024.0) as u64;
+            Size { processors: size.cpus, memory_mib }
+        };
+        self.sizes
+            .get(&vm_size.to_ascii_lowercase())
+            .copied()
+            .or_else(|| crate::catalog::machine_size(vm_size).map(known))
+            .unwrap_or(UNKNOWN_SIZE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_the_models_or_azures() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.size("Standard_D2s_v3"), Size { processors: 2, memory_mib: 8192 });
+        assert_eq!(settings.size("Standard_Nothing"), UNKNOWN_SIZE);
+        let small = Size { processors: 1, memory_mib: 512 };
+        settings.sizes.insert("standard_d2s_v3".into(), small);
+        assert_eq!(settings.size("Standard_D2s_v3"), small);
+    }
+}

@@ -1,0 +1,261 @@
+//! [`LibvirtTarget`]: requests go to the family of their resource, one at a time, on a thread that may block.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value as Json, json};
+
+use super::gateways::Gateways;
+use super::hypervisor::Hypervisor;
+use super::ledger::Ledger;
+use super::settings::Settings;
+use super::work::{Work, observation, types};
+use super::{disk, extension, machine, names, network, nothing};
+use crate::base::Clock;
+use crate::contract::{
+    Address, Fault, FaultClass, Future, Observation, OperationHandle, Progress, Support, Target, TargetName,
+};
+
+/// A libvirt host as a target.
+#[derive(Clone)]
+pub struct LibvirtTarget {
+    host: Arc<Host>,
+}
+
+struct Host {
+    hypervisor: Arc<dyn Hypervisor>,
+    gateways: Option<Arc<dyn Gateways>>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    ledger: Mutex<Ledger>,
+}
+
+/// The families of resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Group,
+    Network,
+    SecurityGroup,
+    PublicAddress,
+    Balancer,
+    Interface,
+    Machine,
+    Extension,
+    Disk,
+    Nothing,
+}
+
+fn family(resource_type: &str) -> Option<Family> {
+    let known = [
+        (types::GROUP, Family::Group),
+        (types::NETWORK, Family::Network),
+        (types::SECURITY_GROUP, Family::SecurityGroup),
+        (types::PUBLIC_ADDRESS, Family::PublicAddress),
+        (types::BALANCER, Family::Balancer),
+        (types::INTERFACE, Family::Interface),
+        (types::MACHINE, Family::Machine),
+        (types::EXTENSION, Family::Extension),
+        (types::DISK, Family::Disk),
+    ];
+    let found = known.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(resource_type));
+    found.map(|(_, family)| family).or_else(|| nothing::is_recorded(resource_type).then_some(Family::Nothing))
+}
+
+impl LibvirtTarget {
+    /// A target on a host. Without gateways machines are ready when their guest agent answers, and nothing balances load.
+    pub fn new(
+        hypervisor: Arc<dyn Hypervisor>,
+        gateways: Option<Arc<dyn Gateways>>,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { host: Arc::new(Host { hypervisor, gateways, settings, clock, ledger: Mutex::default() }) }
+    }
+
+    /// The id that stands for the host's pool where Azure has a subscription: another pool is another place.
+    ///
+    /// # Errors
+    /// There is no such pool, or the host does not answer.
+    pub fn subscription(&self) -> Result<String, Fault> {
+        let pool = &self.host.settings.storage_pool;
+        match self.host.hypervisor.pool(pool)? {
+            Some(found) => Ok(found.uuid),
+            None => Err(Fault::new(FaultClass::NotFound, "", format!("the host has no active storage pool {pool}"))
+                .help(format!(
+                    "make one: virsh pool-define-as {pool} dir --target /var/lib/libvirt/{pool} && virsh pool-build \
+                     {pool} && virsh pool-start {pool} && virsh pool-autostart {pool}"
+                ))),
+        }
+    }
+
+    /// The address of a public address's name. Blocks.
+    pub fn address_of(&self, name: &str) -> Option<IpAddr> {
+        let mut work = self.host.work();
+        work.refresh().ok()?;
+        let named = |record: &&super::ledger::Record| {
+            record.text("/properties/dnsSettings/fqdn").is_some_and(|fqdn| fqdn.eq_ignore_ascii_case(name))
+        };
+        let found = work.ledger.of_type(types::PUBLIC_ADDRESS).find(named)?;
+        super::body::address(&found.body, "/properties/ipAddress")
+    }
+
+    /// The tenant's id, of which there is one.
+    pub fn tenant() -> String {
+        names::uuid_of("tenant").to_string()
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        action: impl FnOnce(&Host) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let host = Arc::clone(&self.host);
+        tokio::task::spawn_blocking(move || action(&host))
+            .await
+            .unwrap_or_else(|_| Err(Fault::new(FaultClass::Transient, "", "the work on the request was stopped")))
+    }
+}
+
+impl Host {
+    fn work(&self) -> Work<'_> {
+        Work {
+            hypervisor: &*self.hypervisor,
+            gateways: self.gateways.as_deref(),
+            settings: &self.settings,
+            now: self.clock.now(),
+            // What a panic left is read anew before it is used.
+            ledger: self.ledger.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    fn observe(&self, address: &Address) -> Result<Option<Observation>, Fault> {
+        let mut work = self.work();
+        let Some(record) = work.read(&address.id)? else { return Ok(None) };
+        match family(&address.resource_type) {
+            Some(Family::Machine) => {
+                work.refresh()?;
+                work.observe_machine(address, record)
+            }
+            Some(Family::Network) => Ok(match self.hypervisor.network(&network::network_name(&address.id))? {
+                None => None,
+                Some(there) if there.is_active => Some(observation(&record)),
+                Some(_) => {
+                    let mut seen = observation(&record);
+                    seen.body["properties"]["provisioningState"] = json!("Failed");
+                    Some(seen)
+                }
+            }),
+            Some(Family::Disk) => {
+                let name = disk::disk_volume_name(&address.id);
+                let volume = self.hypervisor.volume(&self.settings.storage_pool, &name)?;
+                Ok(volume.map(|_| observation(&record)))
+            }
+            _ => Ok(Some(observation(&record))),
+        }
+    }
+
+    fn apply(&self, address: &Address, body: Json, etag: Option<&str>) -> Result<Progress, Fault> {
+        let mut work = self.work();
+        work.refresh()?;
+        let before = work.read(&address.id)?;
+        if let Some(wanted) = etag
+            && before.is_none_or(|before| before.etag() != wanted)
+        {
+            let message = format!("{} was changed since it was read", address.name);
+            return Err(Fault::new(FaultClass::Conflict, "PreconditionFailed", message));
+        }
+        let Some(family) = family(&address.resource_type) else { return Err(unsupported(&address.resource_type)) };
+        match family {
+            Family::Group => work.apply_group(address, body),
+            Family::Network => work.apply_network(address, body),
+            Family::SecurityGroup => work.apply_security_group(address, body),
+            Family::PublicAddress => work.apply_public_address(address, body),
+            Family::Balancer => work.apply_balancer(address, body),
+            Family::Interface => work.apply_interface(address, body),
+            Family::Machine => work.apply_machine(address, body),
+            Family::Extension => work.apply_extension(address, body),
+            Family::Disk => work.apply_disk(address, body),
+            Family::Nothing => work.apply_nothing(address, body),
+        }
+    }
+
+    fn delete(&self, address: &Address) -> Result<Progress, Fault> {
+        let mut work = self.work();
+        work.refresh()?;
+        work.read(&address.id)?;
+        match family(&address.resource_type) {
+            Some(Family::Group) => work.delete_group(address),
+            Some(Family::Network) => work.delete_network(address),
+            Some(Family::SecurityGroup) => work.delete_security_group(address),
+            Some(Family::PublicAddress) => work.delete_public_address(address),
+            Some(Family::Balancer) => work.delete_balancer(address),
+            Some(Family::Interface) => work.delete_interface(address),
+            Some(Family::Machine) => work.delete_machine(address),
+            Some(Family::Disk) => work.delete_disk(address),
+            Some(Family::Extension | Family::Nothing) | None => work.delete_nothing(address),
+        }
+    }
+
+    fn poll(&self, operation: &OperationHandle) -> Result<Progress, Fault> {
+        let lost = || Fault::new(FaultClass::OperationLost, "", "this is not an operation of this target");
+        let address = operation.result.as_ref().ok_or_else(lost)?;
+        let mut work = self.work();
+        work.refresh()?;
+        match operation.kind.as_str() {
+            machine::KIND => work.poll_machine(address),
+            extension::KIND => work.poll_extension(address, operation),
+            _ => Err(lost()),
+        }
+    }
+}
+
+fn unsupported(resource_type: &str) -> Fault {
+    match nothing::refusal(resource_type) {
+        Support::No { reason, help } => {
+            Fault::new(FaultClass::Invalid, "", format!("{resource_type}: {reason}")).help(help)
+        }
+        Support::Yes => Fault::new(FaultClass::Invalid, "", resource_type),
+    }
+}
+
+impl Target for LibvirtTarget {
+    fn name(&self) -> TargetName {
+        TargetName::Libvirt
+    }
+
+    fn supports(&self, resource_type: &str, _: &str) -> Support {
+        if family(resource_type).is_some() { Support::Yes } else { nothing::refusal(resource_type) }
+    }
+
+    fn observe<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Option<Observation>, Fault>> {
+        let address = address.clone();
+        Box::pin(self.blocking(move |host| host.observe(&address)))
+    }
+
+    fn normalise(&self, _: &Address, mut body: Json) -> Json {
+        // People write `West US 2`.
+        if let Some(location) = body.get("location").and_then(Json::as_str) {
+            body["location"] = json!(location.to_ascii_lowercase().replace(' ', ""));
+        }
+        body
+    }
+
+    fn apply<'a>(
+        &'a self,
+        address: &'a Address,
+        body: &'a Json,
+        etag: Option<&'a str>,
+    ) -> Future<'a, Result<Progress, Fault>> {
+        let (address, body, etag) = (address.clone(), body.clone(), etag.map(str::to_owned));
+        Box::pin(self.blocking(move |host| host.apply(&address, body, etag.as_deref())))
+    }
+
+    fn delete<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Progress, Fault>> {
+        let address = address.clone();
+        Box::pin(self.blocking(move |host| host.delete(&address)))
+    }
+
+    fn poll<'a>(&'a self, operation: &'a OperationHandle) -> Future<'a, Result<Progress, Fault>> {
+        let operation = operation.clone();
+        Box::pin(self.blocking(move |host| host.poll(&operation)))
+    }
+}

@@ -1,0 +1,581 @@
+//! The target on a hypervisor in memory: what is made, in which order, and what is left after each way of going wrong.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by a panic")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value as Json, json};
+
+use super::double::{Double, Things};
+use super::gateways::Gateways;
+use super::hypervisor::DomainState;
+use super::settings::Settings;
+use super::target::LibvirtTarget;
+use crate::base::SystemClock;
+use crate::contract::{Address, Fault, FaultClass, Observation, OperationHandle, Progress, Support, Target as _};
+use crate::gateway::{Configuration, FORMAT, MachineState, MachineStatus};
+use crate::graph::Scope;
+
+/// Gateways that only remember.
+#[derive(Default)]
+struct Heard {
+    configurations: Mutex<BTreeMap<String, Configuration>>,
+    statuses: Mutex<BTreeMap<String, MachineStatus>>,
+}
+
+impl Gateways for Heard {
+    fn configure(&self, network: &str, configuration: &Configuration) -> Result<(), Fault> {
+        self.configurations.lock().unwrap().insert(network.to_owned(), configuration.clone());
+        Ok(())
+    }
+
+    fn status(&self, _: &str, machine: &str) -> Result<Option<MachineStatus>, Fault> {
+        Ok(self.statuses.lock().unwrap().get(machine).cloned())
+    }
+
+    fn remove(&self, network: &str) -> Result<(), Fault> {
+        self.configurations.lock().unwrap().remove(network);
+        Ok(())
+    }
+}
+
+struct Place {
+    hypervisor: Arc<Double>,
+    gateways: Arc<Heard>,
+    target: LibvirtTarget,
+    scope: Scope,
+}
+
+const VERSION: &str = "2025-05-01";
+const CUSTOM_DATA: &str = "Y2FuYXJ5LWN1c3RvbS1kYXRh";
+
+impl Place {
+    fn new() -> Self {
+        let (hypervisor, gateways) = (Arc::new(Double::new()), Arc::new(Heard::default()));
+        let target = Self::process(&hypervisor, &gateways);
+        let scope = Scope {
+            subscription_id: target.subscription().unwrap(),
+            tenant_id: LibvirtTarget::tenant(),
+            resource_group: "rg".into(),
+            location: "local".into(),
+        };
+        Self { hypervisor, gateways, target, scope }
+    }
+
+    fn process(hypervisor: &Arc<Double>, gateways: &Arc<Heard>) -> LibvirtTarget {
+        LibvirtTarget::new(hypervisor.clone(), Some(gateways.clone()), Settings::default(), Arc::new(SystemClock))
+    }
+
+    /// Another process: nothing is remembered but what the host has.
+    fn again(&mut self) {
+        self.hypervisor.stop_after(None);
+        self.target = Self::process(&self.hypervisor, &self.gateways);
+    }
+
+    fn address(&self, resource_type: &str, name: &str) -> Address {
+        Address::new(&self.scope, resource_type, VERSION, name)
+    }
+
+    fn id(&self, resource_type: &str, name: &str) -> String {
+        self.address(resource_type, name).id
+    }
+
+    /// A network with a balanced machine, in the order of the graph.
+    fn resources(&self) -> Vec<(Address, Json)> {
+        let id = |resource_type: &str, name: &str| json!({ "id": self.id(resource_type, name) });
+        let part = |array: &str, name: &str| json!({ "id": format!("{}/{array}/{name}", self.id(BALANCER, "lb")) });
+        let rule = json!({ "name": "allow_kube_tls", "properties": { "access": "Allow", "direction": "Inbound",
+            "priority": 100, "protocol": "Tcp", "sourcePortRange": "*", "sourceAddressPrefix": "*",
+            "destinationAddressPrefix": "*", "destinationPortRange": "443" } });
+        let subnet = json!({ "name": "k8s-subnet", "properties": { "addressPrefix": "10.240.0.0/12",
+            "networkSecurityGroup": id(SECURITY, "nsg") } });
+        let subnet_id = json!({ "id": format!("{}/subnets/k8s-subnet", self.id(NETWORK, "vnet")) });
+        let bodies = [
+            (GROUP, self.scope.resource_group.as_str(), json!({ "location": "local" })),
+            (SECURITY, "nsg", json!({ "properties": { "securityRules": [rule] } })),
+            (
+                NETWORK,
+                "vnet",
+                json!({ "properties": { "addressSpace": { "addressPrefixes": ["10.0.0.0/8"] }, "subnets": [subnet] } }),
+            ),
+            (
+                PUBLIC,
+                "ip",
+                json!({ "location": "local", "properties": { "dnsSettings": { "domainNameLabel": "demo" } } }),
+            ),
+            (
+                BALANCER,
+                "lb",
+                json!({ "properties": {
+                    "frontendIPConfigurations": [{ "name": "front", "properties": { "publicIPAddress": id(PUBLIC, "ip") } }],
+                    "backendAddressPools": [{ "name": "pool" }],
+                    "probes": [{ "name": "probe", "properties": { "protocol": "Tcp", "port": 443,
+                        "intervalInSeconds": 5, "numberOfProbes": 2 } }],
+                    "loadBalancingRules": [{ "name": "https", "properties": { "protocol": "Tcp", "frontendPort": 443,
+                        "backendPort": 6443, "frontendIPConfiguration": part("frontendIPConfigurations", "front"),
+                        "backendAddressPool": part("backendAddressPools", "pool"), "probe": part("probes", "probe") } }],
+                    "inboundNatRules": [{ "name": "ssh-0", "properties": { "protocol": "Tcp", "frontendPort": 22,
+                        "backendPort": 22, "frontendIPConfiguration": part("frontendIPConfigurations", "front") } }]
+                } }),
+            ),
+            ("Microsoft.Compute/availabilitySets", "set", json!({ "location": "local", "properties": {} })),
+            (
+                INTERFACE,
+                "nic-0",
+                json!({ "properties": { "ipConfigurations": [
+                    { "name": "ipconfig1", "properties": { "primary": true, "privateIPAddress": "10.255.255.5",
+                        "subnet": subnet_id, "loadBalancerBackendAddressPools": [part("backendAddressPools", "pool")],
+                        "loadBalancerInboundNatRules": [part("inboundNatRules", "ssh-0")] } },
+                    { "name": "ipconfig2", "properties": { "primary": false, "subnet": subnet_id } }
+                ] } }),
+            ),
+            (
+                MACHINE,
+                "vm-0",
+                json!({ "location": "local", "identity": { "type": "SystemAssigned" }, "properties": {
+                    "hardwareProfile": { "vmSize": "Standard_D2s_v3" },
+                    "networkProfile": { "networkInterfaces": [id(INTERFACE, "nic-0")] },
+                    "osProfile": { "computerName": "vm-0", "adminUsername": "azureuser", "customData": CUSTOM_DATA,
+                        "linuxConfiguration": { "disablePasswordAuthentication": true } },
+                    "storageProfile": { "osDisk": { "createOption": "FromImage", "deleteOption": "Delete" },
+                        "dataDisks": [{ "name": "etcd", "lun": 0, "createOption": "Empty", "diskSizeGB": 64 }] }
+                } }),
+            ),
+        ];
+        bodies.into_iter().map(|(kind, name, body)| (self.address(kind, name), body)).collect()
+    }
+
+    async fn apply(&self, address: &Address, body: &Json) -> Result<Progress, Fault> {
+        self.target.apply(address, body, None).await
+    }
+
+    /// What the machine says to its gateway.
+    fn says(&self, state: MachineState, vm_id: &str) {
+        let status = MachineStatus {
+            format: FORMAT,
+            id: self.id(MACHINE, "vm-0"),
+            vm_id: vm_id.to_owned(),
+            state,
+            at: "2026-11-28T00:00:00Z".parse().unwrap(),
+            description: Some("no disk".into()),
+        };
+        self.gateways.statuses.lock().unwrap().insert("vm-0".into(), status);
+    }
+
+    fn vm_id(&self) -> String {
+        self.hypervisor.things().domains[&super::names::object(&self.scope.resource_group, "vm-0")].uuid.clone()
+    }
+
+    /// Makes all of it, and the machine says that it is ready.
+    async fn make(&self) {
+        let resources = self.resources();
+        for (address, body) in &resources {
+            if let Progress::Running(operation, _) = self.apply(address, body).await.unwrap() {
+                self.says(MachineState::Ready, &self.vm_id());
+                assert!(matches!(self.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))));
+            }
+        }
+    }
+
+    async fn seen(&self, resource_type: &str, name: &str) -> Option<Observation> {
+        self.target.observe(&self.address(resource_type, name)).await.unwrap()
+    }
+
+    /// Deletes all of it, in the reversed order.
+    async fn delete_each(&self) {
+        for (address, _) in self.resources().iter().rev().filter(|(address, _)| address.resource_type != GROUP) {
+            assert_eq!(self.target.delete(address).await, Ok(Progress::Done(None)), "{}", address.id);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let things = self.hypervisor.things().clone();
+        let image: Vec<&String> = things.volumes.keys().collect();
+        image == ["engine-image"]
+            && Things { volumes: BTreeMap::new(), ..things.clone() } == Things::default()
+            && self.gateways.configurations.lock().unwrap().is_empty()
+    }
+}
+
+const GROUP: &str = "Microsoft.Resources/resourceGroups";
+const SECURITY: &str = "Microsoft.Network/networkSecurityGroups";
+const NETWORK: &str = "Microsoft.Network/virtualNetworks";
+const PUBLIC: &str = "Microsoft.Network/publicIPAddresses";
+const BALANCER: &str = "Microsoft.Network/loadBalancers";
+const INTERFACE: &str = "Microsoft.Network/networkInterfaces";
+const MACHINE: &str = "Microsoft.Compute/virtualMachines";
+const DISK: &str = "Microsoft.Compute/disks";
+const EXTENSION: &str = "Microsoft.Compute/virtualMachines/extensions";
+
+fn running(progress: Progress) -> OperationHandle {
+    match progress {
+        Progress::Running(operation, _) => operation,
+        Progress::Done(_) => panic!("it should go on"),
+    }
+}
+
+#[tokio::test]
+async fn a_machine_is_made_told_to_its_gateway_and_ready_when_it_says_so() {
+    let place = Place::new();
+    let resources = place.resources();
+    let ((machine, machine_body), before) = resources.split_last().unwrap();
+    for (address, body) in before {
+        let Progress::Done(Some(seen)) = place.apply(address, body).await.unwrap() else {
+            panic!("{} goes on", address.id);
+        };
+        assert_eq!(Some(&seen), place.target.observe(address).await.unwrap().as_ref(), "{}", address.id);
+    }
+    place.hypervisor.changes();
+    let operation = running(place.apply(machine, machine_body).await.unwrap());
+    let changes = place.hypervisor.changes();
+    let position = |what: &str| changes.iter().position(|change| change == what).unwrap_or_else(|| panic!("{what}"));
+    let record = changes.iter().position(|change| change.starts_with("upload engine.")).unwrap();
+    assert!(record < position("create volume engine-rg-vm-0.os"), "{changes:?}");
+    assert!(position("change network engine-rg-vnet") < position("start domain engine-rg-vm-0"), "{changes:?}");
+
+    let things = place.hypervisor.things().clone();
+    let network = &things.networks["engine-rg-vnet"].xml;
+    assert!(network.contains("name='vm-0' ip='10.255.255.5'"), "{network}");
+    assert!(network.contains("<hostname>demo.local.internal</hostname>"), "{network}");
+    let domain = &things.domains["engine-rg-vm-0"].xml;
+    assert!(domain.contains("volume='engine-rg-etcd.disk'") && domain.contains("<serial>lun0</serial>"), "{domain}");
+    assert!(things.filters["engine-rg-nic-0.nic"].contains("engine-rg-nsg.engine-rg-vnet"));
+    assert!(things.volumes.contains_key("engine-rg-vm-0.iso"));
+
+    let told = place.gateways.configurations.lock().unwrap()["engine-rg-vnet"].clone();
+    assert_eq!(told.machines[0].vm_id, place.vm_id());
+    let front = told.balancers[0].frontends[0].address;
+    assert!(told.addresses.iter().any(|address| address.addr() == front), "{told:?}");
+    let rule = &told.balancers[0].rules[0];
+    assert_eq!((rule.listen.ip(), rule.listen.port(), rule.probe.as_ref().unwrap().port), (front, 443, 443));
+    assert_eq!(
+        (rule.backends[0].name.as_str(), rule.backends[0].address.to_string()),
+        ("vm-0", "10.255.255.5:6443".to_owned())
+    );
+    assert_eq!(told.balancers[0].nat_rules[0].backends[0].address.to_string(), "10.255.255.5:22");
+
+    assert_eq!(place.target.address_of("DEMO.local.internal"), Some(front));
+    assert_eq!(place.target.address_of("demo.example"), None);
+
+    // It goes on until the machine of this life says that it is ready.
+    assert!(place.seen(MACHINE, "vm-0").await.unwrap().is_in_progress());
+    place.says(MachineState::Ready, "of another life");
+    running(place.target.poll(&operation).await.unwrap());
+    place.says(MachineState::Ready, &place.vm_id());
+    let Progress::Done(Some(seen)) = place.target.poll(&operation).await.unwrap() else { panic!("it is ready") };
+    assert_eq!(seen.provisioning_state(), Some("Succeeded"));
+    assert_eq!(seen.body["properties"]["instanceView"]["statuses"][0]["code"], "PowerState/running");
+    assert!(seen.body["identity"]["principalId"].is_string());
+    assert!(!seen.body.to_string().contains(CUSTOM_DATA));
+    // Its medium is gone, and with it the last copy of what it was told.
+    let things = place.hypervisor.things().clone();
+    assert!(!things.volumes.contains_key("engine-rg-vm-0.iso"));
+    assert!(!things.domains["engine-rg-vm-0"].xml.contains(".iso"));
+    let secret = CUSTOM_DATA.as_bytes();
+    let holds = |content: &Vec<u8>| content.windows(secret.len()).any(|part| part == secret);
+    assert!(!things.volumes.values().any(|(_, content)| holds(content)));
+}
+
+#[tokio::test]
+async fn what_is_applied_again_changes_nothing() {
+    let place = Place::new();
+    place.make().await;
+    let before = place.hypervisor.things().clone();
+    for (address, body) in place.resources() {
+        let seen = place.target.observe(&address).await.unwrap().unwrap();
+        let Progress::Done(Some(after)) = place.apply(&address, &body).await.unwrap() else {
+            panic!("{} goes on", address.id);
+        };
+        assert_eq!(seen.body, after.body, "{}", address.id);
+    }
+    let after = place.hypervisor.things().clone();
+    assert_eq!((before.networks, before.domains, before.filters), (after.networks, after.domains, after.filters));
+}
+
+#[tokio::test]
+async fn each_is_deleted_by_itself_and_nothing_is_left() {
+    let place = Place::new();
+    place.make().await;
+    place.delete_each().await;
+    // The data disk stays, as in Azure, until the group goes.
+    assert!(place.seen(DISK, "etcd").await.unwrap().body.get("managedBy").is_none());
+    let group = place.address(GROUP, "rg");
+    assert_eq!(place.target.delete(&group).await, Ok(Progress::Done(None)));
+    assert!(place.is_empty(), "{:?}", place.hypervisor.things());
+    // Whatever is gone already is done.
+    for (address, _) in place.resources() {
+        assert_eq!(place.target.delete(&address).await, Ok(Progress::Done(None)));
+    }
+}
+
+#[tokio::test]
+async fn a_group_goes_with_all_that_is_in_it_and_no_other_does() {
+    let mut place = Place::new();
+    place.make().await;
+    place.scope.resource_group = "rg-b".into();
+    place.make().await;
+    // Two groups never share addresses of front ends.
+    let fronts = |name: &str| {
+        let told = place.gateways.configurations.lock().unwrap()[name].clone();
+        told.balancers[0].frontends[0].address
+    };
+    assert_ne!(fronts("engine-rg-vnet"), fronts("engine-rg--b-vnet"));
+    let other: Vec<Address> = place.resources().into_iter().map(|(address, _)| address).collect();
+    place.scope.resource_group = "rg".into();
+    assert_eq!(place.target.delete(&place.address(GROUP, "rg")).await, Ok(Progress::Done(None)));
+    for address in &other {
+        assert!(place.target.observe(address).await.unwrap().is_some(), "{}", address.id);
+    }
+    assert!(!place.hypervisor.things().volumes.keys().any(|name| super::names::is_of_group(name, "rg")));
+    assert_eq!(place.target.delete(&other[0]).await, Ok(Progress::Done(None)));
+    assert!(place.is_empty(), "{:?}", place.hypervisor.things());
+}
+
+#[tokio::test]
+async fn a_domain_destroyed_behind_its_back_is_not_there_and_one_shut_off_is() {
+    let place = Place::new();
+    place.make().await;
+    place.hypervisor.things().domains.get_mut("engine-rg-vm-0").unwrap().state = DomainState::Off;
+    let seen = place.seen(MACHINE, "vm-0").await.unwrap();
+    assert_eq!(seen.body["properties"]["instanceView"]["statuses"][0]["code"], "PowerState/stopped");
+    assert_eq!(seen.provisioning_state(), Some("Succeeded"));
+
+    let first_life = place.vm_id();
+    place.hypervisor.things().domains.remove("engine-rg-vm-0");
+    assert_eq!(place.seen(MACHINE, "vm-0").await, None);
+    // It is made anew, with a disk of its own; what the first one said does not count.
+    let (machine, body) = place.resources().pop().unwrap();
+    let operation = running(place.apply(&machine, &body).await.unwrap());
+    assert_ne!(place.vm_id(), first_life);
+    running(place.target.poll(&operation).await.unwrap());
+    place.says(MachineState::Ready, &place.vm_id());
+    assert!(matches!(place.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))));
+
+    place.hypervisor.things().networks.remove("engine-rg-vnet");
+    assert_eq!(place.seen(NETWORK, "vnet").await, None);
+    let (network, body) = place.resources().swap_remove(2);
+    assert!(matches!(place.apply(&network, &body).await.unwrap(), Progress::Done(Some(_))));
+    let xml = place.hypervisor.things().networks["engine-rg-vnet"].xml.clone();
+    assert!(xml.contains("name='vm-0' ip='10.255.255.5'"), "the machine has its address again: {xml}");
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_machine_that_is_gone_stands_in_nobodys_way() {
+    let place = Place::new();
+    place.make().await;
+    let interface = place.address(INTERFACE, "nic-0");
+    assert_eq!(place.target.delete(&interface).await.unwrap_err().class, FaultClass::Invalid);
+    assert_eq!(place.target.delete(&place.address(DISK, "etcd")).await.unwrap_err().class, FaultClass::Invalid);
+    place.hypervisor.things().domains.clear();
+    assert_eq!(place.target.delete(&interface).await, Ok(Progress::Done(None)));
+    assert!(!place.hypervisor.things().volumes.contains_key("engine-rg-vm-0.os"));
+    assert_eq!(place.target.delete(&place.address(DISK, "etcd")).await, Ok(Progress::Done(None)));
+}
+
+#[tokio::test]
+async fn a_lost_record_is_found_again_from_the_domain() {
+    let place = Place::new();
+    place.make().await;
+    let life = place.vm_id();
+    let records: Vec<String> =
+        place.hypervisor.things().volumes.keys().filter(|name| name.starts_with("engine.")).cloned().collect();
+    for name in records {
+        place.hypervisor.things().volumes.remove(&name);
+    }
+    assert_eq!(place.seen(MACHINE, "vm-0").await, None);
+    // The machine that runs is taken over, not made anew.
+    place.make().await;
+    assert_eq!(place.vm_id(), life);
+    assert_eq!(place.seen(MACHINE, "vm-0").await.unwrap().provisioning_state(), Some("Succeeded"));
+}
+
+#[tokio::test]
+async fn a_torn_record_counts_as_none_and_an_interrupted_write_keeps_the_old_one() {
+    let mut place = Place::new();
+    place.make().await;
+    let (address, mut body) = place.resources().swap_remove(5);
+    let before = place.target.observe(&address).await.unwrap().unwrap();
+    body["tags"] = json!({ "a": "b" });
+    for changes in 0..6 {
+        place.hypervisor.stop_after(Some(changes));
+        let applied = place.apply(&address, &body).await;
+        place.again();
+        let seen = place.target.observe(&address).await.unwrap().unwrap();
+        assert!(seen == before || seen.body["tags"]["a"] == "b", "after {changes} changes: {seen:?}");
+        assert!(applied.is_err() || seen.body["tags"]["a"] == "b");
+    }
+    let names: Vec<String> =
+        place.hypervisor.things().volumes.keys().filter(|name| name.starts_with("engine.")).cloned().collect();
+    for name in names {
+        let mut things = place.hypervisor.things();
+        let content = &mut things.volumes.get_mut(&name).unwrap().1;
+        content.truncate(content.len() / 2);
+    }
+    place.again();
+    assert_eq!(place.seen(MACHINE, "vm-0").await, None);
+}
+
+/// A process that is killed after each of its changes: the next one makes the whole, or removes the whole.
+#[tokio::test]
+async fn a_process_killed_anywhere_leaves_nothing_that_the_next_one_cannot_finish() {
+    let mut whole = 0;
+    for changes in 0.. {
+        let mut place = Place::new();
+        place.hypervisor.stop_after(Some(changes));
+        let mut killed = false;
+        for (address, body) in place.resources() {
+            if place.apply(&address, &body).await.is_err() {
+                killed = true;
+                break;
+            }
+        }
+        place.again();
+        if changes % 2 == 0 {
+            place.make().await;
+            let seen = place.seen(MACHINE, "vm-0").await.unwrap();
+            assert_eq!(seen.provisioning_state(), Some("Succeeded"), "after {changes} changes");
+            assert!(!place.hypervisor.things().volumes.contains_key("engine-rg-vm-0.iso"));
+        }
+        // Deletion may be killed too.
+        place.hypervisor.stop_after(Some(changes / 3));
+        _ = place.target.delete(&place.address(GROUP, "rg")).await;
+        place.again();
+        place.delete_each().await;
+        assert_eq!(place.target.delete(&place.address(GROUP, "rg")).await, Ok(Progress::Done(None)));
+        assert!(place.is_empty(), "after {changes} changes: {:?}", place.hypervisor.things());
+        if !killed {
+            whole = changes;
+            break;
+        }
+    }
+    assert!(whole > 25, "{whole} changes make the whole");
+}
+
+#[tokio::test]
+async fn a_machine_that_stops_or_says_that_it_failed_has_failed() {
+    let place = Place::new();
+    let resources = place.resources();
+    let mut last = None;
+    for (address, body) in &resources {
+        last = Some(place.apply(address, body).await.unwrap());
+    }
+    let operation = running(last.unwrap());
+    place.says(MachineState::NotReady, &place.vm_id());
+    let fault = place.target.poll(&operation).await.unwrap_err();
+    assert!(fault.class == FaultClass::Failed && fault.message.contains("no disk"), "{fault}");
+    assert_eq!(place.seen(MACHINE, "vm-0").await.unwrap().provisioning_state(), Some("Failed"));
+    place.gateways.statuses.lock().unwrap().clear();
+    place.hypervisor.things().domains.get_mut("engine-rg-vm-0").unwrap().state = DomainState::Crashed;
+    let fault = place.target.poll(&operation).await.unwrap_err();
+    assert!(fault.class == FaultClass::Failed && fault.message.contains("stopped"), "{fault}");
+    place.hypervisor.things().domains.clear();
+    assert_eq!(place.target.poll(&operation).await.unwrap_err().class, FaultClass::OperationLost);
+    let foreign = OperationHandle { kind: "location".into(), ..operation };
+    assert_eq!(place.target.poll(&foreign).await.unwrap_err().class, FaultClass::OperationLost);
+}
+
+#[tokio::test]
+async fn a_domain_of_somebody_else_is_left_alone() {
+    let place = Place::new();
+    let resources = place.resources();
+    let ((machine, body), before) = resources.split_last().unwrap();
+    for (address, body) in before {
+        place.apply(address, body).await.unwrap();
+    }
+    let foreign = super::hypervisor::Domain {
+        uuid: "f".into(),
+        state: DomainState::Running,
+        xml: "<domain><name>engine-rg-vm-0</name></domain>".into(),
+    };
+    place.hypervisor.things().domains.insert("engine-rg-vm-0".into(), foreign.clone());
+    assert_eq!(place.apply(machine, body).await.unwrap_err().class, FaultClass::Invalid);
+    assert_eq!(place.target.delete(machine).await.unwrap_err().class, FaultClass::Invalid);
+    assert_eq!(place.target.delete(&place.address(GROUP, "rg")).await, Ok(Progress::Done(None)));
+    assert_eq!(place.hypervisor.things().domains["engine-rg-vm-0"], foreign);
+}
+
+#[tokio::test]
+async fn a_write_with_an_old_version_is_refused_and_rules_change_in_force() {
+    let place = Place::new();
+    place.make().await;
+    let (address, mut body) = place.resources().swap_remove(1);
+    let etag = place.target.observe(&address).await.unwrap().unwrap().etag.unwrap();
+    body["properties"]["securityRules"][0]["properties"]["destinationPortRange"] = json!("6443");
+    place.target.apply(&address, &body, Some(&etag)).await.unwrap();
+    let filter = place.hypervisor.things().filters["engine-rg-nsg.engine-rg-vnet"].clone();
+    assert!(filter.contains("dstportstart='6443'") && !filter.contains("dstportstart='443'"), "{filter}");
+    let fault = place.target.apply(&address, &body, Some(&etag)).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::Conflict);
+}
+
+#[tokio::test]
+async fn addresses_are_given_once_and_stay() {
+    let place = Place::new();
+    place.make().await;
+    let (_, body) = place.resources().swap_remove(6);
+    let address = |seen: &Observation, index: usize| {
+        seen.body["properties"]["ipConfigurations"][index]["properties"]["privateIPAddress"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let first = place.seen(INTERFACE, "nic-0").await.unwrap();
+    assert_eq!((address(&first, 0), address(&first, 1)), ("10.255.255.5".into(), "10.240.0.4".into()));
+    let second = place.address(INTERFACE, "nic-1");
+    let fault = place.apply(&second, &body).await.unwrap_err();
+    assert!(fault.class == FaultClass::Invalid && fault.message.contains("another's"), "{fault}");
+    let mut own = body.clone();
+    own["properties"]["ipConfigurations"][0]["properties"]["privateIPAddress"] = Json::Null;
+    place.apply(&second, &own).await.unwrap();
+    let seen = place.seen(INTERFACE, "nic-1").await.unwrap();
+    assert_eq!((address(&seen, 0), address(&seen, 1)), ("10.240.0.5".into(), "10.240.0.6".into()));
+    place.apply(&second, &own).await.unwrap();
+    assert_eq!(address(&place.seen(INTERFACE, "nic-1").await.unwrap(), 1), "10.240.0.6");
+    let outside = json!("192.168.0.9");
+    own["properties"]["ipConfigurations"][0]["properties"]["privateIPAddress"] = outside;
+    assert_eq!(place.apply(&second, &own).await.unwrap_err().class, FaultClass::Invalid);
+}
+
+#[tokio::test]
+async fn an_extension_runs_its_command_on_the_machine() {
+    let place = Place::new();
+    place.make().await;
+    let address = place.address(EXTENSION, "vm-0/cse");
+    let body = |command: &str| json!({ "properties": { "type": "CustomScript", "settings": {}, "protectedSettings": { "commandToExecute": command } } });
+    let fault = place.apply(&address, &body("wait")).await.unwrap_err();
+    assert_eq!(fault.class, FaultClass::NotYet, "the agent does not answer yet");
+    place.hypervisor.agent(|domain, command| {
+        assert_eq!(domain, "engine-rg-vm-0");
+        Ok(if command.contains("\"guest-exec\"") {
+            let process = if command.contains("canary-bad") { 8 } else { 7 };
+            format!("{{\"return\": {{\"pid\": {process}}}}}")
+        } else if command.contains("\"pid\":8") {
+            "{\"return\": {\"exited\": true, \"exitcode\": 3, \"err-data\": \"bm8gZGlzaw==\"}}".to_owned()
+        } else {
+            "{\"return\": {\"exited\": true, \"exitcode\": 0, \"out-data\": \"ZG9uZQ==\"}}".to_owned()
+        })
+    });
+    let operation = running(place.apply(&address, &body("wait")).await.unwrap());
+    let Progress::Done(Some(seen)) = place.target.poll(&operation).await.unwrap() else { panic!("it has ended") };
+    assert_eq!(seen.body["properties"]["instanceView"]["substatuses"][0]["message"], "done");
+    // What ended well is not run again; another command is.
+    assert!(matches!(place.apply(&address, &body("wait")).await.unwrap(), Progress::Done(Some(_))));
+    let operation = running(place.apply(&address, &body("canary-bad")).await.unwrap());
+    let fault = place.target.poll(&operation).await.unwrap_err();
+    assert!(fault.message.contains("ended with 3: no disk"), "{fault}");
+    assert!(!place.seen(EXTENSION, "vm-0/cse").await.unwrap().body.to_string().contains("canary-bad"));
+}
+
+#[test]
+fn what_cannot_be_made_is_told_with_a_way_out() {
+    let place = Place::new();
+    assert_eq!(place.target.supports("microsoft.compute/VirtualMachines", VERSION), Support::Yes);
+    assert_eq!(place.target.supports("Microsoft.Authorization/roleAssignments", VERSION), Support::Yes);
+    for (kind, part) in
+        [("Microsoft.Compute/virtualMachineScaleSets", "scale sets"), ("Contoso.Things/things", "no counterpart")]
+    {
+        let Support::No { reason, help } = place.target.supports(kind, VERSION) else { panic!("{kind}") };
+        assert!(reason.contains(part) && !help.is_empty());
+    }
+}
