@@ -185,7 +185,7 @@ pub fn detached_disk(plan: &DiskPlan) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::validation::validate;
+    use super::super::trials::validate;
     use super::*;
 
     fn plan() -> DomainPlan {

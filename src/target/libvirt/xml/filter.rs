@@ -136,7 +136,7 @@ fn rule(rule: &FilterRule, priority: i32) -> Element {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 mod tests {
-    use super::super::validation::validate;
+    use super::super::trials::validate;
     use super::*;
 
     #[test]

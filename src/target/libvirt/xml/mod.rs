@@ -9,7 +9,7 @@ mod element;
 mod filter;
 mod network;
 #[cfg(test)]
-pub(super) mod validation;
+pub(super) mod trials;
 mod volume;
 
 pub use domain::{Boot, DiskFormat, DiskPlan, DomainPlan, InterfacePlan, detached_disk, domain};

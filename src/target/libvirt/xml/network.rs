@@ -128,7 +128,7 @@ pub fn removed_name(address: IpAddr) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 pub(in super::super) mod tests {
-    use super::super::validation::validate;
+    use super::super::trials::validate;
     use super::*;
 
     pub(crate) fn plan() -> NetworkPlan {

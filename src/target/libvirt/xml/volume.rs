@@ -31,7 +31,7 @@ pub fn content_volume(name: &str, length: usize) -> Element {
 
 #[cfg(test)]
 mod tests {
-    use super::super::validation::validate;
+    use super::super::trials::validate;
     use super::*;
 
     #[test]
