@@ -24,7 +24,7 @@ const POD_RANGES: [Ipv4Net; 4] = [
 ];
 
 /// The name by which machines and people reach the API server: Azure's, or on-prem one of a domain that is nobody's
-/// (`internal`, which ICANN keeps for private use), so that no request with a key in it goes to a stranger.
+/// (`internal`, which ICANN keeps for private use, from memory), so that no request with a key in it goes to a stranger.
 pub fn endpoint_name(cluster: &Cluster, platform: Platform) -> String {
     match platform {
         Platform::Azure => cluster.public_fqdn(),

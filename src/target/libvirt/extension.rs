@@ -1,6 +1,6 @@
 //! Extensions of machines: scripts, which the guest agent runs.
 //!
-//! Source: qemu.org, "QEMU Guest Agent Protocol Reference" (guest-exec, guest-exec-status), read 2026-11-28.
+//! Source: qemu.org, "QEMU Guest Agent Protocol Reference" (guest-exec, guest-exec-status), from memory.
 
 use std::time::Duration;
 

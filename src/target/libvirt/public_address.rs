@@ -27,7 +27,7 @@ impl Work<'_> {
         let mut body = body::completed(address, body, "Succeeded");
         body["properties"]["ipAddress"] = json!(given);
         body["properties"]["publicIPAddressVersion"] = json!("IPv4");
-        // A domain that is nobody's: ICANN keeps `internal` for private use (its board, 29 July 2024).
+        // A domain that is nobody's: ICANN keeps `internal` for private use (from memory).
         if let Some(label) = body::text(&body, "/properties/dnsSettings/domainNameLabel").map(str::to_owned) {
             let location = body::text(&body, "/location").unwrap_or("local").to_ascii_lowercase().replace(' ', "");
             body["properties"]["dnsSettings"]["fqdn"] = json!(format!("{label}.{location}.internal"));

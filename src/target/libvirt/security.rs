@@ -1,7 +1,7 @@
 //! Network security groups as packet filters.
 //!
 //! Source: learn.microsoft.com, "Network security groups" (evaluation, default rules) and "Virtual network service tags",
-//! read 2026-11-28. Tags of Azure's services stand for no address: the services are not here.
+//! from memory. Tags of Azure's services stand for no address: the services are not here.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,7 +1,7 @@
 //! libvirt's descriptions of networks, filters, domains and volumes, from plain values: pure functions, the same bytes for
 //! the same values.
 //!
-//! Source: libvirt.org, "XML Format" (formatnetwork, formatnwfilter, formatdomain, formatstorage), read 2026-11-28;
+//! Source: libvirt.org, "XML Format" (formatnetwork, formatnwfilter, formatdomain, formatstorage), from memory;
 //! tests validate against the schemas that libvirt 11.3 brings along.
 
 mod domain;
