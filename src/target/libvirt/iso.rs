@@ -1,8 +1,8 @@
 //! A minimal ISO 9660 image: a root folder with a few small files, which Linux and Windows read.
 //!
-//! Source: ECMA-119, 4th edition (June 2019), from memory; xorriso and Linux read what is made: 8.4 (primary volume descriptor), 9.1 (directory record), 9.4
-//! (path table). Names hold a dash besides the letters of the standard; what reads such images does not mind, and Linux shows
-//! names in lower case.
+//! Source: ECMA-119, 4th edition (June 2019), from memory: 8.4 (primary volume descriptor), 9.1 (directory record), 9.4
+//! (path table); xorriso and Linux read what is made. Names hold a dash besides the letters of the standard; what reads such
+//! images does not mind, and Linux shows names in lower case.
 //! Deliberately absent: folders below the root, extensions for long names, booting.
 
 /// The size of a sector.
