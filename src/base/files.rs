@@ -51,13 +51,27 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
     write(path, content, 0o600)
 }
 
+/// The same with a content that `fill` writes, which may be too large to be held at once. It may go back in the file.
+pub fn fill_private(
+    path: &Path,
+    fill: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), FileError> {
+    let mut stage = stage(path, &[], 0o600)?;
+    fill(stage.as_file_mut()).map_err(failed("write", path))?;
+    finish(stage, path)
+}
+
 /// Writes a file that everybody may read (mode 0644): whole and durable, or not at all.
 pub fn write_public(path: &Path, content: &[u8]) -> Result<(), FileError> {
     write(path, content, 0o644)
 }
 
 fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
-    let stage = stage(path, content, mode)?;
+    finish(stage(path, content, mode)?, path)
+}
+
+/// Waits for the disk and puts a file in its place.
+fn finish(stage: tempfile::NamedTempFile, path: &Path) -> Result<(), FileError> {
     stage.as_file().sync_all().map_err(failed("write", path))?;
     stage.persist(path).map_err(|error| failed("write", path)(error.error))?;
     sync_folder(path)

@@ -18,11 +18,11 @@ pub use diagnostic::{Diagnostic, Diagnostics, Position, Severity, Source, Span};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use environment::Environment;
 pub use files::{
-    FileError, Files, UNFINISHED, append_line_durably, create_private_directory, read_own_text, read_text,
-    write_private, write_public,
+    FileError, Files, UNFINISHED, append_line_durably, create_private_directory, fill_private, read_own_text,
+    read_text, write_private, write_public,
 };
 pub use network::{address_at, network_contains, network_size, parse_network};
-pub use secret::{Secret, digest, digest_json};
+pub use secret::{Digesting, Secret, digest, digest_json};
 pub use similar::closest;
 pub use stepped::SteppedClock;
 pub use timer::{Alarm, SystemTimer, Timer, Waiting};

@@ -61,6 +61,36 @@ pub fn digest_json(value: &impl serde::Serialize) -> String {
     as_text(&stream.into_inner().unwrap_or_default().finalize())
 }
 
+/// A writer that passes on what it is given and knows its SHA-256.
+pub struct Digesting<W> {
+    inner: W,
+    digest: Sha256,
+}
+
+impl<W: std::io::Write> Digesting<W> {
+    /// A writer over another.
+    pub fn new(inner: W) -> Self {
+        Self { inner, digest: Sha256::new() }
+    }
+
+    /// The other writer, and what [`digest`] says of all that was written.
+    pub fn finish(self) -> (W, String) {
+        (self.inner, as_text(&self.digest.finalize()))
+    }
+}
+
+impl<W: std::io::Write> std::io::Write for Digesting<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
 fn as_text(digest: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(71);

@@ -47,8 +47,11 @@ impl Output {
     /// A result as data; left out where results are for people.
     pub fn data(&self, data: &Json) {
         if self.json {
-            let text = serde_json::to_string_pretty(data).unwrap_or_default();
-            write(&mut std::io::stdout(), &(text + "\n"));
+            // Not as one text: what is told of thousands of steps has megabytes.
+            let mut stream = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+            // Whoever reads may have gone away: there is nobody to tell.
+            let _ = serde_json::to_writer_pretty(&mut stream, data);
+            let _ = stream.write_all(b"\n").and_then(|()| stream.flush());
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::{Function, Member, Reference, Value};
 
@@ -19,32 +19,47 @@ fn is_reserved<S: AsRef<str>>(mut names: impl ExactSizeIterator<Item = S>) -> bo
     names.len() == 1 && names.next().is_some_and(|name| [REFERENCE, CALL, SECRET, LITERAL].contains(&name.as_ref()))
 }
 
-fn encode(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => Json::Bool(*value),
-        Value::Number(number) => Json::Number(number.clone()),
-        Value::String(text) => Json::String(text.to_string()),
-        Value::Array(values) => values.iter().map(encode).collect(),
-        Value::Object(entries) => {
-            let plain = Json::Object(entries.iter().map(|(name, value)| (name.to_string(), encode(value))).collect());
-            if is_reserved(entries.keys()) { json!({ LITERAL: plain }) } else { plain }
-        }
-        Value::Secret(handle) => json!({ SECRET: &**handle }),
-        Value::Reference(reference) => json!({ REFERENCE: {
-            "symbol": &*reference.symbol,
-            "member": match reference.member {
-                Member::Only => json!("only"),
-                Member::SameIndex => json!("sameIndex"),
-                Member::Every => json!("every"),
-                Member::Index(index) => json!(index),
+#[derive(Serialize)]
+struct ReferenceContent<'a> {
+    symbol: &'a str,
+    member: MemberContent,
+    path: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum MemberContent {
+    Word(&'static str),
+    Index(u32),
+}
+
+impl<'a> From<&'a Reference> for ReferenceContent<'a> {
+    fn from(reference: &'a Reference) -> Self {
+        Self {
+            symbol: &reference.symbol,
+            member: match reference.member {
+                Member::Only => MemberContent::Word("only"),
+                Member::SameIndex => MemberContent::Word("sameIndex"),
+                Member::Every => MemberContent::Word("every"),
+                Member::Index(index) => MemberContent::Index(index),
             },
-            "path": reference.path.iter().map(|segment| &**segment).collect::<Vec<_>>(),
-        } }),
-        Value::Call(function, arguments) => json!({ CALL: {
-            "function": function.name(),
-            "arguments": arguments.iter().map(encode).collect::<Vec<_>>(),
-        } }),
+            path: reference.path.iter().map(|segment| &**segment).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CallContent<'a> {
+    function: &'a str,
+    arguments: &'a [Value],
+}
+
+/// The entries of an object, whatever their names.
+struct Plain<'a>(&'a IndexMap<Arc<str>, Value>);
+
+impl Serialize for Plain<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (&**name, value)))
     }
 }
 
@@ -99,9 +114,23 @@ fn decode_reference(content: &Json) -> Option<Reference> {
     Some(Reference { symbol: content["symbol"].as_str()?.into(), member, path })
 }
 
+// Piece by piece, without a copy of the whole: a plan has the same bodies thousands of times.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        encode(self).serialize(serializer)
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::Array(values) => serializer.collect_seq(values),
+            Self::Object(entries) if is_reserved(entries.keys()) => serializer.collect_map([(LITERAL, Plain(entries))]),
+            Self::Object(entries) => Plain(entries).serialize(serializer),
+            Self::Secret(handle) => serializer.collect_map([(SECRET, &**handle)]),
+            Self::Reference(reference) => serializer.collect_map([(REFERENCE, ReferenceContent::from(reference))]),
+            Self::Call(function, arguments) => {
+                serializer.collect_map([(CALL, CallContent { function: function.name(), arguments })])
+            }
+        }
     }
 }
 
@@ -114,6 +143,8 @@ impl<'de> Deserialize<'de> for Value {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -129,6 +160,27 @@ mod tests {
         ]);
         let text = serde_json::to_string(&value).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn a_value_has_the_form_that_plans_on_disk_have() {
+        let value = Value::object([
+            ("literal", json!({"a": [1, -2.5, null, true, "x"]}).into()),
+            ("wrapped", Value::object([(SECRET, "not one".into())])),
+            ("secret", Value::secret("agentpool1/customData")),
+            ("third", Reference::id("master").of(Member::Index(2)).into()),
+            ("all", Reference::attribute("master", &["properties", "vmId"]).of(Member::Every).into()),
+            ("name", Value::concat(["a-".into(), Reference::id("master").into()])),
+        ]);
+        let expected = concat!(
+            r#"{"literal":{"a":[1,-2.5,null,true,"x"]},"wrapped":{"$literal":{"$secret":"not one"}},"#,
+            r#""secret":{"$secret":"agentpool1/customData"},"#,
+            r#""third":{"$reference":{"symbol":"master","member":2,"path":["id"]}},"#,
+            r#""all":{"$reference":{"symbol":"master","member":"every","path":["properties","vmId"]}},"#,
+            r#""name":{"$call":{"function":"concat","arguments":["a-","#,
+            r#"{"$reference":{"symbol":"master","member":"only","path":["id"]}}]}}}"#
+        );
+        assert_eq!(serde_json::to_string(&value).unwrap(), expected);
     }
 
     #[test]

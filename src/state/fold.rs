@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::Snapshot;
+use super::storage::Records;
+use super::{Snapshot, StateError};
 use crate::contract::{ChangeKind, Record, StepId};
 use crate::graph::ResourceKey;
 
@@ -48,7 +49,15 @@ pub struct Milestone {
 }
 
 /// Brings the snapshot up to date with the steps that ended well. Doing it twice is the same as doing it once.
-pub(super) fn fold(snapshot: &mut Snapshot, plan: &Steps, milestones: &[Milestone], records: Vec<Record>) {
+///
+/// # Errors
+/// A record that cannot be read; the snapshot is half done then.
+pub(super) fn fold(
+    snapshot: &mut Snapshot,
+    plan: &Steps,
+    milestones: &[Milestone],
+    records: Records,
+) -> Result<(), StateError> {
     let Snapshot { applied, facts, .. } = snapshot;
     let changes: HashMap<&StepId, (ChangeKind, &ResourceKey)> = plan
         .steps
@@ -63,7 +72,7 @@ pub(super) fn fold(snapshot: &mut Snapshot, plan: &Steps, milestones: &[Mileston
         reached.entry(&milestone.step).or_default().push(milestone);
     }
     for record in records {
-        let Record::Finished { step, applied: now, .. } = record else { continue };
+        let Record::Finished { step, applied: now, .. } = record? else { continue };
         for Milestone { fact, value, .. } in reached.get(&step).into_iter().flatten() {
             facts.entry(fact.clone()).or_insert_with(|| value.clone());
         }
@@ -73,4 +82,5 @@ pub(super) fn fold(snapshot: &mut Snapshot, plan: &Steps, milestones: &[Mileston
             _ => {}
         }
     }
+    Ok(())
 }

@@ -5,15 +5,17 @@
 //! while others follow it was damaged by something else, and nothing is guessed.
 
 use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::lock::LockFile;
 use super::{StateError, sealed};
 use crate::base::{FileError, append_line_durably, digest, write_private};
-use crate::contract::{Journal, JournalError, Record};
+use crate::contract::{Applied, Journal, JournalError, Record, StepId};
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -71,14 +73,16 @@ impl JournalFile {
 
     /// Takes up the journal of a run where it ends. A torn last line is cut off.
     pub(super) fn resume(path: &Path, run: &str) -> Result<Self, StateError> {
-        let bytes = read(path)?;
-        let content = parse(path, &bytes, run)?;
-        if content.length < bytes.len() {
+        let mut reader = JournalReader::open(path, run)?;
+        for record in &mut reader {
+            record?;
+        }
+        if reader.is_torn {
             let failed = |cause| FileError { action: "write", path: path.to_owned(), cause };
             let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
-            file.set_len(content.length as u64).and_then(|()| file.sync_all()).map_err(failed)?;
+            file.set_len(reader.length).and_then(|()| file.sync_all()).map_err(failed)?;
         }
-        Self::at_end_of(path, content.sum)
+        Self::at_end_of(path, reader.sum)
     }
 
     fn at_end_of(path: &Path, sum: String) -> Result<Self, StateError> {
@@ -101,11 +105,6 @@ impl JournalFile {
         if let Ok(file) = File::open(&self.path) {
             self.file = file;
         }
-    }
-
-    /// The records of a run's journal in the order in which they were written.
-    pub(super) fn records(path: &Path, run: &str) -> Result<Vec<Record>, StateError> {
-        parse(path, &read(path)?, run).map(|content| content.records)
     }
 
     fn write(&mut self, records: &[Record]) -> Result<(), JournalError> {
@@ -134,46 +133,99 @@ impl Journal for JournalFile {
     }
 }
 
-struct Content {
-    records: Vec<Record>,
+/// The records of a run's journal in the order in which they were written, each read when it is asked for.
+pub(super) struct JournalReader {
+    path: PathBuf,
+    input: BufReader<File>,
+    /// The line that was read last, as bytes and not a text, because a torn line may end in the middle of a character.
+    line: Vec<u8>,
+    /// The number of that line.
+    number: u64,
     /// The checksum of the last whole line.
     sum: String,
     /// How many bytes the whole lines have.
-    length: usize,
+    length: u64,
+    /// Whether something follows them, which was never written to its end.
+    is_torn: bool,
+    /// Whether there is nothing more to read.
+    is_over: bool,
 }
 
-/// The bytes and not a text, because a torn line may end in the middle of a character.
-fn read(path: &Path) -> Result<Vec<u8>, StateError> {
-    std::fs::read(path).map_err(|cause| match cause.kind() {
-        std::io::ErrorKind::NotFound => sealed::damaged(path, "it is missing although its plan is there"),
-        _ => FileError { action: "read", path: path.to_owned(), cause }.into(),
-    })
-}
-
-fn parse(path: &Path, bytes: &[u8], run: &str) -> Result<Content, StateError> {
-    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-    let first = lines.next().unwrap_or_default();
-    let header: Header =
-        serde_json::from_slice(first).map_err(|error| sealed::damaged(path, format!("its first line: {error}")))?;
-    sealed::refuse_newer(path, header.format)?;
-    if header.run != run {
-        return Err(sealed::damaged(path, format!("it is of the run {}, and the plan of the run {run}", header.run)));
-    }
-    let mut content = Content { records: Vec::new(), sum: run.to_owned(), length: first.len() };
-    for (line, number) in lines.zip(2..) {
-        let parsed = std::str::from_utf8(line)
-            .ok()
-            .and_then(|line| line.strip_suffix('\n'))
-            .and_then(|line| parse_line(line, &content.sum));
-        if let Some((sum, record)) = parsed {
-            content.sum = sum.to_owned();
-            content.records.push(record);
-            content.length += line.len();
-        } else if content.length + line.len() < bytes.len() {
-            return Err(sealed::damaged(path, format!("line {number} does not match its checksum")));
+impl JournalReader {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// A journal that is missing, of another run, or of a newer engine.
+    pub(super) fn open(path: &Path, run: &str) -> Result<Self, StateError> {
+        let file = File::open(path).map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::NotFound => sealed::damaged(path, "it is missing although its plan is there"),
+            _ => unreadable(path, cause),
+        })?;
+        let mut reader = Self {
+            path: path.to_owned(),
+            input: BufReader::with_capacity(1 << 16, file),
+            line: Vec::new(),
+            number: 0,
+            sum: run.to_owned(),
+            length: 0,
+            is_torn: false,
+            is_over: false,
+        };
+        reader.read_line()?;
+        let header: Header = serde_json::from_slice(&reader.line)
+            .map_err(|error| sealed::damaged(path, format!("its first line: {error}")))?;
+        sealed::refuse_newer(path, header.format)?;
+        if header.run != run {
+            let cause = format!("it is of the run {}, and the plan of the run {run}", header.run);
+            return Err(sealed::damaged(path, cause));
         }
+        reader.length = reader.line.len() as u64;
+        Ok(reader)
     }
-    Ok(content)
+
+    fn read_line(&mut self) -> Result<(), StateError> {
+        self.line.clear();
+        self.number += 1;
+        self.input.read_until(b'\n', &mut self.line).map_err(|cause| unreadable(&self.path, cause))?;
+        Ok(())
+    }
+
+    fn read_record(&mut self) -> Result<Option<Record>, StateError> {
+        self.read_line()?;
+        if self.line.is_empty() {
+            return Ok(None);
+        }
+        let text = std::str::from_utf8(&self.line).ok().and_then(|line| line.strip_suffix('\n'));
+        if let Some((sum, record)) = text.and_then(|line| parse_line(line, &self.sum)) {
+            self.sum = sum.to_owned();
+            self.length += self.line.len() as u64;
+            return Ok(Some(record));
+        }
+        let is_last = self.input.fill_buf().map_err(|cause| unreadable(&self.path, cause))?.is_empty();
+        if !is_last {
+            let cause = format!("line {} does not match its checksum", self.number);
+            return Err(sealed::damaged(&self.path, cause));
+        }
+        self.is_torn = true;
+        Ok(None)
+    }
+}
+
+impl Iterator for JournalReader {
+    type Item = Result<Record, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let read = self.read_record().transpose();
+        self.is_over = !matches!(read, Some(Ok(_)));
+        read
+    }
+}
+
+fn unreadable(path: &Path, cause: std::io::Error) -> StateError {
+    FileError { action: "read", path: path.to_owned(), cause }.into()
 }
 
 /// The checksum and the record of a whole line.
@@ -184,5 +236,20 @@ pub(super) fn parse_line<'a>(line: &'a str, previous: &str) -> Option<(&'a str, 
     if sum(previous, record) != told {
         return None;
     }
-    Some((told, serde_json::from_str(record).ok()?))
+    Some((told, parse_record(record)?))
+}
+
+/// Nearly all of a journal is what was applied. Looking for the kind of a record first would build all of that twice.
+fn parse_record(text: &str) -> Option<Record> {
+    #[derive(Deserialize)]
+    struct Finished {
+        at: Timestamp,
+        step: StepId,
+        applied: Option<Applied>,
+    }
+    if text.starts_with("{\"record\":\"finished\",") {
+        let Finished { at, step, applied } = serde_json::from_str(text).ok()?;
+        return Some(Record::Finished { at, step, applied });
+    }
+    serde_json::from_str(text).ok()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::journal::JournalFile;
+use super::journal::{JournalFile, JournalReader};
 use super::lock::LockFile;
 use super::storage::{Hold, RunFiles, RunTexts, Storage};
 use super::{Holder, Snapshot, StateError, lock, sealed, snapshot};
@@ -109,9 +109,9 @@ impl Storage for LocalStorage {
         let path = self.plan_path();
         let Some(plan) = sealed::open(&path)? else { return Ok(None) };
         let run = plan.run.clone().ok_or_else(|| sealed::damaged(&path, "it does not say which run it is of"))?;
-        let records = JournalFile::records(&self.journal_path(), &run)?;
+        let records = JournalReader::open(&self.journal_path(), &run)?;
         let milestones = Self::of_run(&self.facts_path(), &run)?;
-        Ok(Some(RunFiles { run, path, plan, milestones, records }))
+        Ok(Some(RunFiles { run, path, plan, milestones, records: Box::new(records) }))
     }
 
     fn has_run(&self) -> bool {
@@ -162,7 +162,7 @@ impl Hold for LocalHold {
         write_private(&storage.facts_path(), sealed::seal(Some(run), texts.milestones).as_bytes())?;
         let journal = JournalFile::begin(&storage.journal_path(), run)?;
         // The plan last: with it the run exists.
-        write_private(&storage.plan_path(), sealed::seal(Some(run), texts.plan).as_bytes())?;
+        sealed::write(&storage.plan_path(), Some(run), |content| (texts.plan)(content))?;
         Ok(Box::new(journal.under(Arc::clone(&self.lock))))
     }
 

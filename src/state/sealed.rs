@@ -3,16 +3,20 @@
 //! The first line is the header up to the content, the last line closes the object, and the lines between are the
 //! content, over whose exact text the checksum goes. As a whole it is plain JSON.
 
+use std::io::{BufWriter, IntoInnerError, Seek as _, Write};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::StateError;
-use crate::base::{digest, read_own_text, write_private};
+use crate::base::{Digesting, digest, fill_private, read_own_text, write_private};
 
 /// The format of every file that this engine writes.
 pub(super) const FORMAT: u32 = 1;
+
+/// How much of a content is digested and written at a time.
+const BLOCK: usize = 1 << 16;
 
 const OPEN: &str = ",\"content\":\n";
 const CLOSE: &str = "\n}\n";
@@ -44,6 +48,31 @@ pub(super) fn seal(run: Option<&str>, content: impl Into<String>) -> String {
     content
 }
 
+/// Writes a sealed file whose content `fill` writes, which is not held as a whole: a plan of 1,000 machines has 20 MB.
+pub(super) fn write(
+    path: &Path,
+    run: Option<&str>,
+    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), StateError> {
+    let header = |checksum: String| {
+        let header = Header { format: FORMAT, run: run.map(str::to_owned), checksum };
+        // A header is two or three texts; writing it to memory cannot fail.
+        let header = serde_json::to_string(&header).unwrap_or_default();
+        format!("{}{OPEN}", header.trim_end_matches('}'))
+    };
+    Ok(fill_private(path, |file| {
+        // The checksum is known in the end only; every other one is as long.
+        file.write_all(header(digest(b"")).as_bytes())?;
+        // The content comes in small pieces, which are digested and written together.
+        let mut content = BufWriter::with_capacity(BLOCK, Digesting::new(&mut *file));
+        fill(&mut content)?;
+        let (file, checksum) = content.into_inner().map_err(IntoInnerError::into_error)?.finish();
+        file.write_all(CLOSE.as_bytes())?;
+        file.rewind()?;
+        file.write_all(header(checksum).as_bytes())
+    })?)
+}
+
 /// Writes a value as a sealed file of its own, outside of any state.
 ///
 /// # Errors
@@ -73,17 +102,17 @@ pub(super) fn open(path: &Path) -> Result<Option<Opened>, StateError> {
         Err(error) if error.cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.cause.kind() == std::io::ErrorKind::InvalidData => Err(damaged(path, "it is not text")),
         Err(error) => Err(error.into()),
-        Ok(text) => unseal(path, &text).map(Some),
+        Ok(text) => unseal(path, text).map(Some),
     }
 }
 
-fn unseal(path: &Path, text: &str) -> Result<Opened, StateError> {
+fn unseal(path: &Path, mut text: String) -> Result<Opened, StateError> {
     #[derive(Deserialize)]
     struct Format {
         format: u32,
     }
     // Asked first and of the whole, because a newer format may look different otherwise.
-    if let Ok(Format { format }) = serde_json::from_str(text) {
+    if let Ok(Format { format }) = serde_json::from_str(&text) {
         refuse_newer(path, format)?;
     }
     let (header, content) = text
@@ -95,7 +124,11 @@ fn unseal(path: &Path, text: &str) -> Result<Opened, StateError> {
     if digest(content.as_bytes()) != header.checksum {
         return Err(damaged(path, "its content does not match its checksum"));
     }
-    Ok(Opened { run: header.run, checksum: header.checksum, content: content.to_owned() })
+    // The same text without its frame, and not a copy: it may be large.
+    let (from, length) = (text.len() - CLOSE.len() - content.len(), content.len());
+    text.drain(..from);
+    text.truncate(length);
+    Ok(Opened { run: header.run, checksum: header.checksum, content: text })
 }
 
 pub(super) fn refuse_newer(path: &Path, format: u32) -> Result<(), StateError> {
@@ -116,4 +149,38 @@ impl Opened {
 /// The file is not what the engine wrote.
 pub(super) fn damaged(path: &Path, cause: impl Into<String>) -> StateError {
     StateError::Damaged { path: path.to_owned(), cause: cause.into(), backup: None }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_that_comes_in_pieces_is_sealed_like_a_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        let pieces = ["{\"a\":[", "1,2", "]}"];
+        for run in [None, Some("r-1")] {
+            write(&path, run, |content| pieces.iter().try_for_each(|piece| content.write_all(piece.as_bytes())))
+                .unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), seal(run, pieces.concat()));
+            let opened = open(&path).unwrap().unwrap();
+            assert_eq!((opened.run.as_deref(), opened.content.as_str()), (run, "{\"a\":[1,2]}"));
+        }
+    }
+
+    #[test]
+    fn a_content_that_fails_half_way_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.json");
+        write(&path, None, |content| content.write_all(b"{}")).unwrap();
+        let failed = write(&path, None, |content| {
+            content.write_all(b"{\"half\":")?;
+            Err(std::io::Error::other("no space"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(open(&path).unwrap().unwrap().content, "{}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

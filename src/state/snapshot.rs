@@ -82,9 +82,8 @@ impl Snapshot {
         if let Ok(Some(_)) = sealed::open(path) {
             write_private(&backup_of(path), read_own_text(path)?.as_bytes())?;
         }
-        // Texts, numbers and JSON; writing them to memory cannot fail. Without indentation, which would be most of it.
-        let content = serde_json::to_string(self).unwrap_or_default();
-        Ok(write_private(path, sealed::seal(None, content).as_bytes())?)
+        // Without indentation, which would be most of it.
+        sealed::write(path, None, |content| Ok(serde_json::to_writer(content, self)?))
     }
 }
 

@@ -82,14 +82,12 @@ impl Store {
         // The run first: should it end between the two readings, the snapshot has it already.
         let run = self.storage.run();
         let Some(mut snapshot) = self.storage.snapshot()? else { return Ok(None) };
-        match run {
-            Ok(Some(run)) => _ = run.fold_into(&mut snapshot)?,
-            Ok(None) => {}
+        match run.and_then(|run| run.map(|run| run.fold_into(&mut snapshot)).transpose()) {
+            Ok(_) => Ok(Some(snapshot)),
             // The journal goes after the plan: a run that ended between the two readings is no damage.
-            Err(_) if !self.storage.has_run() => {}
-            Err(error) => return Err(error),
+            Err(_) if !self.storage.has_run() => self.storage.snapshot(),
+            Err(error) => Err(error),
         }
-        Ok(Some(snapshot))
     }
 
     /// The newest snapshot before the present one that is whole.
@@ -119,7 +117,7 @@ impl Store {
             digest: run.plan.checksum.clone(),
             plan: run.plan.value(&run.path)?,
             secrets: secrets.into_iter().map(|(handle, text)| (handle, Secret::new(text))).collect(),
-            records: run.records,
+            records: run.records.collect::<Result<_, _>>()?,
         }))
     }
 
@@ -218,15 +216,17 @@ impl Locked {
     /// Puts away what a power cut has left: what belongs to a run that is folded already or has ended well, and to a run
     /// that never began.
     fn tidy(&self) -> Result<(), StateError> {
-        match self.storage().run()? {
-            None => self.hold.end_run(None),
-            Some(run) if matches!(run.records.last(), Some(Record::Ended { complete: true, .. })) => {
-                self.finish().map(|_| ())
-            }
-            Some(run) => match self.storage().snapshot()? {
-                Some(snapshot) if snapshot.folded.as_ref() == Some(&run.run) => self.hold.end_run(None),
-                _ => Ok(()),
-            },
+        let Some(run) = self.storage().run()? else { return self.hold.end_run(None) };
+        let mut last = None;
+        for record in run.records {
+            last = Some(record?);
+        }
+        if matches!(last, Some(Record::Ended { complete: true, .. })) {
+            return self.finish().map(|_| ());
+        }
+        match self.storage().snapshot()? {
+            Some(snapshot) if snapshot.folded.as_ref() == Some(&run.run) => self.hold.end_run(None),
+            _ => Ok(()),
         }
     }
 
@@ -283,8 +283,8 @@ impl Locked {
         self.present()?;
         self.finish()?;
         let run = entropy.uuid().to_string();
-        // What a plan and its secrets hold always has a form in JSON; writing it to memory cannot fail.
-        let plan = serde_json::to_string(plan).unwrap_or_default();
+        let plan = |writer: &mut dyn std::io::Write| Ok(serde_json::to_writer(writer, plan)?);
+        // What secrets and milestones hold always has a form in JSON; writing it to memory cannot fail.
         let secrets: BTreeMap<&str, &str> =
             secrets.iter().map(|(handle, secret)| (handle.as_str(), secret.expose())).collect();
         let secrets = serde_json::to_string(&secrets).unwrap_or_default();

@@ -137,15 +137,17 @@ fn conclude(
 ) -> Result<Exit, CliError> {
     let Finished { summary, snapshot } = result?;
     let verb = &*plan.verb;
-    let mut data = summary_as_json(verb, &summary);
-    data["target"] = session.target.name().word().into();
-    data["simulated"] = (session.target.name() == TargetName::Simulator).into();
-    data["folder"] = folder.display().to_string().into();
-    data["slowestChain"] = chain_as_json(record);
-    data["plan"] = plan_as_json(plan, session.target.name().word());
-    data["resources"] =
-        snapshot.applied.values().map(|resource| serde_json::Value::from(resource.address.id.as_str())).collect();
-    call.output.data(&data);
+    if call.output.json {
+        let mut data = summary_as_json(verb, &summary);
+        data["target"] = session.target.name().word().into();
+        data["simulated"] = (session.target.name() == TargetName::Simulator).into();
+        data["folder"] = folder.display().to_string().into();
+        data["slowestChain"] = chain_as_json(record);
+        data["plan"] = plan_as_json(plan, session.target.name().word());
+        data["resources"] =
+            snapshot.applied.values().map(|resource| serde_json::Value::from(resource.address.id.as_str())).collect();
+        call.output.data(&data);
+    }
 
     let style = call.output.style;
     if summary.is_complete() {

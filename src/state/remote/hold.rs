@@ -249,8 +249,12 @@ impl Hold for RemoteHold {
 
     fn begin_run(&self, run: &str, texts: &RunTexts<'_>) -> Result<Box<dyn Journal>, StateError> {
         let run = run.to_owned();
-        let parts = [("secrets", texts.secrets), ("facts", texts.milestones), ("plan", texts.plan)];
-        let parts = parts.map(|(name, text)| (of_run(&run, name), text.as_bytes().to_vec()));
+        let mut plan = Vec::new();
+        // What a plan holds always has a form in JSON; writing it to memory cannot fail.
+        let _ = (texts.plan)(&mut plan);
+        let text = |text: &str| text.as_bytes().to_vec();
+        let parts = [("secrets", text(texts.secrets)), ("facts", text(texts.milestones)), ("plan", plan)];
+        let parts = parts.map(|(name, content)| (of_run(&run, name), content));
         let journal = self.wait(|writer| async move {
             for (name, content) in parts {
                 writer.held.create(&name, &content).await?;
