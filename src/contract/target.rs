@@ -104,6 +104,11 @@ impl Observation {
         self.body.pointer("/properties/provisioningState")?.as_str()
     }
 
+    /// Whether the target says that its work on it ended well.
+    pub fn has_succeeded(&self) -> bool {
+        self.provisioning_state() == Some("Succeeded")
+    }
+
     /// Whether the target is still at work on it. A type without a provisioning state never is.
     pub fn is_in_progress(&self) -> bool {
         self.provisioning_state().is_some_and(|state| !["Succeeded", "Failed", "Canceled"].contains(&state))
@@ -230,6 +235,12 @@ pub trait Target: Send + Sync {
     /// What the target told last of its limits, for the pacing. Empty where it tells nothing.
     fn remaining(&self) -> Vec<Remaining> {
         Vec::new()
+    }
+
+    /// Whether a read of a resource that is being made tells how far that has come: by its provisioning state, which is
+    /// not `Succeeded` before it is done.
+    fn tells_by_reading(&self) -> bool {
+        false
     }
 
     /// Whether [`Self::list`] tells how resources are.

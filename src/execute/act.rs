@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Then;
-use super::unit::{Aim, Answer, Finish, Start, Unit};
+use super::ask::{Aim, Answer};
+use super::unit::{Finish, Start, Unit};
 use crate::contract::{Act, Action, Fault, FaultClass, OperationHandle, Progress};
 
 enum Stage {
@@ -67,7 +68,7 @@ impl Unit {
     ) -> Result<Answer, Fault> {
         let poll = |operation: OperationHandle| async move { action.poll(act, &operation).await };
         // The peers are the cluster's own and have no budget.
-        let aim = Aim { resource: None, goes: false };
+        let aim = Aim { resource: None, goes: false, is_new: false };
         self.ask(aim, operation, told, is_recorded, poll).await
     }
 }

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use super::Then;
+use super::ask::{Aim, Answer};
 use super::compare::{Wanted, applied, body_to_send, is_settled};
-use super::unit::{Aim, Answer, Finish, Start, Unit};
+use super::unit::{Finish, Start, Unit};
 use crate::contract::{
     Address, Change, ChangeKind, Fault, FaultClass, Observation, OperationHandle, Progress, RequestKind,
 };
@@ -54,6 +55,8 @@ impl Unit {
             Ok::<_, Fault>(Wanted { address: Arc::clone(&address), digested })
         };
         let mut stage = Stage::first(start, change.kind == ChangeKind::Create);
+        // What was accepted in another run was new there, if this creates it.
+        let mut is_new = change.kind == ChangeKind::Create;
         let mut looks = 0;
         let observation = loop {
             stage = match stage {
@@ -67,6 +70,7 @@ impl Unit {
                     there => Stage::Write(there),
                 },
                 Stage::Write(there) => {
+                    is_new &= there.is_none();
                     let etag = there
                         .as_ref()
                         .filter(|_| facts(&change.resource_type).honours_etag)
@@ -90,7 +94,7 @@ impl Unit {
                     }
                 }
                 Stage::Ask { operation, told, is_recorded } => {
-                    let aim = Aim { resource: Some(&address), goes: false };
+                    let aim = Aim { resource: Some(&address), goes: false, is_new };
                     match Box::pin(self.ask_target(aim, operation, told, is_recorded)).await? {
                         Answer::Done(observation) => break observation,
                         Answer::Look => Stage::Look,
@@ -138,7 +142,7 @@ impl Unit {
                     }
                 }
                 Stage::Ask { operation, told, is_recorded } => {
-                    let aim = Aim { resource: Some(&address), goes: true };
+                    let aim = Aim { resource: Some(&address), goes: true, is_new: false };
                     match Box::pin(self.ask_target(aim, operation, told, is_recorded)).await? {
                         Answer::Done(_) => break,
                         Answer::Look => Stage::Look,
@@ -172,7 +176,7 @@ impl Unit {
             let resolved = {
                 let world = self.shared.world();
                 world.address_of(self.step, change).and_then(|address| {
-                    world.resolve_digested(&change.body, change.index, &*self.shared.secrets)?;
+                    world.check(&change.body, change.index, &*self.shared.secrets)?;
                     Ok(address)
                 })
             };

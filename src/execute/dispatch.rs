@@ -15,6 +15,7 @@ use super::gate::Gate;
 use super::harvest::Harvest;
 use super::kinds::Kinds;
 use super::slot::Slot;
+use super::under_way::UnderWay;
 use super::unit::{Finish, Note, Shared, Start, work};
 use super::world::World;
 use super::{Cancel, CancelLevel, ExecuteError, Node, Queue, Reached, Replay, Run};
@@ -42,6 +43,10 @@ pub async fn execute(run: Run) -> Result<Summary, ExecuteError> {
 }
 
 type Ended = Result<(Id, (usize, Result<Finish, Fault>)), JoinError>;
+
+/// So long what is to be written waits for answers that are on their way. One that goes to another place and back takes
+/// longer, and no step takes so short that anybody noticed.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 struct Dispatcher {
     shared: Arc<Shared>,
@@ -92,9 +97,9 @@ impl Dispatcher {
         let succeeded = nodes.iter().filter(|node| node.is_finished).count();
         let (sender, notes) = mpsc::unbounded_channel();
         let slots = nodes.iter().map(|_| Slot::default()).collect();
-        let gate = Arc::new(Gate::new(&target.budgets(), settings.polling.beat(), Arc::clone(&timer)));
-        let harvest = Harvest::new(Arc::clone(&target), Arc::clone(&gate), settings.polling, Arc::clone(&timer));
         let started = timer.now();
+        let gate = Arc::new(Gate::new(&target.budgets(), settings.polling, Arc::clone(&timer)));
+        let harvest = Harvest::new(Arc::clone(&target), Arc::clone(&gate), settings.polling, Arc::clone(&timer));
         let shared = Shared {
             world: RwLock::new(World::new(&plan, &applied, &replay)),
             plan,
@@ -112,6 +117,7 @@ impl Dispatcher {
             polling: settings.polling,
             durations: settings.durations,
             notes: sender,
+            requests: UnderWay::default(),
             slots,
         };
         Ok(Self {
@@ -182,7 +188,17 @@ impl Dispatcher {
                 Some(note) = self.notes.recv() => notes.push(note),
                 Some(end) = self.units.join_next_with_id() => ended.push(end),
             }
-            // Those that are about to tell something, too, are written with the rest.
+            self.wait_for_others(&mut notes, &mut ended).await;
+            let batch = self.gather(notes, ended);
+            self.commit(batch).await?;
+        }
+    }
+
+    /// Those that are about to tell something, too, are written with the rest: who is ready to run, and who has an answer
+    /// on its way that comes soon.
+    async fn wait_for_others(&mut self, notes: &mut Vec<Note>, ended: &mut Vec<Ended>) {
+        let until = Instant::now() + PATIENCE;
+        loop {
             let mut gathered = 0;
             while gathered < notes.len() + ended.len() {
                 gathered = notes.len() + ended.len();
@@ -195,8 +211,15 @@ impl Dispatcher {
                     notes.push(note);
                 }
             }
-            let batch = self.gather(notes, ended);
-            self.commit(batch).await?;
+            if !self.shared.requests.any() {
+                return;
+            }
+            tokio::select! {
+                biased;
+                Some(note) = self.notes.recv() => notes.push(note),
+                Some(end) = self.units.join_next_with_id() => ended.push(end),
+                () = tokio::time::sleep_until(until) => return,
+            }
         }
     }
 

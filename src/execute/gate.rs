@@ -1,32 +1,44 @@
 //! Where requests wait for their turn: the pacing, and the task that lets through whom it admits.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::Pacing;
+use super::settings::{Polling, next_beat};
 use crate::base::{Alarm, Timer};
 use crate::contract::{Budget, Charges, Remaining};
+
+/// At Azure's ten writes a second these have to wait for ten seconds.
+const BEHIND: usize = 100;
 
 /// Where requests wait for their turn.
 pub(super) struct Gate {
     pacing: Mutex<Pacing<oneshot::Sender<()>>>,
     alarm: Alarm,
     timer: Arc<dyn Timer>,
-    /// Those who wait are let through together, so often.
-    beat: Duration,
+    /// Those who wait are let through together, so often, and at the moments at which others are up too.
+    polling: Polling,
+    /// When the beats began.
+    began: Instant,
+    /// How many wait.
+    waiting: AtomicUsize,
     /// Whether there is no budget at all.
     is_open: bool,
 }
 
 impl Gate {
-    pub(super) fn new(budgets: &[Budget], beat: Duration, timer: Arc<dyn Timer>) -> Self {
+    pub(super) fn new(budgets: &[Budget], polling: Polling, timer: Arc<dyn Timer>) -> Self {
         Self {
             pacing: Mutex::new(Pacing::new(budgets)),
             alarm: Alarm::new(Arc::clone(&timer)),
+            began: timer.now(),
             timer,
-            beat,
+            polling,
+            waiting: AtomicUsize::new(0),
             is_open: budgets.is_empty(),
         }
     }
@@ -48,6 +60,7 @@ impl Gate {
             }
             let (sender, admitted) = oneshot::channel();
             pacing.queue(charges, weight, sender);
+            self.waiting.fetch_add(1, Ordering::Relaxed);
             admitted
         };
         self.alarm.ring();
@@ -57,6 +70,11 @@ impl Gate {
             std::future::pending::<()>().await;
         }
         self.timer.now().duration_since(began)
+    }
+
+    /// Whether so many wait that it does not matter when one more comes.
+    pub(super) fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) >= BEHIND
     }
 
     /// Takes in what an answer tells of the budgets. `refused` is how long the target does not want to hear of such
@@ -74,6 +92,12 @@ impl Gate {
         }
     }
 
+    fn next_beat(&self, now: Instant) -> Instant {
+        // One that is now has been.
+        let moment = now + Duration::from_nanos(1);
+        next_beat(self.began, self.polling.beat(self.is_behind()), moment)
+    }
+
     /// Lets through whoever's turn it is, for ever.
     pub(super) async fn keep(&self) {
         loop {
@@ -83,12 +107,13 @@ impl Gate {
                 let mut any = false;
                 while let Some(admitted) = pacing.admit(now) {
                     any = true;
+                    self.waiting.fetch_sub(1, Ordering::Relaxed);
                     self.timer.begin_work();
                     if admitted.send(()).is_err() {
                         self.timer.end_work();
                     }
                 }
-                (pacing.next(now).map(|wait| now + wait), any.then(|| now + self.beat))
+                (pacing.next(now).map(|wait| now + wait), any.then(|| self.next_beat(now)))
             };
             match beat {
                 // What a budget gives meanwhile is not lost: it is taken all at once.

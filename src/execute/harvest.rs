@@ -18,6 +18,9 @@ use crate::contract::{Address, Fault, FaultClass, Listed, RequestKind, Target};
 
 /// A list is read where so many more are likely to be done than it has pages.
 const WORTH: usize = 4;
+/// A list is read where at least one in so many of those that it tells of is likely to be done: it is long to write, to
+/// send and to read, whatever it counts in the budget.
+const ONE_IN: usize = 16;
 /// No list has more pages than this.
 const MOST_PAGES: usize = 1_000;
 
@@ -74,6 +77,8 @@ struct Collection {
     waiting: Vec<Waiting>,
     /// How many pages the list had.
     pages: usize,
+    /// How many resources it told of.
+    items: usize,
     /// No list before this.
     not_before: Option<Instant>,
 }
@@ -113,7 +118,8 @@ impl Harvest {
         {
             let mut collections = self.collections();
             if !collections.contains_key(collection) {
-                let new = Collection { member: address.clone(), waiting: Vec::new(), pages: 1, not_before: None };
+                let new =
+                    Collection { member: address.clone(), waiting: Vec::new(), pages: 1, items: 0, not_before: None };
                 collections.insert(collection.to_owned(), new);
             }
             if let Some(known) = collections.get_mut(collection) {
@@ -158,7 +164,7 @@ impl Harvest {
         let mut next: Option<Instant> = None;
         for (key, collection) in collections.iter_mut() {
             let due = collection.waiting.iter().filter(|waiting| waiting.due <= now).count();
-            if due >= collection.pages + WORTH {
+            if due >= collection.pages + WORTH && due * ONE_IN >= collection.items {
                 match collection.not_before.filter(|moment| *moment > now) {
                     None => {
                         let weight = collection.waiting.iter().map(|waiting| waiting.weight).max().unwrap_or_default();
@@ -213,8 +219,8 @@ impl Harvest {
             }
             return;
         };
-        collection.pages = pages;
-        collection.not_before = Some(now + self.polling.between_lists(pages));
+        (collection.pages, collection.items) = (pages, items.len());
+        collection.not_before = Some(now + self.polling.between_lists(pages, items.len()));
         let states: BTreeMap<String, Option<String>> =
             items.into_iter().map(|item| (item.id.to_ascii_lowercase(), item.state)).collect();
         let mut stay = Vec::new();

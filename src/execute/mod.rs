@@ -12,6 +12,7 @@
 //! how events look (`view`).
 
 mod act;
+mod ask;
 mod asked;
 mod cancel;
 mod change;
@@ -30,6 +31,7 @@ mod retry;
 mod run;
 mod settings;
 mod slot;
+mod under_way;
 mod unit;
 mod world;
 

@@ -105,29 +105,44 @@ impl Polling {
         told.unwrap_or_else(own).max(self.shortest)
     }
 
-    /// How long it is from one beat to the next.
-    pub fn beat(&self) -> Duration {
-        self.beat.mul_f64(self.share)
+    /// How long to wait at least before the next question, where nothing is gained by knowing sooner.
+    pub fn patient(&self, expected: Duration) -> Duration {
+        (expected / 8).min(self.longest).mul_f64(self.share)
+    }
+
+    /// How long it is from one beat to the next: longer where so many requests wait for their turn that nobody is kept
+    /// waiting by it.
+    pub fn beat(&self, is_behind: bool) -> Duration {
+        /// So many times as long.
+        const SLOWER: u32 = 4;
+        self.beat.mul_f64(self.share) * if is_behind { SLOWER } else { 1 }
     }
 
     /// The moment of the beat with or after `moment`, if it is so far from `now` that nobody minds.
-    pub fn on_beat(&self, start: Instant, now: Instant, moment: Instant) -> Instant {
-        /// A wait becomes longer by no more than one in so many.
-        const MINOR: u32 = 10;
-        let beat = self.beat();
-        if beat.is_zero() || moment.saturating_duration_since(now) < beat * MINOR {
+    pub fn on_beat(&self, start: Instant, now: Instant, moment: Instant, is_behind: bool) -> Instant {
+        // A wait becomes longer by no more than one in so many.
+        let minor = if is_behind { 4 } else { 10 };
+        let beat = self.beat(is_behind);
+        if beat.is_zero() || moment.saturating_duration_since(now) < beat * minor {
             return moment;
         }
-        let beats = moment.saturating_duration_since(start).as_nanos().div_ceil(beat.as_nanos());
-        start + beat.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))
+        next_beat(start, beat, moment)
     }
 
-    /// How long to wait after a list of so many pages before it is read again: a page takes as much of the target's budget as
-    /// a question does.
-    pub fn between_lists(&self, pages: usize) -> Duration {
-        let seconds = f64::from(u32::try_from(pages).unwrap_or(u32::MAX)) * 0.8;
+    /// How long to wait after a list of so many pages and resources before it is read again: a page takes as much of the
+    /// target's budget as a question does, and a hundred resources take as long to send and to read as some questions.
+    pub fn between_lists(&self, pages: usize, items: usize) -> Duration {
+        let number = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+        let seconds = (number(pages) * 0.8).max(number(items) / 100.0);
         Duration::from_secs_f64(seconds.max(1.0)).mul_f64(self.share).max(self.shortest)
     }
+}
+
+/// The beat with or after this moment.
+pub(super) fn next_beat(start: Instant, beat: Duration, moment: Instant) -> Instant {
+    let since = moment.saturating_duration_since(start).as_nanos();
+    let beats = if beat.is_zero() { 0 } else { since.div_ceil(beat.as_nanos()) };
+    start + beat.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -149,11 +164,15 @@ mod tests {
         assert_eq!(polling.again(3, None, seconds(100)), seconds(15));
         assert_eq!(polling.again(90, None, seconds(100)), seconds(30));
         assert_eq!(polling.again(3, Some(Duration::ZERO), seconds(100)), Duration::from_millis(20));
-        let (start, beat) = (Instant::now(), polling.beat());
+        let (start, beat) = (Instant::now(), polling.beat(false));
         let at = |beats: f64| start + beat.mul_f64(beats);
-        assert_eq!(polling.on_beat(start, at(1.5), at(40.2)), at(41.0));
-        assert_eq!(polling.on_beat(start, at(1.5), at(41.0)), at(41.0));
-        assert_eq!(polling.on_beat(start, at(1.5), at(3.2)), at(3.2), "one that minds");
+        assert_eq!(polling.on_beat(start, at(1.5), at(40.2), false), at(41.0));
+        assert_eq!(polling.on_beat(start, at(1.5), at(41.0), false), at(41.0));
+        assert_eq!(polling.on_beat(start, at(1.5), at(3.2), false), at(3.2), "one that minds");
+        assert_eq!(polling.on_beat(start, at(1.5), at(40.2), true), at(44.0), "where nobody is kept waiting");
+        assert_eq!(polling.between_lists(1, 60), seconds(1));
+        assert_eq!(polling.between_lists(1, 1_000), seconds(10), "a long list");
+        assert_eq!(polling.patient(seconds(40)), seconds(5));
         let hurried = Polling { share: 0.01, ..polling };
         assert_eq!(hurried.first(None, learnt), Duration::from_millis(200));
         assert_eq!(hurried.first(Some(seconds(5)), guessed), seconds(5));

@@ -1,5 +1,5 @@
-//! The work on one step: requests within pace and deadline, waits between tries, questions after an operation. What is
-//! done to a resource is in `change`, what is done to a member in `act`.
+//! The work on one step: requests within pace and deadline, waits between tries. What is done to a resource is in `change`,
+//! what is done to a member in `act`, what is asked of an operation in `ask`.
 //!
 //! A unit decides nothing about others. It tells the dispatcher by a [`Note`], and goes on when that is durable.
 
@@ -14,15 +14,16 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::gate::Gate;
-use super::harvest::{Found, Harvest, Wish};
+use super::harvest::Harvest;
 use super::kinds::{Kind, Kinds};
 use super::slot::Slot;
+use super::under_way::UnderWay;
 use super::world::World;
 use super::{Durations, Polling, Retries, Then};
 use crate::base::{Entropy, Timer};
 use crate::contract::{
     Action, Address, Applied, AppliedResources, Charges, Fault, FaultClass, Observation, Operation, OperationHandle,
-    Progress, RequestKind, Step, Target,
+    RequestKind, Step, Target,
 };
 use crate::plan::{Plan, Secrets};
 
@@ -45,6 +46,8 @@ pub(super) struct Shared {
     pub(super) polling: Polling,
     pub(super) durations: Arc<Durations>,
     pub(super) notes: mpsc::UnboundedSender<Note>,
+    /// How many answers are waited for.
+    pub(super) requests: UnderWay,
     /// For each step where its unit waits for its notes to be durable.
     pub(super) slots: Vec<Slot>,
 }
@@ -92,30 +95,13 @@ pub(super) struct Finish {
     pub(super) applied: Option<Applied>,
 }
 
-/// What a question after an operation has led to.
-pub(super) enum Answer {
-    /// It has ended well.
-    Done(Option<Observation>),
-    /// Asking is of no use any more: read, compare, then write.
-    Look,
-}
-
-/// What an operation was begun for.
-#[derive(Clone, Copy)]
-pub(super) struct Aim<'a> {
-    /// The resource; nothing for an act.
-    pub(super) resource: Option<&'a Address>,
-    /// Whether it is to be gone in the end.
-    pub(super) goes: bool,
-}
-
 /// The work on one step.
 pub(super) struct Unit {
     pub(super) shared: Arc<Shared>,
     pub(super) step: usize,
     /// How much depends on it.
-    weight: u64,
-    deadline: Instant,
+    pub(super) weight: u64,
+    pub(super) deadline: Instant,
     /// How often each class of fault was met.
     met: BTreeMap<FaultClass, u32>,
     /// Whether the last record of this step says that a request is about to be made.
@@ -138,12 +124,12 @@ pub(super) async fn work(shared: Arc<Shared>, step: usize, weight: u64, start: S
 }
 
 impl Unit {
-    fn kind(&self) -> &Kind {
+    pub(super) fn kind(&self) -> &Kind {
         self.shared.kinds.of(self.step)
     }
 
     /// How long the step is expected to take, as far as it is known by now.
-    fn expected(&self) -> super::Estimate {
+    pub(super) fn expected(&self) -> super::Estimate {
         self.shared.durations.of(&self.kind().name, &self.shared.plan.steps[self.step].operation)
     }
 
@@ -181,6 +167,7 @@ impl Unit {
         if let Poll::Ready(answer) = at_once {
             return answer;
         }
+        let _under_way = self.shared.requests.begin();
         let left = self.deadline.saturating_duration_since(self.shared.timer.now());
         Box::pin(tokio::time::timeout(left, request)).await.unwrap_or_else(|_| Err(self.timed_out(None)))
     }
@@ -205,7 +192,7 @@ impl Unit {
     }
 
     /// Makes durable where to ask for the operation, before anybody asks.
-    async fn accept(&mut self, operation: &OperationHandle) {
+    pub(super) async fn accept(&mut self, operation: &OperationHandle) {
         self.tell(Note::Accepted { step: self.step, operation: operation.clone() }).await;
         self.is_intended = false;
     }
@@ -249,13 +236,13 @@ impl Unit {
     }
 
     /// The moment after this wait, if it is before the deadline.
-    fn in_time(&self, wait: Duration) -> Result<Instant, Fault> {
+    pub(super) fn in_time(&self, wait: Duration) -> Result<Instant, Fault> {
         let now = self.shared.timer.now();
         let moment = now + wait;
         if moment > self.deadline {
             return Err(self.timed_out(None));
         }
-        Ok(self.shared.polling.on_beat(self.shared.started, now, moment))
+        Ok(self.shared.polling.on_beat(self.shared.started, now, moment, self.shared.gate.is_behind()))
     }
 
     /// Reads a resource, however often it takes.
@@ -268,125 +255,6 @@ impl Unit {
                 Err(fault) if fault.class == FaultClass::NotFound => return Ok(None),
                 Err(fault) => _ = self.after(fault).await?,
             }
-        }
-    }
-
-    /// Asks for an operation until it has ended. `poll` makes one question.
-    pub(super) async fn ask<'a, F>(
-        &mut self,
-        aim: Aim<'_>,
-        operation: OperationHandle,
-        told: Option<Duration>,
-        is_recorded: bool,
-        poll: impl Fn(OperationHandle) -> F,
-    ) -> Result<Answer, Fault>
-    where
-        F: Future<Output = Result<Progress, Fault>> + Send + 'a,
-    {
-        /// A question that fails says nothing about the operation, so it is asked again; not for ever.
-        const QUESTIONS_THAT_MAY_FAIL: u32 = 4;
-        let (mut operation, mut told) = (operation, told);
-        let began = self.shared.timer.now();
-        if !is_recorded {
-            self.accept(&operation).await;
-        }
-        // When one was accepted that another run began is not known, so nothing is learnt of it.
-        let is_lesson = !is_recorded;
-        let (mut times, mut failures, mut running) = (0, 0, None);
-        loop {
-            let is_first = times == 0 && is_lesson && told != Some(Duration::ZERO);
-            if let Found::Done(seen) = self.wait_until_likely(aim, is_first.then_some(began), times, told).await? {
-                let seen = seen.map(|seen| seen.saturating_duration_since(began));
-                self.learn(is_lesson, running.max(seen), began);
-                return Ok(Answer::Done(None));
-            }
-            let charges = match aim.resource {
-                Some(address) => self.pace(RequestKind::Poll, &address.resource_type).await,
-                None => Charges::FREE,
-            };
-            let asked = self.shared.timer.now();
-            match self.paced(charges, poll(operation.clone())).await {
-                Ok(Progress::Done(observation)) => {
-                    self.learn(is_lesson, running, began);
-                    return Ok(Answer::Done(observation));
-                }
-                Ok(Progress::Running(next, again)) => {
-                    if next != operation {
-                        self.accept(&next).await;
-                        operation = next;
-                    }
-                    running = Some(asked.saturating_duration_since(began));
-                    told = again;
-                    times += 1;
-                    failures = 0;
-                }
-                Err(fault) => {
-                    let is_about_question = match fault.class {
-                        FaultClass::Throttled => true,
-                        FaultClass::Transient | FaultClass::Unavailable => {
-                            failures += 1;
-                            failures <= QUESTIONS_THAT_MAY_FAIL
-                        }
-                        _ => false,
-                    };
-                    self.after(fault).await?;
-                    if !is_about_question {
-                        return Ok(Answer::Look);
-                    }
-                    told = Some(Duration::ZERO);
-                }
-            }
-        }
-    }
-
-    /// Waits until it is time to ask, or until it is known without asking. `first` is when that began which nobody has
-    /// asked for yet: what others have taught since the wait began counts, too.
-    async fn wait_until_likely(
-        &self,
-        aim: Aim<'_>,
-        first: Option<Instant>,
-        times: u32,
-        told: Option<Duration>,
-    ) -> Result<Found, Fault> {
-        let polling = self.shared.polling;
-        loop {
-            let (expected, now) = (self.expected(), self.shared.timer.now());
-            let wait = match first {
-                Some(began) => (began + polling.first(told, expected)).saturating_duration_since(now),
-                None => polling.again(times, told, expected.time),
-            };
-            let moment = self.in_time(wait)?;
-            let found = self.wait_for(aim, moment, expected.time).await;
-            let learnt = first.map(|began| began + polling.first(told, self.expected()));
-            let is_later = learnt.is_some_and(|likely| likely > moment + polling.shortest);
-            if !matches!(found, Found::Ask) || !is_later || self.shared.timer.now() < moment {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// Waits until it is time to ask, or until it is known without asking.
-    async fn wait_for(&self, aim: Aim<'_>, moment: Instant, expected: Duration) -> Found {
-        match aim.resource.filter(|_| self.shared.target.can_list()) {
-            Some(address) => {
-                let (weight, deadline) = (self.weight, self.deadline);
-                let wish = Wish { address, goes: aim.goes, weight, due: moment, deadline, expected };
-                self.shared.harvest.wait(wish).await
-            }
-            None => {
-                self.shared.timer.sleep_until(moment).await;
-                Found::Ask
-            }
-        }
-    }
-
-    /// Remembers how long the step took.
-    fn learn(&self, is_lesson: bool, running: Option<Duration>, began: Instant) {
-        let share = self.shared.polling.share;
-        if is_lesson && share > 0.0 {
-            let own = |time: Duration| time.div_f64(share);
-            let over = self.shared.timer.now().saturating_duration_since(began);
-            self.shared.durations.learn(&self.kind().name, running.map(own), own(over));
         }
     }
 }

@@ -121,6 +121,12 @@ impl World {
         self.addresses[step].as_ref().map_or_else(|| self.name(change).map(Arc::new), |address| Ok(Arc::clone(address)))
     }
 
+    /// Whether a value can be resolved.
+    pub(super) fn check(&self, value: &Value, index: Option<u32>, secrets: &dyn Secrets) -> Result<(), Unresolved> {
+        let known = Known { world: self, secrets };
+        value.check(&Context { scope: &self.scope, index, lookup: &known })
+    }
+
     /// A value as it is sent.
     pub(super) fn resolve(&self, value: &Value, index: Option<u32>, secrets: &dyn Secrets) -> Result<Json, Unresolved> {
         let known = Known { world: self, secrets };

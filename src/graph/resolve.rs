@@ -76,6 +76,20 @@ impl Value {
         self.resolve_as(context, Secrecy::Digested)
     }
 
+    /// Whether all is known that [`Self::resolve`] needs, which is found out without making the whole value.
+    ///
+    /// # Errors
+    /// What is not known.
+    pub fn check(&self, context: &Context<'_>) -> Result<(), Unresolved> {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => Ok(()),
+            Self::Array(values) => values.iter().try_for_each(|value| value.check(context)),
+            Self::Object(entries) => entries.values().try_for_each(|value| value.check(context)),
+            // Small, and only its evaluation tells.
+            Self::Secret(_) | Self::Reference(_) | Self::Call(..) => self.resolve_digested(context).map(drop),
+        }
+    }
+
     fn resolve_as(&self, context: &Context<'_>, secrecy: Secrecy) -> Result<Json, Unresolved> {
         let all = |values: &[Self]| -> Result<Vec<Json>, Unresolved> {
             values.iter().map(|value| value.resolve_as(context, secrecy)).collect()

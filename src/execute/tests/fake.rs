@@ -25,6 +25,8 @@ pub(super) enum Trouble {
     AnswerLost(Fault),
     /// The request is accepted, and the operation ends with this fault and the resource as `Failed`.
     Fails(Fault),
+    /// The request is accepted, and the operation ends with this fault, which the resource never tells.
+    FailsUnseen(Fault),
     /// The answer never comes.
     Silence,
     /// Whoever handles the request panics.
@@ -50,6 +52,8 @@ struct Thing {
 enum Ends {
     Succeeded,
     Failed(Fault),
+    /// As before, but the resource looks as if it were still worked on.
+    FailedUnseen(Fault),
     Gone,
 }
 
@@ -68,6 +72,10 @@ struct State {
     budgets: Vec<Budget>,
     /// How many resources a page of a list has; without it there are no lists.
     page: Option<usize>,
+    /// Whether a read tells how far a resource has come.
+    tells: bool,
+    /// So much later than the one before each write is answered.
+    stagger: Duration,
     next: u32,
 }
 
@@ -105,6 +113,21 @@ impl Fake {
     /// It has lists, with pages of this size.
     pub(super) fn have_lists(&self, page: usize) {
         self.lock().page = Some(page);
+    }
+
+    /// A read tells how far a resource has come.
+    pub(super) fn tell_by_reading(&self) {
+        self.lock().tells = true;
+    }
+
+    /// Writes that come at the same time are answered one after another, so far apart.
+    pub(super) fn stagger(&self, apart: Duration) {
+        self.lock().stagger = apart;
+    }
+
+    /// Lets something vanish, as if it had never been.
+    pub(super) fn lose(&self, address: &Address) {
+        self.lock().things.remove(&address.id.to_lowercase());
     }
 
     /// How often a request of this verb about this name had an effect.
@@ -174,6 +197,7 @@ impl State {
         for thing in self.things.values_mut() {
             let state = match thing.ends {
                 Ends::Gone => "Deleting",
+                Ends::FailedUnseen(_) => "Updating",
                 _ if thing.until > now => "Updating",
                 Ends::Succeeded => "Succeeded",
                 Ends::Failed(_) => "Failed",
@@ -248,7 +272,12 @@ impl Target for Fake {
         etag: Option<&'a str>,
     ) -> Future<'a, Result<Progress, Fault>> {
         Box::pin(async move {
-            sleep(REQUEST).await;
+            let later = {
+                let mut state = self.lock();
+                state.next += 1;
+                state.stagger * state.next
+            };
+            sleep(REQUEST + later).await;
             let trouble = self.begin("put", &address.name);
             let (mut ends, mut answer) = (Ends::Succeeded, Ok(()));
             match trouble {
@@ -257,6 +286,7 @@ impl Target for Fake {
                 Some(Trouble::Breaks) => panic!("broken as scripted"),
                 Some(Trouble::AnswerLost(fault)) => answer = Err(fault),
                 Some(Trouble::Fails(fault)) => ends = Ends::Failed(fault),
+                Some(Trouble::FailsUnseen(fault)) => ends = Ends::FailedUnseen(fault),
                 Some(Trouble::Meddled(change)) => {
                     let mut state = self.lock();
                     let thing = state.things.get_mut(&address.id.to_lowercase()).unwrap();
@@ -316,6 +346,10 @@ impl Target for Fake {
         if place < self.lock().budgets.len() { Charges::FREE.and(place) } else { Charges::FREE }
     }
 
+    fn tells_by_reading(&self) -> bool {
+        self.lock().tells
+    }
+
     fn can_list(&self) -> bool {
         self.lock().page.is_some()
     }
@@ -360,7 +394,7 @@ impl Target for Fake {
             match state.things.get(&id).cloned() {
                 None => Ok(Progress::Done(None)),
                 Some(thing) if thing.until > Instant::now() => Ok(Progress::Running(operation.clone(), None)),
-                Some(Thing { ends: Ends::Failed(fault), .. }) => Err(fault),
+                Some(Thing { ends: Ends::Failed(fault) | Ends::FailedUnseen(fault), .. }) => Err(fault),
                 Some(_) => Ok(Progress::Done(state.observe(&id))),
             }
         })

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::fake::{Fake, Tape, Trouble, carry_out, fault, run, takes};
 use super::plans::*;
-use crate::contract::{Allowance, Budget, Fault, FaultClass, Step};
+use crate::contract::{Allowance, Budget, ChangeKind, Fault, FaultClass, Record, Step};
 use crate::execute::{Durations, execute};
 use crate::plan::Plan;
 
@@ -103,4 +103,67 @@ async fn what_a_run_learns_spares_the_next_one_questions() {
     let seconds = learnt.seconds()["create Microsoft.Compute/virtualMachines"];
     assert!((55.0..66.0).contains(&seconds), "{seconds}");
     assert!(polls[1] * 2 < polls[0], "{polls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_resource_is_looked_at_and_its_operation_left_alone() {
+    let (plan, world) = (plan(several(MACHINE, "vm", 5)), Fake::new());
+    world.tell_by_reading();
+    let (summary, records) = carry_out(&plan, &world).await;
+    assert!(summary.is_complete(), "{summary:?}");
+    let reads = world.requests("get", "vm-000");
+    assert!(reads > 0 && reads >= world.requests("poll", "vm-000"), "{reads}");
+    // What takes just as long as expected is asked about once.
+    let learnt = Arc::new(Durations::new([("create Microsoft.Compute/virtualMachines".to_owned(), 61.0)].into()));
+    let world = Fake::new();
+    world.tell_by_reading();
+    let mut run = run(&plan, &world, &Tape::endless());
+    run.settings.durations = learnt;
+    assert!(execute(run).await.unwrap().is_complete());
+    assert_eq!((world.requests("get", "vm-000"), world.polls()), (1, 0));
+    let accepted = records.iter().filter(|record| matches!(record, Record::Accepted { .. })).count();
+    assert_eq!(accepted, 5, "where to ask is kept all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_there_before_its_change_is_not_taken_for_the_change() {
+    let world = Fake::new();
+    world.tell_by_reading();
+    world.put(&address(NIC, "nic"), json!({ "location": "westus2", "properties": { "a": 1 } }));
+    let plan = plan(vec![change(ChangeKind::Update, NIC, "nic", properties(json!({ "a": 2 })), &[])]);
+    assert!(carry_out(&plan, &world).await.0.is_complete());
+    assert_eq!(world.requests("get", "nic"), 1, "looked at before it is written");
+    assert!(world.polls() > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_failed_is_noticed_whatever_the_resource_tells() {
+    let troubles = [Trouble::Fails(fault(FaultClass::Failed)), Trouble::FailsUnseen(fault(FaultClass::Failed))];
+    for trouble in troubles {
+        let (plan, world) = (interfaces(1), Fake::new());
+        world.tell_by_reading();
+        world.script("put", "nic-000", [trouble]);
+        let began = Instant::now();
+        let (summary, _) = carry_out(&plan, &world).await;
+        assert_eq!(summary.failed.len(), 1, "{summary:?}");
+        assert_eq!(summary.failed[0].1.code, "Scripted", "why is told by the operation");
+        assert!(began.elapsed() < takes("nic") * 6, "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_when_it_is_looked_at_is_asked_for() {
+    let (plan, world) = (interfaces(1), Fake::new());
+    world.tell_by_reading();
+    let lost = {
+        let world = Arc::clone(&world);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            world.lose(&address(NIC, "nic-000"));
+        })
+    };
+    let (summary, _) = carry_out(&plan, &world).await;
+    lost.await.unwrap();
+    assert!(world.polls() > 0, "its operation knows what became of it");
+    assert!(summary.is_complete(), "{summary:?}");
 }

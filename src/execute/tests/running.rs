@@ -267,3 +267,28 @@ async fn a_step_at_which_the_engine_itself_fails_is_a_step_that_failed() {
     assert_eq!((summary.failed.len(), summary.blocked), (1, 1));
     assert_eq!(summary.failed[0].1.code, "EngineFault");
 }
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_come_one_soon_after_another_are_made_durable_together() {
+    /// Counts how often something is written.
+    struct Counting(Arc<std::sync::atomic::AtomicUsize>, Tape);
+    impl Journal for Counting {
+        fn append(&mut self, records: Vec<Record>) -> Result<(), JournalError> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.1.append(records)
+        }
+    }
+    let steps = (0..20).map(|index| create(NETWORK, &format!("net-{index}"), properties(json!({})), &[])).collect();
+    let (plan, world, tape) = (plan(steps), Fake::new(), Tape::endless());
+    world.stagger(Duration::from_millis(2));
+    let written = Arc::default();
+    let mut run = run(&plan, &world, &tape);
+    run.journal = Box::new(Counting(Arc::clone(&written), tape.clone()));
+    assert!(execute(run).await.unwrap().is_complete());
+    let records = tape.records();
+    assert_order(&plan, &records);
+    assert_eq!(records.len(), 62, "three for each step, the beginning and the end");
+    // Answers come over 40 ms, in which nobody waits longer than 10 for another.
+    let written = written.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(written < 25, "{written} times");
+}

@@ -219,6 +219,10 @@ impl Target for AzureTarget {
         self.pipeline.limits.all()
     }
 
+    fn tells_by_reading(&self) -> bool {
+        true
+    }
+
     fn can_list(&self) -> bool {
         true
     }
