@@ -174,7 +174,7 @@ pub async fn attach(
     } else {
         (Arc::new(SystemClock), Arc::new(SystemTimer))
     };
-    let http = HttpSettings::default();
+    let http = HttpSettings::for_server(url);
     let unusable = |error: crate::target::http::HttpError| CliError::new(Exit::Environment, error.to_string());
     let authority = Authority::entra(url, &credentials.tenant_id, url).map_err(unusable)?;
     let secret = credentials.client_secret.clone();
@@ -187,6 +187,7 @@ pub async fn attach(
             .map_err(unusable)?;
     let mut azure = AzureSettings::new(url, url, url, Credentials::Tokens(tokens));
     azure.simulated = name == TargetName::Simulator;
+    azure.http = http.clone();
     azure.time_scale = time_scale;
     azure.clock = Arc::clone(&clock);
     azure.trace = trace;

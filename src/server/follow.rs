@@ -28,7 +28,7 @@ pub struct SimulatedTime {
 /// # Errors
 /// Nothing answers, or something that is no simulator.
 pub async fn simulated_time(url: &str) -> Result<SimulatedTime, Fault> {
-    ask(&client()?, url, Method::GET, None).await
+    ask(&client(url)?, url, Method::GET, None).await
 }
 
 /// A clock that follows the virtual one of the simulator at `url`, as long as the task lives.
@@ -36,7 +36,7 @@ pub async fn simulated_time(url: &str) -> Result<SimulatedTime, Fault> {
 /// # Errors
 /// No client can be made.
 pub fn follow(url: &str, time: &SimulatedTime) -> Result<(SteppedClock, tokio::task::JoinHandle<()>), Fault> {
-    let (client, url) = (client()?, url.to_owned());
+    let (client, url) = (client(url)?, url.to_owned());
     let clock = SteppedClock::new(Timestamp::from_millisecond(time.now).unwrap_or_default());
     let followed = clock.clone();
     let task = tokio::spawn(async move {
@@ -64,9 +64,9 @@ struct SimulatedNow {
     now: i64,
 }
 
-fn client() -> Result<HttpClient, Fault> {
+fn client(url: &str) -> Result<HttpClient, Fault> {
     // A wait for somebody else may be long.
-    let settings = HttpSettings { timeout: Duration::from_secs(3600), ..HttpSettings::default() };
+    let settings = HttpSettings { timeout: Duration::from_secs(3600), ..HttpSettings::for_server(url) };
     HttpClient::new(&settings).map_err(|error| unusable(&error))
 }
 

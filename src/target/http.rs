@@ -13,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Certificate, Client, Identity, NoProxy, Proxy, StatusCode, Url};
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::base::{Environment, Secret};
@@ -89,6 +90,12 @@ impl Default for HttpSettings {
 }
 
 impl HttpSettings {
+    /// The usual ones, for one server. Where TLS is not spoken, the system's certificates, of which there are hundreds,
+    /// are not read.
+    pub fn for_server(url: &str) -> Self {
+        Self { only_these_roots: url.starts_with("http:"), ..Self::default() }
+    }
+
     /// The same with the proxy that `HTTPS_PROXY` and `NO_PROXY` name, in capitals or not.
     #[must_use]
     pub fn with_environment(mut self, environment: &Environment) -> Self {
@@ -241,7 +248,9 @@ impl HttpClient {
         let host = place(request.url());
         let mut response = self.client.execute(request).await.map_err(|error| fault_of_transport(error, &host))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let mut body = Vec::new();
+        // As much as it says that it has, so that a long one is not moved each time it has grown.
+        let told = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+        let mut body = Vec::with_capacity(told.min(BODY_LIMIT));
         while let Some(chunk) = response.chunk().await.map_err(|error| fault_of_transport(error, &host))? {
             if body.len() + chunk.len() > BODY_LIMIT {
                 let message = format!("{host} answered with more than {} MiB", BODY_LIMIT / 1024 / 1024);
@@ -325,8 +334,17 @@ impl Answer {
 
     /// The body, if it is JSON.
     pub(crate) fn json(&self) -> Option<Json> {
-        // Some providers put a byte order mark in front.
-        serde_json::from_slice(self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body)).ok()
+        serde_json::from_slice(self.text()).ok()
+    }
+
+    /// Whether the body is JSON, which takes no memory to find out: a list has megabytes.
+    pub(crate) fn is_json(&self) -> bool {
+        serde_json::from_slice::<IgnoredAny>(self.text()).is_ok()
+    }
+
+    /// The body without the byte order mark that some providers put in front.
+    fn text(&self) -> &[u8] {
+        self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body)
     }
 
     /// Whether there is no body to speak of.

@@ -205,7 +205,7 @@ pub(super) fn is_foreign(answer: &Answer) -> bool {
     if answer.is_empty() {
         return answer.status.is_redirection();
     }
-    answer.json().is_none()
+    !answer.is_json()
 }
 
 /// The id by which support finds the request.

@@ -122,7 +122,7 @@ impl Pipeline {
         if let Ok(answer) = &mut answer {
             let concealed = self.concealed.lock().unwrap_or_else(PoisonError::into_inner);
             // An operation that failed is told with a status of success.
-            let is_error = !answer.status.is_success() || answer.body.windows(7).any(|window| window == b"\"error\"");
+            let is_error = !answer.status.is_success() || mentions_error(&answer.body);
             if is_error {
                 answer.scrub(concealed.iter().map(Secret::expose));
             }
@@ -159,6 +159,12 @@ impl Pipeline {
     pub(super) fn fault(&self, answer: &Answer) -> Fault {
         fault_of_answer(answer, self.now())
     }
+}
+
+/// Whether a body may hold an error. Asked of every answer, of lists of megabytes too; the library's search of texts is
+/// ten times as fast as a look at each position.
+fn mentions_error(body: &[u8]) -> bool {
+    std::str::from_utf8(body).map_or(true, |text| text.contains("\"error\""))
 }
 
 /// The fields of a body whose texts nobody may see.
