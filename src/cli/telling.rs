@@ -48,10 +48,10 @@ impl Chronicle {
         self.changes.subscribe()
     }
 
-    fn line(&self, line: &EventLine) {
+    fn line(&self, line: impl FnOnce() -> EventLine) {
         if let Some(lines) = &self.lines {
             // A file that could not be written was told about where it happened.
-            _ = lines.send(line.text());
+            _ = lines.send(line().text());
         }
     }
 
@@ -63,7 +63,7 @@ impl Chronicle {
 impl EventSink for Chronicle {
     fn event(&self, event: &Event) {
         self.record().take(event);
-        self.line(&event.into());
+        self.line(|| event.into());
         self.changed();
     }
 }
@@ -96,9 +96,11 @@ impl Telling {
             writer = Some(write_lines(path, receiver)?);
             lines = Some(sender);
         }
-        let planned = EventLine::planned(&record, SystemClock.now());
+        let planned = lines.is_some().then(|| EventLine::planned(&record, SystemClock.now()));
         let chronicle = Arc::new(Chronicle { record: Mutex::new(record), changes: watch::Sender::new(0), lines });
-        chronicle.line(&planned);
+        if let Some(planned) = planned {
+            chronicle.line(|| planned);
+        }
         let page = match options.ui {
             true => Some(LivePage::serve(Arc::clone(&chronicle)).await?),
             false => None,
@@ -126,7 +128,7 @@ impl Telling {
         let report = {
             let mut record = self.chronicle.record();
             record.next = next;
-            self.chronicle.line(&EventLine::concluded(&record, exit.code(), now));
+            self.chronicle.line(|| EventLine::concluded(&record, exit.code(), now));
             report_page(&record, now)
         };
         self.chronicle.changed();

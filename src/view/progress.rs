@@ -64,7 +64,8 @@ impl Progress {
         match &state.live {
             Some(live) => _ = live.bars.println(text),
             // A closed pipe is no reason to stop a deployment.
-            None => _ = writeln!(std::io::stderr(), "{text}"),
+            // In one go: standard error is not buffered, and each piece would be a call of its own.
+            None => _ = std::io::stderr().write_all((text + "\n").as_bytes()),
         }
     }
 
