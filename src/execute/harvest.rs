@@ -160,7 +160,8 @@ impl Harvest {
     fn turn(&self) -> Turn {
         let now = self.timer.now();
         let mut collections = self.collections();
-        collections.retain(|_, collection| !collection.waiting.is_empty());
+        // How long a list is stays known while nobody waits for it.
+        collections.retain(|_, collection| !collection.waiting.is_empty() || collection.items > 0);
         let mut next: Option<Instant> = None;
         for (key, collection) in collections.iter_mut() {
             let due = collection.waiting.iter().filter(|waiting| waiting.due <= now).count();

@@ -167,3 +167,17 @@ async fn what_is_not_there_when_it_is_looked_at_is_asked_for() {
     assert!(world.polls() > 0, "its operation knows what became of it");
     assert!(summary.is_complete(), "{summary:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_long_list_is_not_read_for_a_few() {
+    let first = create(MACHINE, "vm", properties(json!({})), &[]);
+    let late = (0..5).map(|index| create(NIC, &format!("late-{index}"), properties(json!({})), &[&first.id]));
+    let late: Vec<Step> = late.collect();
+    let plan = plan(several(NIC, "nic", 100).into_iter().chain([first]).chain(late).collect());
+    let world = Fake::new();
+    world.have_lists(1_000);
+    assert!(carry_out(&plan, &world).await.0.is_complete());
+    assert!(world.requests("list", NIC) > 0, "for a hundred it is");
+    // It was known how long it is, although nobody waited meanwhile.
+    assert!((0..5).all(|index| world.requests("poll", &format!("late-{index}")) > 0));
+}
