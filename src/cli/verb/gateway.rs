@@ -15,6 +15,7 @@ use crate::view::harmless;
 
 /// Arguments of `engine gateway`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  engine gateway /var/lib/engine/gateway")]
 pub struct Arguments {
     /// The folder with `gateway.json`; what machines say of themselves is written there
     #[arg(value_name = "FOLDER")]
