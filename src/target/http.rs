@@ -334,12 +334,17 @@ impl Answer {
 
     /// The body, if it is JSON.
     pub(crate) fn json(&self) -> Option<Json> {
+        self.json_as()
+    }
+
+    /// The body, if it is JSON of this form.
+    pub(crate) fn json_as<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(self.text()).ok()
     }
 
     /// Whether the body is JSON, which takes no memory to find out: a list has megabytes.
     pub(crate) fn is_json(&self) -> bool {
-        serde_json::from_slice::<IgnoredAny>(self.text()).is_ok()
+        self.json_as::<IgnoredAny>().is_some()
     }
 
     /// The body without the byte order mark that some providers put in front.

@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode, Url};
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::error::fault_of_error;
@@ -47,6 +48,20 @@ fn provisioning_state(body: &Json) -> Option<&str> {
     body.pointer("/properties/provisioningState")?.as_str()
 }
 
+/// The same of an answer of which nothing else is read: the resource that was sent comes back with it.
+fn told_state(answer: &Answer) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Resource {
+        properties: Properties,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Properties {
+        provisioning_state: String,
+    }
+    answer.json_as::<Resource>().map(|resource| resource.properties.provisioning_state)
+}
+
 /// What an operation was begun for: it decides what its end looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -80,10 +95,9 @@ pub(super) enum Stage {
 impl Pipeline {
     /// What the answer to a request with a success status means.
     pub(super) fn begun(&self, purpose: Purpose, own_url: &Url, answer: Answer) -> Result<Stage, Fault> {
-        let body = answer.json();
-        let state = body.as_ref().and_then(provisioning_state).map(state_of);
+        let state = told_state(&answer).map(|state| state_of(&state));
         if state == Some(State::Failed) && purpose == Purpose::Write {
-            return Err(failure(body.as_ref()));
+            return Err(failure(answer.json().as_ref()));
         }
         let accepted = answer.status == StatusCode::ACCEPTED;
         // What an action answers at once has states of its own; a deletion's answer may show what was there.
