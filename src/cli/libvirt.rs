@@ -26,10 +26,9 @@ mod with_library {
 
     use super::{Call, CliError, Connected, Exit, TargetOptions, Wanted};
     use crate::base::{Secret, SystemClock};
-    use crate::cli::session::session;
+    use crate::cli::session::{administrator, session};
     use crate::contract::{Fault, FaultClass, Future, KeyVaultSecret, KeyVaults};
     use crate::graph::Scope;
-    use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberSettings};
     use crate::model::{self, OnPrem, OnPremImage};
     use crate::target::http::{HttpSettings, Names};
     use crate::target::libvirt::{
@@ -126,22 +125,11 @@ mod with_library {
             resource_group: wanted.resource_group,
             location: wanted.location,
         };
-        let bootstrap_token = wanted.keys.as_ref().map(|(keys, _)| keys.bootstrap_token.clone());
         let names: Arc<dyn Names> = Arc::new(ClusterNames(target.clone()));
-        let kubernetes = wanted.keys.map(|(keys, server)| {
-            KubernetesClient::new(KubernetesSettings {
-                server,
-                certificate_authority: Some(keys.cluster_ca.certificate.clone()),
-                credentials: KubernetesCredentials::Certificate {
-                    certificate: keys.administrator.certificate.clone(),
-                    key: keys.administrator.key.clone(),
-                },
-                // It is near: no proxy stands between.
-                http: HttpSettings { names: Some(names), ..HttpSettings::default() },
-            })
-        });
-        let kubernetes = kubernetes.transpose().map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;
-        let members = MemberSettings { bootstrap_token: bootstrap_token.clone(), ..MemberSettings::default() };
+        // It is near: no proxy stands between.
+        let http = HttpSettings { names: Some(names), ..HttpSettings::default() };
+        let (kubernetes, members) = administrator(wanted.keys, http)?;
+        let bootstrap_token = members.bootstrap_token.clone();
         let session = session(call, Arc::new(target), Arc::new(NoVaults), kubernetes, members, scope);
         Ok(Connected { session, arm: None, bootstrap_token, simulator: None })
     }

@@ -220,8 +220,27 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
     let arm = ArmClient::new(settings.clone(), Patience::default()).map_err(unusable)?;
     let http = settings.http.clone();
     let target = AzureTarget::new(settings).map_err(unusable)?;
-    let bootstrap_token = wanted.keys.as_ref().map(|(keys, _)| keys.bootstrap_token.clone());
-    let kubernetes = wanted.keys.map(|(keys, server)| {
+    let (kubernetes, members) = administrator(wanted.keys, http)?;
+    let bootstrap_token = members.bootstrap_token.clone();
+    let scope = Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
+    Ok(Connected {
+        session: session(call, Arc::new(target), vaults, kubernetes, members, scope),
+        arm: Some(Arc::new(arm)),
+        bootstrap_token,
+        simulator: None,
+    })
+}
+
+/// The way to the members of a cluster whose keys are known, as its administrator.
+///
+/// # Errors
+/// Certificates that no connection can be made with.
+pub fn administrator(
+    keys: Option<(&KeyMaterial, String)>,
+    http: HttpSettings,
+) -> Result<(Option<KubernetesClient>, MemberSettings), CliError> {
+    let bootstrap_token = keys.as_ref().map(|(keys, _)| keys.bootstrap_token.clone());
+    let kubernetes = keys.map(|(keys, server)| {
         KubernetesClient::new(KubernetesSettings {
             server,
             certificate_authority: Some(keys.cluster_ca.certificate.clone()),
@@ -232,15 +251,8 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
             http,
         })
     });
-    let kubernetes = kubernetes.transpose().map_err(unusable)?;
-    let members = MemberSettings { bootstrap_token: bootstrap_token.clone(), ..MemberSettings::default() };
-    let scope = Scope { subscription_id, tenant_id, resource_group: wanted.resource_group, location: wanted.location };
-    Ok(Connected {
-        session: session(call, Arc::new(target), vaults, kubernetes, members, scope),
-        arm: Some(Arc::new(arm)),
-        bootstrap_token,
-        simulator: None,
-    })
+    let kubernetes = kubernetes.transpose().map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;
+    Ok((kubernetes, MemberSettings { bootstrap_token, ..MemberSettings::default() }))
 }
 
 /// A session by which members are reached through the API server, if it is known.

@@ -6,8 +6,7 @@ use crate::base::{Clock, Entropy, Secret};
 use crate::bootstrap::{self, Start};
 use crate::contract::{AppliedResources, KeyVaultSecret, Platform, TargetName};
 use crate::expand::{
-    API_SERVER_PORT, CONTROL_PLANE_POOL, MachinePayloads, api_server_host, custom_data, custom_data_handle, expand,
-    machine_payloads,
+    CONTROL_PLANE_POOL, MachinePayloads, api_server_url, custom_data, custom_data_handle, expand, machine_payloads,
 };
 use crate::graph::{Context, ResourceGraph, Scope};
 use crate::model::Cluster;
@@ -91,7 +90,7 @@ impl Definition {
 
     /// The address of the API server, as people and the engine ask for it.
     pub fn server(&self) -> String {
-        format!("https://{}:{API_SERVER_PORT}", api_server_host(&self.cluster, self.platform))
+        api_server_url(&self.cluster, self.platform)
     }
 
     /// What was applied last.

@@ -46,5 +46,5 @@ pub use error::ExpandError;
 pub use instructions::{Instruction, instructions};
 pub use machine_settings::{MachinePayloads, machine_payloads, secrets_in_key_vaults};
 pub use names::Names;
-pub use on_prem::{api_server_host, endpoint_name};
+pub use on_prem::{api_server_host, api_server_url, endpoint_name};
 pub use outputs::outputs;

@@ -5,6 +5,7 @@
 use ipnet::{IpNet, Ipv4Net};
 
 use super::ExpandError;
+use super::context::API_SERVER_PORT;
 use super::machine_settings::secrets_in_key_vaults;
 use crate::catalog::Cloud;
 use crate::contract::Platform;
@@ -38,6 +39,11 @@ pub fn api_server_host(cluster: &Cluster, platform: Platform) -> String {
         Some(_) => cluster.api_server_host(),
         None => endpoint_name(cluster, platform),
     }
+}
+
+/// The URL at which people and the engine ask the API server.
+pub fn api_server_url(cluster: &Cluster, platform: Platform) -> String {
+    format!("https://{}:{API_SERVER_PORT}", api_server_host(cluster, platform))
 }
 
 /// Whether everything gets more time.

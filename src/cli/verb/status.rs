@@ -12,7 +12,7 @@ use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::state::existing_store;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Status, status};
-use crate::expand::{API_SERVER_PORT, api_server_host};
+use crate::expand::api_server_url;
 use crate::model::{self, ReadOptions};
 use crate::pki::{Given, KeyMaterial};
 use crate::state::Store;
@@ -43,9 +43,7 @@ pub async fn connect_existing(
     });
     let keys = KeyMaterial::load_or_generate(folder, &Given::default(), &SystemClock, &SystemEntropy).ok();
     let target = place::target(call, options, Some(&snapshot), cluster.as_ref())?;
-    let server = cluster
-        .as_ref()
-        .map(|cluster| format!("https://{}:{API_SERVER_PORT}", api_server_host(cluster, target.into())));
+    let server = cluster.as_ref().map(|cluster| api_server_url(cluster, target.into()));
     let wanted = Wanted {
         target,
         folder,
