@@ -164,7 +164,9 @@ impl Rehearsal {
             nodes: scenery.nodes.map(|nodes| nodes.into_iter().map(|node| (node.name, node.cordoned)).collect()),
             resource_group: scope.resource_group.clone(),
         };
-        let settings = SimulatorSettings::new(self.place.path().join("stage")).time_scale(0.0).loaded(loaded);
+        // On a clock that moves when nobody is at work, so that nobody waits and each step takes what it may there.
+        let mut settings = SimulatorSettings::new(self.place.path().join("stage")).time_scale(1.0).loaded(loaded);
+        settings.virtual_clock = true;
         let simulator = Simulator::start(settings.faults(plan.clone()))
             .await
             .map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;

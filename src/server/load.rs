@@ -3,7 +3,7 @@
 //!
 //! Deliberately absent: pods and what they ask for. A rehearsal drains nodes of pods of the simulator's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -32,6 +32,7 @@ pub struct Loaded {
 
 /// Puts everything into a world. What is not told as a resource is left out.
 pub(super) fn load(world: &mut World, loaded: Loaded) {
+    let bootstrapped: BTreeSet<String> = loaded.resources.iter().filter_map(bootstrapped).collect();
     let mut entries: Vec<Entry> = loaded.resources.into_iter().filter_map(|body| entry(world, body)).collect();
     // What refers to others comes after them in no particular order: references are looked up when somebody asks.
     entries.sort_by(|one, other| one.id.cmp(&other.id));
@@ -54,9 +55,20 @@ pub(super) fn load(world: &mut World, loaded: Loaded) {
         }
     }
     for node in super::members::nodes(world, &group).into_iter().filter(|node| !nodes.contains_key(&node.name)) {
-        // A machine that has not joined where it really is does not join here either.
-        super::members::remove_node(world, &group, &node);
+        // A machine that has not joined where it really is, although nothing is left to do on it, does not join here
+        // either. One that was still being made does, as it would there.
+        let machine = node.provider_id.to_ascii_lowercase();
+        if machine.contains("/virtualmachinescalesets/") || bootstrapped.contains(&machine) {
+            super::members::remove_node(world, &group, &node);
+        }
     }
+}
+
+/// What a node calls the machine that an extension has succeeded on; nothing for any other resource.
+fn bootstrapped(body: &Json) -> Option<String> {
+    let id = text(body, "/id")?.to_ascii_lowercase();
+    let (machine, _) = id.split_once("/extensions/")?;
+    (text(body, "/properties/provisioningState") == Some("Succeeded")).then(|| format!("azure://{machine}"))
 }
 
 /// A resource as it is kept, from how it is told.

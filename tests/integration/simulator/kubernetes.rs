@@ -1,9 +1,10 @@
 //! The cluster in a group.
 
+use engine::server::{Loaded, SimulatorSettings};
 use reqwest::Method;
 use serde_json::json;
 
-use super::{COMPUTE, Cloud};
+use super::{COMPUTE, Cloud, StepClock};
 
 async fn cluster(cloud: &Cloud) {
     cloud.make_group().await;
@@ -115,4 +116,48 @@ async fn tokens_of_the_bootstrap_are_kept() {
     assert_eq!(kept.body["type"], "bootstrap.kubernetes.io/token");
     let url = format!("{}{named}", cloud.simulator.kubernetes_url("rg"));
     assert_eq!(cloud.client.get(url).send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn of_machines_seen_elsewhere_those_join_that_have_or_were_still_being_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let group = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/rg";
+    let machine = |name: &str, state: &str| {
+        json!({ "id": format!("{group}/providers/Microsoft.Compute/virtualMachines/{name}"), "location": "westus2",
+            "type": "Microsoft.Compute/virtualMachines", "tags": { "orchestrator": "Kubernetes:1.35.9" },
+            "properties": { "provisioningState": state, "osProfile": { "computerName": name } } })
+    };
+    let bootstrap = |name: &str, state: &str| {
+        json!({ "id": format!("{group}/providers/Microsoft.Compute/virtualMachines/{name}/extensions/cse"),
+            "type": "Microsoft.Compute/virtualMachines/extensions", "location": "westus2",
+            "properties": { "provisioningState": state } })
+    };
+    let resources = vec![
+        json!({ "id": group, "type": "Microsoft.Resources/resourceGroups", "location": "westus2" }),
+        machine("k8s-master-0", "Succeeded"),
+        bootstrap("k8s-master-0", "Succeeded"),
+        // All was done on it, and it is no node.
+        machine("lost", "Succeeded"),
+        bootstrap("LOST", "Succeeded"),
+        machine("begun", "Creating"),
+        machine("made", "Succeeded"),
+        machine("being-bootstrapped", "Succeeded"),
+        bootstrap("being-bootstrapped", "Creating"),
+    ];
+    let loaded = Loaded {
+        tenant_id: "00000000-0000-4000-8000-000000000002".to_owned(),
+        subscription_id: "00000000-0000-4000-8000-000000000001".to_owned(),
+        resources,
+        nodes: Some([("k8s-master-0".to_owned(), true)].into()),
+        resource_group: "rg".to_owned(),
+    };
+    let cloud = Cloud::start_as(SimulatorSettings::new(folder.path()).loaded(loaded), StepClock::new()).await;
+    let nodes = cloud.kubernetes(Method::GET, "/api/v1/nodes", None).await.body;
+    let seen: Vec<_> = nodes["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| (node["metadata"]["name"].as_str().unwrap(), node["spec"]["unschedulable"] == true))
+        .collect();
+    assert_eq!(seen, [("begun", false), ("being-bootstrapped", false), ("k8s-master-0", true), ("made", false)]);
 }

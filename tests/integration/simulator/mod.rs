@@ -85,9 +85,12 @@ impl Cloud {
     }
 
     pub async fn start_with(folder: &Path, time_scale: f64, clock: Arc<StepClock>) -> Self {
+        Self::start_as(SimulatorSettings::new(folder).time_scale(time_scale), clock).await
+    }
+
+    pub async fn start_as(mut settings: SimulatorSettings, clock: Arc<StepClock>) -> Self {
         // The client wants a provider of cryptography even where it uses none.
         _ = rustls::crypto::ring::default_provider().install_default();
-        let mut settings = SimulatorSettings::new(folder).time_scale(time_scale);
         settings.clock = clock.clone();
         settings.entropy = Arc::new(SeededEntropy::new(7));
         let simulator = Simulator::start(settings).await.unwrap();
