@@ -87,6 +87,9 @@ mod with_library {
                 return Err(refuse("onPremProfile.networkMode is `bridged`", "use `nat` or `routed`"));
             }
         };
+        if on_prem.bridge.is_some() {
+            return Err(refuse("onPremProfile.bridge is given", "leave it out: machines have a network of their own"));
+        }
         if !on_prem.addresses.is_empty() {
             return Err(refuse(
                 "onPremProfile.addresses are given",

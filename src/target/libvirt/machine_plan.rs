@@ -16,9 +16,10 @@ use crate::base::Secret;
 use crate::contract::{Address, Fault, FaultClass};
 
 /// The command line of a kernel that the host gives a machine. The clock: Linux mistrusts the time-stamp counters of several
-/// emulated processors and takes the HPET, and then each look at the clock leaves the emulated processor.
+/// emulated processors and takes the HPET, and then each look at the clock leaves the emulated processor. An emulated processor
+/// speculates on nothing, so that the kernel's guards against it only cost time.
 const COMMAND_LINE: &str = "root=LABEL=rootfs ro console=ttyS0 net.ifnames=0 quiet loglevel=3";
-const EMULATED_CLOCK: &str = "tsc=reliable clocksource=tsc";
+const EMULATED: &str = "tsc=reliable clocksource=tsc mitigations=off";
 
 /// The name of a machine's domain.
 pub fn domain_name(id: &str) -> String {
@@ -78,11 +79,11 @@ impl Work<'_> {
     fn boot(&self, emulated: bool) -> Result<Boot, Fault> {
         let part = |end: &str| self.hypervisor.volume(self.pool(), &format!("{}.{end}", self.settings.image));
         let Some(kernel) = part("kernel")? else { return Ok(Boot::Firmware) };
-        let clock = if emulated { EMULATED_CLOCK } else { "" };
+        let more = if emulated { EMULATED } else { "" };
         Ok(Boot::Kernel {
             kernel: kernel.path,
             initrd: part("initrd")?.map(|initrd| initrd.path),
-            command_line: format!("{COMMAND_LINE} {clock}").trim_end().to_owned(),
+            command_line: format!("{COMMAND_LINE} {more}").trim_end().to_owned(),
         })
     }
 

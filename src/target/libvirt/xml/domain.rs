@@ -125,7 +125,7 @@ fn system(plan: &DomainPlan) -> Element {
 
 fn features(plan: &DomainPlan) -> Element {
     // What was translated is kept: without room for it an emulated machine translates the same code again and again.
-    let cache = element("tcg").with(element("tb-cache").set("unit", "MiB").text(256));
+    let cache = element("tcg").with(element("tb-cache").set("unit", "MiB").text(512));
     element("features").with(element("acpi")).with_all((!plan.kvm).then_some(cache))
 }
 

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Sourced once a cluster's nodes are Ready: it has to work. Whoever sources this has sourced tests/real/stages.sh and
+# tests/real/machines.sh, and names the cluster by KUBECONFIG.
+# shellcheck disable=SC2154
+
+# A pod of the Deployment on each node, and on each node a client.
+kubectl apply -f - >/dev/null <<'YAML'
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      tolerations: [{operator: Exists}]
+      terminationGracePeriodSeconds: 1
+      topologySpreadConstraints:
+      - maxSkew: 1
+        topologyKey: kubernetes.io/hostname
+        whenUnsatisfiable: DoNotSchedule
+        labelSelector: {matchLabels: {app: web}}
+      containers:
+      - name: web
+        image: busybox
+        imagePullPolicy: IfNotPresent
+        command: [sh, -c, "mkdir /www && hostname >/www/index.html && exec httpd -f -p 8080 -h /www"]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: client}
+spec:
+  selector: {matchLabels: {app: client}}
+  template:
+    metadata: {labels: {app: client}}
+    spec:
+      tolerations: [{operator: Exists}]
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: client, image: busybox, imagePullPolicy: IfNotPresent, command: [sleep, infinity]}
+YAML
+kubectl rollout status deployment/web daemonset/client --timeout=900s >/dev/null
+stage "Deployment runs"
+kubectl get pods -o wide
+
+# answers CLIENT NAME: which pods answered under this name, of enough requests that both come up.
+answers() {
+  kubectl exec "$1" -- sh -c "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do wget -q -T 10 -O - http://$2/; done" | sort -u | xargs
+}
+both=$(kubectl get pods -l app=web -o 'jsonpath={.items[*].metadata.name}' | xargs -n 1 | sort | xargs)
+address=$(kubectl get service web -o 'jsonpath={.spec.clusterIP}')
+for client in $(kubectl get pods -l app=client -o name); do
+  until_true 300 "$client reaches both pods by $address" bash -c "$(declare -f answers kubectl); cache=$cache minor=$minor
+    [ \"\$(answers $client $address)\" = '$both' ]"
+done
+stage "Service answers across nodes"
+
+kubectl --namespace kube-system rollout status deployment/coredns --timeout=900s >/dev/null
+for client in $(kubectl get pods -l app=client -o name); do
+  until_true 300 "$client reaches both pods by their name" bash -c "$(declare -f answers kubectl); cache=$cache minor=$minor
+    [ \"\$(answers $client web.default.svc.cluster.local)\" = '$both' ]"
+done
+stage "DNS resolves"
+
+# A claim of local-path's class is bound once a pod wants it; what one pod wrote, the next one reads.
+kubectl get storageclass local-path >/dev/null 2>&1 ||
+  kubectl apply -f "$cache/programs/local_path/$(sed -n 's/^local_path //p' "$cache/$minor/versions")/local-path-storage.yaml" >/dev/null
+pod() {
+  kubectl apply -f - >/dev/null <<YAML
+apiVersion: v1
+kind: Pod
+metadata: {name: $1}
+spec:
+  restartPolicy: Never
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
+  containers:
+  - name: shell
+    image: busybox
+    imagePullPolicy: IfNotPresent
+    command: [sh, -c, "$2"]
+    volumeMounts: [{name: data, mountPath: /data}]
+YAML
+  kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout=900s >/dev/null
+}
+kubectl apply -f - >/dev/null <<'YAML'
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec:
+  storageClassName: local-path
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 64Mi}}
+YAML
+pod writer "hostname >/data/writer"
+kubectl delete pod writer >/dev/null
+pod reader "cat /data/writer"
+[ "$(kubectl logs reader)" = writer ]
+stage "volume bound, written and read"
+kubectl get persistentvolumeclaims
+
+kubectl get pods --all-namespaces -o wide
