@@ -94,27 +94,34 @@ impl Template {
         within("parameters", self.parameters.len(), PARAMETER_LIMIT)?;
         within("outputs", self.template["outputs"].as_object().map_or(0, serde_json::Map::len), OUTPUT_LIMIT)?;
         within("bytes", self.text().len(), TEMPLATE_LIMIT)?;
-        check_expressions(&self.template, &mut String::new())?;
+        check_expressions(&self.template)?;
         Ok(self.template["parameters"].to_string().len() + self.template["outputs"].to_string().len())
     }
 }
 
-fn check_expressions(json: &Json, pointer: &mut String) -> Result<(), EmitError> {
-    let length = pointer.len();
-    let mut below = |segment: &str, json: &Json| {
-        pointer.push('/');
-        pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
-        let result = check_expressions(json, pointer);
-        pointer.truncate(length);
-        result
+/// Refuses an expression that is longer than Azure takes. The pointer to it is put together only then.
+fn check_expressions(json: &Json) -> Result<(), EmitError> {
+    let Some((segments, length)) = long_expression(json) else { return Ok(()) };
+    let pointer = segments
+        .iter()
+        .rev()
+        .fold(String::new(), |pointer, segment| format!("{pointer}/{}", segment.replace('~', "~0").replace('/', "~1")));
+    Err(EmitError::LongExpression { pointer, length, limit: EXPRESSION_LIMIT })
+}
+
+/// Where the first expression is that is too long, from the inside out, and how long it is.
+fn long_expression(json: &Json) -> Option<(Vec<String>, usize)> {
+    let below = |segment: &dyn std::fmt::Display, json| {
+        long_expression(json).map(|(mut segments, length)| {
+            segments.push(segment.to_string());
+            (segments, length)
+        })
     };
     match json {
-        Json::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| below(&index.to_string(), item)),
-        Json::Object(entries) => entries.iter().try_for_each(|(name, value)| below(name, value)),
-        Json::String(text) if text.starts_with('[') && text.len() > EXPRESSION_LIMIT => {
-            Err(EmitError::LongExpression { pointer: pointer.clone(), length: text.len(), limit: EXPRESSION_LIMIT })
-        }
-        _ => Ok(()),
+        Json::Array(items) => items.iter().enumerate().find_map(|(index, item)| below(&index, item)),
+        Json::Object(entries) => entries.iter().find_map(|(name, value)| below(name, value)),
+        Json::String(text) if text.starts_with('[') && text.len() > EXPRESSION_LIMIT => Some((Vec::new(), text.len())),
+        _ => None,
     }
 }
 

@@ -98,9 +98,9 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Waits until all files are on the disk. They are waited for at the same time, so that one turn of the disk does for
-/// many.
+/// most.
 fn sync_all(stages: &[(tempfile::NamedTempFile, PathBuf)]) -> Result<(), FileError> {
-    const AT_ONCE: usize = 4;
+    const AT_ONCE: usize = 16;
     let sync = |part: &[(tempfile::NamedTempFile, PathBuf)]| {
         part.iter().try_for_each(|(stage, path)| stage.as_file().sync_all().map_err(failed("write", path)))
     };

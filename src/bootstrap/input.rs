@@ -363,7 +363,7 @@ pub struct ControlPlaneKeys {
     pub front_proxy_ca_certificate: String,
     /// The key of the aggregation layer's CA.
     pub front_proxy_ca_key: Secret,
-    /// The key that signs service-account tokens. It may still be sought.
+    /// The key that signs service-account tokens.
     pub service_account: ServiceAccountKey,
     /// What the API server shows to those who ask for one of its names, besides the certificate that kubeadm makes it.
     pub api_server: Option<CertifiedKey>,

@@ -2,26 +2,44 @@
 
 use std::net::IpAddr;
 
-use super::custom_data::{CustomData, MachineFile, PRINCIPAL_SECRET, pack};
+use super::custom_data::{CustomData, MachineFile, PRINCIPAL_SECRET, Packer};
 use super::input::{ClusterSettings, ControlPlaneMachine, CustomFile, Network, NodeSettings, Start, WorkerMachine};
 use super::view::MachineView;
 use super::{BootstrapError, addons, audit, encryption, patience, templates};
 use crate::contract::Platform;
 
-/// customData of the machines of the control plane: the same bytes for each of them.
-///
-/// # Errors
-/// When an input cannot work, a template cannot be rendered, or the result is longer than the cloud takes.
-pub fn control_plane(machine: &ControlPlaneMachine) -> Result<CustomData, BootstrapError> {
-    pack(&control_plane_files(machine)?, appended(&machine.cluster))
+impl Packer {
+    /// customData of the machines of the control plane: the same bytes for each of them.
+    ///
+    /// # Errors
+    /// When an input cannot work, a template cannot be rendered, or the result is longer than the cloud takes.
+    pub fn control_plane(&mut self, machine: &ControlPlaneMachine) -> Result<CustomData, BootstrapError> {
+        self.pack(&control_plane_files(machine)?, appended(&machine.cluster))
+    }
+
+    /// customData of the machines of a worker pool: the same bytes for each of them.
+    ///
+    /// # Errors
+    /// As [`control_plane`](Self::control_plane).
+    pub fn worker(&mut self, machine: &WorkerMachine) -> Result<CustomData, BootstrapError> {
+        self.pack(&worker_files(machine)?, appended(&machine.cluster))
+    }
 }
 
-/// customData of the machines of a worker pool: the same bytes for each of them.
+/// [`Packer::control_plane`] for a cluster of nothing else.
 ///
 /// # Errors
-/// As [`control_plane`].
+/// As there.
+pub fn control_plane(machine: &ControlPlaneMachine) -> Result<CustomData, BootstrapError> {
+    Packer::default().control_plane(machine)
+}
+
+/// [`Packer::worker`] for a single pool.
+///
+/// # Errors
+/// As there.
 pub fn worker(machine: &WorkerMachine) -> Result<CustomData, BootstrapError> {
-    pack(&worker_files(machine)?, appended(&machine.cluster))
+    Packer::default().worker(machine)
 }
 
 /// The command of a machine's CustomScript: it waits for the bootstrap's result for `deadline_minutes` at most (and five
@@ -90,8 +108,6 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
     files.extend(audit::files(machine)?);
     let keys = &machine.keys;
     let authority = &machine.cluster.certificate_authority;
-    // Waited for as late as can be.
-    let service_account = keys.service_account.halves()?;
     let pki = [
         ("ca.crt", authority.as_str()),
         ("ca.key", keys.ca_key.expose()),
@@ -99,8 +115,8 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
         ("etcd/ca.key", keys.etcd_ca_key.expose()),
         ("front-proxy-ca.crt", &keys.front_proxy_ca_certificate),
         ("front-proxy-ca.key", keys.front_proxy_ca_key.expose()),
-        ("sa.key", service_account.private.expose()),
-        ("sa.pub", &service_account.public),
+        ("sa.key", keys.service_account.private.expose()),
+        ("sa.pub", &keys.service_account.public),
     ];
     files.extend(pki.map(|(name, content)| MachineFile::new(format!("/etc/engine/pki/{name}"), "0600", content)));
     // The name of the one is kubeadm's, which takes what is there; the other stands beside kubeadm's own.

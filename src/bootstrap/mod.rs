@@ -25,7 +25,7 @@ pub use addons::{
 };
 pub use audit::AuditPolicy;
 pub use containers::Container;
-pub use custom_data::{CustomData, LIMIT, LONGEST_APPENDED};
+pub use custom_data::{CustomData, LIMIT, LONGEST_APPENDED, Packer};
 pub use encryption::{Encryption, KeyVault};
 pub use error::BootstrapError;
 pub use host::{Extension, HostSettings, Proxy};

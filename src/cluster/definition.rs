@@ -71,6 +71,7 @@ impl Definition {
             api_server: pair(&given.api_server_certificate, &given.api_server_private_key),
             kubelet_client: pair(&given.client_certificate, &given.client_private_key),
             administrator: pair(&given.kube_config_certificate, &given.kube_config_private_key),
+            is_trusted_outside: cluster.component_flags.issues_for_others(),
             encrypts_secrets: cluster.encrypt_secrets_at_rest,
             encryption_key: cluster.etcd_encryption_key.clone().filter(|_| cluster.encrypt_secrets_at_rest),
         };

@@ -58,7 +58,7 @@ pub fn generate(definition: &Definition, form: &Form<'_>) -> Result<Artifacts, C
     let mut template = emit(&graph, &emission)?;
     template.compact = form.compact;
 
-    let mut files = definition.keys.files()?;
+    let mut files = definition.keys.files();
     if !form.parameters_only {
         files.private("apimodel.json", pretty(&cluster.to_api_model()));
         for (index, file) in cluster.control_plane.custom_files.iter().enumerate() {

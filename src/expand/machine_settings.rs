@@ -81,6 +81,7 @@ pub fn machine_payloads(
     let deadline = settings.deadline_minutes;
     let mut secrets = BTreeMap::new();
     let mut lengths = BTreeMap::new();
+    let mut packer = bootstrap::Packer::default();
     let mut keep = |pool: &str, data: bootstrap::CustomData| {
         lengths.insert(pool.to_owned(), data.base64_length);
         secrets.insert(custom_data_handle(pool), data.base64);
@@ -95,7 +96,7 @@ pub fn machine_payloads(
             OperatingSystem::Linux => {
                 settings.kubelet_arguments = kubelet_arguments(cluster, pool);
                 settings.kernel_parameters.clone_from(&pool.kernel_parameters);
-                bootstrap::worker(&WorkerMachine { cluster: settings, node: node_settings(cluster, pool) })
+                packer.worker(&WorkerMachine { cluster: settings, node: node_settings(cluster, pool) })
             }
             OperatingSystem::Windows => {
                 bootstrap::windows_worker(&windows_machine(cluster, pool, release_of(cluster)?, settings))
@@ -103,9 +104,8 @@ pub fn machine_payloads(
         };
         keep(&pool.name, data.map_err(failed(&pool.name))?);
     }
-    // Last, because it alone holds a key that may still be sought.
     let control_plane = control_plane_machine(cluster, keys, settings, start);
-    keep(CONTROL_PLANE_POOL, bootstrap::control_plane(&control_plane).map_err(failed(CONTROL_PLANE_POOL))?);
+    keep(CONTROL_PLANE_POOL, packer.control_plane(&control_plane).map_err(failed(CONTROL_PLANE_POOL))?);
     let in_key_vaults = secrets_in_key_vaults(cluster);
     if let Some(windows) = &cluster.windows
         && !in_key_vaults.contains_key(WINDOWS_PASSWORD_HANDLE)

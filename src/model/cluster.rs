@@ -210,6 +210,16 @@ pub struct ComponentFlags {
     pub scheduler: BTreeMap<String, String>,
 }
 
+impl ComponentFlags {
+    /// Whether service-account tokens are issued for somebody outside of the cluster: under an address of their own, where
+    /// the keys to check them are found.
+    pub fn issues_for_others(&self) -> bool {
+        ["--service-account-issuer", "--service-account-jwks-uri"]
+            .iter()
+            .any(|flag| self.api_server.contains_key(*flag))
+    }
+}
+
 /// The add-on whose manifest is no object of the cluster: what the API server writes into its audit log.
 pub const AUDIT_POLICY: &str = "audit-policy";
 

@@ -2,6 +2,7 @@
 
 mod application_gateway;
 mod cluster;
+mod conforms;
 mod control_plane;
 mod document;
 mod explain;

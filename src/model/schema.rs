@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::base::{Diagnostic, closest};
 
+use super::conforms::plainly_conforms;
 use super::document::child;
 use super::input::ApiModel;
 
@@ -118,6 +119,11 @@ pub(super) struct SchemaFault {
 
 /// Compares a model with the schema.
 pub(super) fn check(model: &Value) -> Vec<SchemaFault> {
+    if plainly_conforms(model, schema()) { Vec::new() } else { thoroughly(model) }
+}
+
+/// The same by the crate `jsonschema` alone.
+fn thoroughly(model: &Value) -> Vec<SchemaFault> {
     static VALIDATOR: OnceLock<Option<jsonschema::Validator>> = OnceLock::new();
     let Some(validator) = VALIDATOR.get_or_init(|| jsonschema::validator_for(schema()).ok()) else {
         let diagnostic = Diagnostic::error("wrong-type", "", "the engine's own schema cannot be compiled");
@@ -213,6 +219,8 @@ fn type_in_words(value: &Value) -> &'static str {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -232,6 +240,69 @@ mod tests {
         assert!(jsonschema::meta::is_valid(schema()));
         assert!(!schema().to_string().contains("\"null\""));
         assert!(!schema().to_string().contains("anyOf"));
+    }
+
+    /// Every model of `apimodels/`, and each again with one of its values replaced by some of every kind, left out, or
+    /// joined by another: whoever is plainly right has no fault.
+    #[test]
+    fn what_plainly_conforms_has_no_fault() {
+        let (mut right, mut wrong, mut unsure, mut plain) = (0, 0, 0, 0);
+        let mut compare = |model: &Value| {
+            let plainly = plainly_conforms(model, schema());
+            let faults = thoroughly(model).len();
+            assert!(!plainly || faults == 0, "{model}");
+            right += usize::from(plainly);
+            wrong += usize::from(faults > 0);
+            unsure += usize::from(!plainly && faults == 0);
+        };
+        let others = [
+            json!(null),
+            json!(true),
+            json!(-1),
+            json!(3),
+            json!(3.5),
+            json!(1e12),
+            json!("1.35"),
+            json!("word"),
+            json!([]),
+            json!([7]),
+            json!({}),
+            json!({ "unheardOf": 1 }),
+        ];
+        for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/apimodels")).unwrap() {
+            let path = entry.unwrap().path();
+            let Ok(model) = serde_json::from_str::<Value>(&std::fs::read_to_string(&path).unwrap()) else { continue };
+            // Some have keys in another case, which the reader mends before.
+            plain += usize::from(plainly_conforms(&model, schema()));
+            let mut pointers = Vec::new();
+            collect(&model, String::new(), &mut pointers);
+            for pointer in pointers {
+                for other in &others {
+                    let mut changed = model.clone();
+                    *changed.pointer_mut(&pointer).unwrap() = other.clone();
+                    compare(&changed);
+                }
+            }
+        }
+        assert!(plain > 30, "{plain}");
+        // Unsure: whole numbers with a fraction of nothing.
+        assert!(right > 500 && wrong > 500 && unsure < right / 10, "{right} {wrong} {unsure}");
+    }
+
+    fn collect(value: &Value, pointer: String, pointers: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                members.iter().for_each(|(name, member)| collect(member, child(&pointer, name), pointers));
+            }
+            Value::Array(items) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, item)| collect(item, format!("{pointer}/{index}"), pointers));
+            }
+            _ => {}
+        }
+        pointers.push(pointer);
     }
 
     #[test]

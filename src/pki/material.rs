@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::service_account::{KeyHalves, ServiceAccountKey};
+use super::service_account::ServiceAccountKey;
 use super::{CertifiedKey, GivenPair, PkiError, Purpose, authority_hash, kubeconfig, pem, service_account, token};
 use crate::base::{Clock, Entropy, Files, Secret, read_text};
 
@@ -44,7 +44,7 @@ pub struct Given {
     pub etcd_ca: Option<CertifiedKey>,
     /// The aggregation layer's authority, of the same kinds.
     pub front_proxy_ca: Option<CertifiedKey>,
-    /// The key that signs service-account tokens: RSA, PKCS#8 or PKCS#1 PEM.
+    /// The key that signs service-account tokens: RSA, P-256 or P-384, of the same forms.
     pub service_account_key: Option<Secret>,
     /// Its public half (PEM), to be compared.
     pub service_account_public_key: Option<String>,
@@ -54,6 +54,8 @@ pub struct Given {
     pub kubelet_client: Option<CertifiedKey>,
     /// The administrator's client certificate. The cluster's authority has issued it.
     pub administrator: Option<CertifiedKey>,
+    /// Whether somebody outside the cluster is to trust its service-account tokens.
+    pub is_trusted_outside: bool,
     /// Whether secrets are encrypted in etcd, so that a key for it is needed.
     pub encrypts_secrets: bool,
     /// The key for that: base64 of 32 bytes.
@@ -69,7 +71,7 @@ pub struct KeyMaterial {
     pub etcd_ca: CertifiedKey,
     /// The authority of the aggregation layer.
     pub front_proxy_ca: CertifiedKey,
-    /// The key that signs service-account tokens. It may still be sought.
+    /// The key that signs service-account tokens.
     pub service_account: ServiceAccountKey,
     /// The administrator's client certificate, of the group `system:masters`.
     pub administrator: CertifiedKey,
@@ -105,10 +107,7 @@ impl KeyMaterial {
     }
 
     /// The files that hold these keys, all for the owner only.
-    ///
-    /// # Errors
-    /// That no service-account key was found.
-    pub fn files(&self) -> Result<Files, PkiError> {
+    pub fn files(&self) -> Files {
         let mut files = Files::default();
         let pairs = [
             (file_name::CA, &self.cluster_ca),
@@ -120,15 +119,14 @@ impl KeyMaterial {
             files.private(format!("{name}.crt"), pair.certificate.as_str());
             files.private(format!("{name}.key"), pair.key.expose());
         }
-        let service_account = self.service_account.halves()?;
-        files.private(file_name::SERVICE_ACCOUNT_KEY, service_account.private.expose());
-        files.private(file_name::SERVICE_ACCOUNT_PUBLIC_KEY, service_account.public.as_str());
+        files.private(file_name::SERVICE_ACCOUNT_KEY, self.service_account.private.expose());
+        files.private(file_name::SERVICE_ACCOUNT_PUBLIC_KEY, self.service_account.public.as_str());
         files.private(file_name::BOOTSTRAP_TOKEN, format!("{}\n", self.bootstrap_token.expose()));
         files.private(file_name::CERTIFICATE_KEY, format!("{}\n", self.certificate_key.expose()));
         if let Some(key) = &self.encryption_key {
             files.private(file_name::ENCRYPTION_KEY, format!("{}\n", key.expose()));
         }
-        Ok(files)
+        files
     }
 
     /// The hash by which kubeadm recognises the cluster's authority, `sha256:…`.
@@ -220,7 +218,7 @@ fn found_service_account(private: Secret, beside: Option<String>) -> Result<Serv
             key: file_name::SERVICE_ACCOUNT_KEY.to_owned(),
         });
     }
-    Ok(ServiceAccountKey::found(KeyHalves { private, public }))
+    Ok(ServiceAccountKey { private, public })
 }
 
 impl Found {
@@ -283,8 +281,7 @@ impl Found {
         let certificate_key = self.certificate_key.take().unwrap_or_else(|| token::certificate_key(entropy));
         let service_account = match self.service_account_key.take() {
             Some(private) => found_service_account(private, self.service_account_public_key.take())?,
-            // Begun before the rest is made, so that it goes on beside it.
-            None => ServiceAccountKey::new(entropy)?,
+            None => ServiceAccountKey::new(given.is_trusted_outside, entropy)?,
         };
         let [cluster_ca, etcd_ca, front_proxy_ca, administrator] = self.complete_pairs(given, clock)?;
         let leaf = |leaf: &Option<CertifiedKey>, names, purpose| {

@@ -1,8 +1,8 @@
 //! The keys and certificates of a cluster: three certificate authorities, the service-account key, the administrator's
 //! client certificate and kubeconfig, the bootstrap token. Beside them, certificates for servers of this machine alone.
 //!
-//! New keys are ECDSA P-256, but for the service-account key, which is RSA-2048 because identity providers outside the
-//! cluster accept RS256 only. RSA and EC authorities made elsewhere are accepted.
+//! New keys are ECDSA P-256, but for the service-account key of a cluster whose tokens are to be trusted outside, which is
+//! RSA-2048 because identity providers accept RS256 only. RSA and EC keys made elsewhere are accepted.
 //!
 //! Deliberately absent: making the leaf certificates of API server, etcd and kubelet, which kubeadm does on the machines; and
 //! writing to disk, which is the caller's ([`KeyMaterial::files`] only names the files).
@@ -22,4 +22,4 @@ pub use error::PkiError;
 pub use kubeconfig::{kubeconfig, sign_in_kubeconfig};
 pub use leaf::{GivenPair, Purpose};
 pub use material::{Given, KeyMaterial, file_name};
-pub use service_account::{KeyHalves, ServiceAccountKey, generate as generate_signing_key, prepare};
+pub use service_account::{ServiceAccountKey, generate as generate_signing_key};

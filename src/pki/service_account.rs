@@ -1,7 +1,6 @@
-//! Keys that sign tokens: RSA-2048.
+//! Keys that sign tokens: ECDSA P-256, or RSA-2048 for who asks for it.
 
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384};
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding, SecretDocument};
 use rsa::rand_core::{CryptoRng, Error, RngCore};
 
@@ -42,142 +41,43 @@ fn making(cause: impl std::fmt::Display) -> PkiError {
     PkiError::Making { what: "the service-account key".to_owned(), cause: cause.to_string() }
 }
 
-/// Makes a key: private (PKCS#8 PEM). It takes a hundredth to a tenth of a second of computing, and ten times as long
-/// on a processor that is not fit for the fast way.
-///
-/// # Errors
-/// The library's, should it find no key.
-pub fn generate(entropy: &dyn Entropy) -> Result<Secret, PkiError> {
-    if is_fit() { Search::begin().wait().map_err(making) } else { generate_slowly(entropy) }
-}
-
-/// By the library that runs everywhere.
-fn generate_slowly(entropy: &dyn Entropy) -> Result<Secret, PkiError> {
-    let key = rsa::RsaPrivateKey::new(&mut Source(entropy), BITS).map_err(making)?;
-    Ok(Secret::new(key.to_pkcs8_pem(LineEnding::LF).map_err(making)?.as_str()))
-}
-
-/// A search that was begun before it was known whether a key will be needed.
-static AHEAD: Mutex<Option<Search>> = Mutex::new(None);
-
-/// Begins the search for a key, which the next key that is made is the result of. For those who will need one, but have
-/// other things to do before: reading the model, say.
-pub fn prepare() {
-    if is_fit() {
-        let mut ahead = AHEAD.lock().unwrap_or_else(PoisonError::into_inner);
-        ahead.get_or_insert_with(Search::begin);
-    }
-}
-
-/// The key of service-account tokens. Making one is a matter of luck and takes longer than all the rest together, so it
-/// is sought beside other work, and waited for only by those who ask what it is.
-#[derive(Clone)]
-pub struct ServiceAccountKey(Arc<Sought>);
-
-struct Sought {
-    search: Option<Search>,
-    found: OnceLock<Result<KeyHalves, String>>,
-}
-
-/// Both halves of the key of service-account tokens.
-#[derive(Debug, PartialEq, Eq)]
-pub struct KeyHalves {
-    /// The private half (RSA-2048, PKCS#8 PEM).
+/// The key of service-account tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAccountKey {
+    /// The private half (PKCS#8 PEM).
     pub private: Secret,
     /// The public half (SubjectPublicKeyInfo PEM).
     pub public: String,
 }
 
 impl ServiceAccountKey {
-    /// A key that is there. Nobody checks that its halves belong together.
-    pub fn found(halves: KeyHalves) -> Self {
-        Self(Arc::new(Sought { search: None, found: OnceLock::from(Ok(halves)) }))
-    }
-
-    /// A new key.
-    pub(super) fn new(entropy: &dyn Entropy) -> Result<Self, PkiError> {
-        if !is_fit() {
-            let private = generate_slowly(entropy)?;
-            let public = public_half(super::file_name::SERVICE_ACCOUNT_KEY, &private)?;
-            return Ok(Self::found(KeyHalves { private, public }));
-        }
-        let ahead = AHEAD.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let search = Some(ahead.unwrap_or_else(Search::begin));
-        Ok(Self(Arc::new(Sought { search, found: OnceLock::new() })))
-    }
-
-    /// Both halves, as soon as they are there.
+    /// A new key: P-256, as kubeadm makes it for a cluster whose `encryptionAlgorithm` is ECDSA-P256. RSA where somebody
+    /// outside the cluster is to trust its tokens, since Microsoft Entra takes RS256 only.
     ///
-    /// # Errors
-    /// The library's, should it find no key.
-    pub fn halves(&self) -> Result<&KeyHalves, PkiError> {
-        let found = self.0.found.get_or_init(|| {
-            let search = self.0.search.as_ref().ok_or("nobody seeks it")?;
-            let private = search.wait()?;
-            let public = public_half("the new key", &private).map_err(|error| error.to_string())?;
-            Ok(KeyHalves { private, public })
-        });
-        found.as_ref().map_err(making)
+    /// Sources: kubeadm 1.34 to 1.36, tried on 2026-11-28; learn.microsoft.com, "Important considerations and restrictions for
+    /// federated identity credentials".
+    pub(super) fn new(is_trusted_outside: bool, entropy: &dyn Entropy) -> Result<Self, PkiError> {
+        let private = if is_trusted_outside {
+            generate(entropy)?
+        } else {
+            Secret::new(KeyPair::generate().map_err(making)?.serialize_pem())
+        };
+        let public = public_half("the new key", &private)?;
+        Ok(Self { private, public })
     }
 }
 
-impl std::fmt::Debug for ServiceAccountKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("ServiceAccountKey")
+/// Makes an RSA key: private (PKCS#8 PEM). It takes a hundredth to a tenth of a second of computing, and ten times as long
+/// on a processor that is not fit for the fast way.
+///
+/// # Errors
+/// The library's, should it find no key.
+pub fn generate(entropy: &dyn Entropy) -> Result<Secret, PkiError> {
+    if is_fit() {
+        return generate_fast().map_err(making);
     }
-}
-
-impl PartialEq for ServiceAccountKey {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || matches!((self.halves(), other.halves()), (Ok(one), Ok(two)) if one == two)
-    }
-}
-
-impl Eq for ServiceAccountKey {}
-
-/// Searches for one key, each in a thread of its own. The first that finds one ends it; nobody waits for the others,
-/// and they write nothing.
-#[derive(Clone, Default)]
-struct Search(Arc<Results>);
-
-#[derive(Default)]
-struct Results {
-    first: Mutex<Option<Result<Secret, String>>>,
-    told: Condvar,
-}
-
-impl Search {
-    fn begin() -> Self {
-        let search = Self::default();
-        search.join();
-        search
-    }
-
-    /// One thread more that searches.
-    fn join(&self) {
-        let search = self.clone();
-        std::thread::spawn(move || {
-            let made = std::panic::catch_unwind(generate_fast);
-            let made = made.unwrap_or_else(|_| Err("its search stopped early".to_owned()));
-            search.0.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(made);
-            search.0.told.notify_all();
-        });
-    }
-
-    /// The key. Who waits has a processor to spare, so a second thread searches meanwhile: how long one takes is a matter
-    /// of luck, and two take much less time until the first of them ends.
-    fn wait(&self) -> Result<Secret, String> {
-        let mut found = self.0.first.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.is_none() && std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1) {
-            self.join();
-        }
-        loop {
-            if let Some(made) = &*found {
-                return made.clone();
-            }
-            found = self.0.told.wait(found).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
+    let key = rsa::RsaPrivateKey::new(&mut Source(entropy), BITS).map_err(making)?;
+    Ok(Secret::new(key.to_pkcs8_pem(LineEnding::LF).map_err(making)?.as_str()))
 }
 
 /// Whether the processor has all that graviola needs; it would panic on another (its documentation, 0.4, "Limitations").
@@ -219,11 +119,22 @@ fn generate_fast() -> Result<Secret, String> {
     Err("this processor has no fast way".to_owned())
 }
 
-/// The public half (SubjectPublicKeyInfo PEM) of a private key, which has to be RSA.
+/// The public half (SubjectPublicKeyInfo PEM) of a private key in PKCS#8: RSA, or ECDSA of P-256 or P-384.
 pub(super) fn public_half(name: &str, key: &Secret) -> Result<String, PkiError> {
-    let key = rsa::RsaPrivateKey::from_pkcs8_pem(key.expose())
-        .map_err(|cause| pem::malformed(name, format!("it is no RSA key: {cause}")))?;
-    key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(making)
+    match rsa::RsaPrivateKey::from_pkcs8_pem(key.expose()) {
+        Ok(key) => key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(making),
+        Err(rsa::pkcs8::Error::PublicKey(_)) => {
+            let pair = KeyPair::from_pem(key.expose()).map_err(|cause| pem::malformed(name, unfit(&cause)))?;
+            let is_fit =
+                [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384].into_iter().any(|kind| pair.is_compatible(kind));
+            if is_fit { Ok(pair.public_key_pem()) } else { Err(pem::malformed(name, unfit(&"its kind is another"))) }
+        }
+        Err(cause) => Err(pem::malformed(name, unfit(&cause))),
+    }
+}
+
+fn unfit(cause: &dyn std::fmt::Display) -> String {
+    format!("it is no key of RSA, P-256 or P-384: {cause}")
 }
 
 #[cfg(test)]
@@ -233,37 +144,25 @@ mod tests {
     use crate::base::SystemEntropy;
 
     #[test]
-    fn all_who_ask_get_the_one_key_that_was_found() {
-        let key = ServiceAccountKey::new(&SystemEntropy).unwrap();
-        let asked: Vec<_> = (0..4).map(|_| key.clone()).map(|key| std::thread::spawn(move || told(&key))).collect();
-        let told: Vec<String> = asked.into_iter().map(|asked| asked.join().unwrap()).collect();
-        assert!(told.iter().all(|one| *one == told[0] && one.starts_with("-----BEGIN PRIVATE KEY-----")));
+    fn keys_are_small_unless_others_are_to_trust_them() {
+        let kind = |outside| {
+            let key = ServiceAccountKey::new(outside, &SystemEntropy).unwrap();
+            assert_eq!(key.public, public_half("the key", &key.private).unwrap());
+            assert!(key.private.expose().starts_with("-----BEGIN PRIVATE KEY-----"));
+            assert!(key.public.starts_with("-----BEGIN PUBLIC KEY-----"));
+            let (_, block) = x509_parser::pem::parse_x509_pem(key.public.as_bytes()).unwrap();
+            block.contents.len()
+        };
+        // SubjectPublicKeyInfo of P-256 (RFC 5480) and of RSA-2048 (RFC 3279).
+        assert_eq!((kind(false), kind(true)), (91, 294));
     }
 
     #[test]
-    fn a_key_sought_ahead_is_given_out_once() {
-        prepare();
-        let (first, second) = (ServiceAccountKey::new(&SystemEntropy), ServiceAccountKey::new(&SystemEntropy));
-        let (first, second) = (first.unwrap(), second.unwrap());
-        assert_ne!(told(&first), told(&second));
-        assert_ne!(first, second);
-        let halves = first.halves().unwrap();
-        assert_eq!(halves.public, public_half("the key", &halves.private).unwrap());
-    }
-
-    #[test]
-    fn a_search_that_fails_is_told_to_everybody() {
-        let failed = Search::default();
-        *failed.0.first.lock().unwrap() = Some(Err("no luck".to_owned()));
-        let key = ServiceAccountKey(Arc::new(Sought { search: Some(failed), found: OnceLock::new() }));
-        for _ in 0..2 {
-            let error = key.clone().halves().unwrap_err().to_string();
-            assert_eq!(error, "cannot make the service-account key: no luck");
+    fn what_is_no_key_is_refused() {
+        let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
+        for text in ["", "x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", ed25519.as_str()] {
+            let error = public_half("`sa.key`", &Secret::new(text)).unwrap_err().to_string();
+            assert!(error.contains("`sa.key`") && error.contains("RSA, P-256 or P-384"), "{error}");
         }
-        assert!(!format!("{key:?}").contains("luck"));
-    }
-
-    fn told(key: &ServiceAccountKey) -> String {
-        key.halves().unwrap().private.expose().to_owned()
     }
 }

@@ -1,5 +1,6 @@
 //! Addresses: networks that fit into each other, and what is given from a subnet.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -92,6 +93,8 @@ pub(super) fn assign(
     let pointer = format!("/properties/{array}");
     let Some(configurations) = body.pointer_mut(&pointer).and_then(Json::as_array_mut) else { return Ok(()) };
     let mut given: Vec<(String, IpAddr)> = Vec::new();
+    // Who has thirty configurations in a subnet of thousands of addresses searches it once.
+    let mut searches: BTreeMap<(String, IpNet), Box<dyn Iterator<Item = IpAddr> + '_>> = BTreeMap::new();
     let is_balancer = array == "frontendIPConfigurations";
     let only_one = configurations.len() == 1;
     for configuration in configurations {
@@ -138,11 +141,14 @@ pub(super) fn assign(
             }
             wanted
         } else {
-            // Azure keeps the network's own address, three for itself, and the last one.
-            let last = network_size(network).saturating_sub(1);
+            let search = searches.entry((subnet.to_ascii_lowercase(), network)).or_insert_with(|| {
+                // Azure keeps the network's own address, three for itself, and the last one.
+                let last = network_size(network).saturating_sub(1);
+                Box::new(world.index.free_of(&subnet, (4..last).filter_map(move |offset| address_at(network, offset))))
+            });
             before
                 .filter(|address| network.contains(address))
-                .or_else(|| (4..last).filter_map(|offset| address_at(network, offset)).find(is_free))
+                .or_else(|| search.find(|address| !given.contains(&(subnet.to_ascii_lowercase(), *address))))
                 .ok_or_else(|| {
                     refuse(
                         "SubnetIsFull",

@@ -122,6 +122,19 @@ impl Index {
     pub(super) fn is_taken(&self, subnet: &str, address: IpAddr) -> bool {
         self.taken.get(&subnet.to_ascii_lowercase()).is_some_and(|taken| taken.contains(&address))
     }
+
+    /// Those of some addresses, which ascend, that are not taken in a subnet.
+    pub(super) fn free_of<'a, A: Iterator<Item = IpAddr>>(
+        &'a self,
+        subnet: &str,
+        addresses: A,
+    ) -> impl Iterator<Item = IpAddr> + use<'a, A> {
+        let mut taken = self.taken.get(&subnet.to_ascii_lowercase()).into_iter().flatten().peekable();
+        addresses.filter(move |address| {
+            while taken.next_if(|taken| *taken < address).is_some() {}
+            taken.peek() != Some(&address)
+        })
+    }
 }
 
 /// The kind of rule that an id, in lower case, is of.

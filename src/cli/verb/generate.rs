@@ -14,7 +14,6 @@ use crate::cli::place::{folder_for_model, read_model};
 use crate::cli::state::store;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Definition, Form, generate};
-use crate::pki;
 use crate::view::harmless;
 
 /// Arguments of `engine generate`.
@@ -50,10 +49,6 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         client_id: arguments.client_id.clone(),
         client_secret: arguments.client_secret.clone(),
     };
-    let holds_keys = |folder: &PathBuf| folder.join(pki::file_name::SERVICE_ACCOUNT_KEY).exists();
-    if !arguments.place.output_directory.as_ref().is_some_and(holds_keys) {
-        pki::prepare();
-    }
     let read = read_model(model.path(), model, service_principal, &call.output)?;
     let path = model.path().map(PathBuf::as_path).unwrap_or(std::path::Path::new(""));
     let folder = folder_for_model(path, &arguments.place, &read.cluster);
@@ -69,23 +64,24 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
 
     let paths: Vec<String> = artifacts.files.paths().map(|path| path.display().to_string()).collect();
     let style = call.output.style;
-    call.output.text(&format!("{} to {}:\n", style.good("Written"), style.strong(&folder.display().to_string())));
+    let mut text = format!("{} to {}:\n", style.good("Written"), style.strong(&folder.display().to_string()));
     for path in &paths {
-        call.output.text(&format!("  {path}\n"));
+        text.push_str(&format!("  {path}\n"));
     }
-    call.output.text(&format!("\n{} resources; customData of", artifacts.resources));
+    text.push_str(&format!("\n{} resources; customData of", artifacts.resources));
     for (pool, length) in &artifacts.custom_data {
-        call.output.text(&format!(" {pool} {}%", length * 100 / bootstrap::LIMIT));
+        text.push_str(&format!(" {pool} {}%", length * 100 / bootstrap::LIMIT));
     }
-    call.output.text(" of what Azure takes\n");
+    text.push_str(" of what Azure takes\n");
     for note in &artifacts.notes {
-        call.output.text(&format!("\n{} {}\n", style.warn("note:"), harmless(note)));
+        text.push_str(&format!("\n{} {}\n", style.warn("note:"), harmless(note)));
     }
-    call.output.text(&format!(
+    text.push_str(&format!(
         "\n{}\n  engine deploy -m {}/apimodel.json --target simulator\n",
         style.strong("Next:"),
         folder.display()
     ));
+    call.output.text(&text);
     call.output.data(&json!({
         "format": 1,
         "folder": folder.display().to_string(),

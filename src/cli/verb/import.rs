@@ -13,9 +13,7 @@ use crate::cli::place::{self, OUTPUT, describe_target, read_model};
 use crate::cli::session::{Wanted, connect};
 use crate::cli::state::store;
 use crate::cli::{Call, Exit};
-use crate::cluster::{
-    ClusterError, Definition, Form, Imported, generate, import_group, import_model, keys_of_aks_engine,
-};
+use crate::cluster::{Definition, Form, Imported, generate, import_group, import_model, keys_of_aks_engine};
 use crate::view::{harmless, render_resources};
 
 /// Arguments of `engine import`.
@@ -96,7 +94,7 @@ async fn from_model(
 /// The keys; and the model, where the folder has none. What aks-engine wrote stays as it is.
 fn own_files(definition: &Definition) -> Result<Files, CliError> {
     let all = generate(definition, &Form::default())?.files;
-    let keys = definition.keys.files().map_err(ClusterError::from)?;
+    let keys = definition.keys.files();
     let mut files = Files::default();
     for path in all.paths() {
         let is_kept =

@@ -22,7 +22,7 @@ fn der(certificate: &str) -> Vec<u8> {
 /// Writes the material's files and reads them again at another time.
 fn again(material: &KeyMaterial, change: impl FnOnce(&Path), seconds: i64) -> Result<KeyMaterial, PkiError> {
     let folder = tempfile::tempdir().unwrap();
-    material.files().unwrap().write(folder.path()).unwrap();
+    material.files().write(folder.path()).unwrap();
     change(folder.path());
     KeyMaterial::load_or_generate(folder.path(), &Given::default(), &clock(seconds), &SeededEntropy::new(2))
 }
@@ -99,7 +99,7 @@ fn what_does_not_fit_together_is_told() {
 
     let mismatch = told(&write("ca.key", other.cluster_ca.key.expose().to_owned()));
     assert_eq!(mismatch, "`ca.crt` and `ca.key` do not belong together: the certificate holds another public key");
-    let mismatch = told(&write("sa.pub", other.service_account.halves().unwrap().public.clone()));
+    let mismatch = told(&write("sa.pub", other.service_account.public.clone()));
     assert!(mismatch.starts_with("`sa.pub` and `sa.key` do not belong together"));
     let incomplete = told(&|folder| std::fs::remove_file(folder.join("etcd-ca.key")).unwrap());
     assert_eq!(incomplete, "`etcd-ca.crt` is there but `etcd-ca.key` is not: give both or neither");
@@ -142,7 +142,7 @@ fn a_given_rsa_authority_issues_and_stays() {
     parsed.verify_signature(Some(authority.public_key())).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
-    material.files().unwrap().write(folder.path()).unwrap();
+    material.files().write(folder.path()).unwrap();
     let read = |given: &Given| KeyMaterial::load_or_generate(folder.path(), given, &clock(0), &entropy);
     assert_eq!(read(&given).unwrap(), material);
     assert_eq!(read(&Given::default()).unwrap(), material);
@@ -188,7 +188,7 @@ fn the_encryption_key_is_made_where_needed_and_kept() {
     token::require_encryption_key("test", &key).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
-    made.files().unwrap().write(folder.path()).unwrap();
+    made.files().write(folder.path()).unwrap();
     let read = |given: &Given| KeyMaterial::load_or_generate(folder.path(), given, &clock(0), &SeededEntropy::new(2));
     // What was encrypted has to stay readable, also once nothing is encrypted any more.
     assert_eq!(read(&wanting).unwrap(), made);
@@ -225,8 +225,8 @@ fn given_authorities_and_leaves_are_the_clusters() {
         cluster_ca: Some(other.cluster_ca.clone()),
         etcd_ca: Some(other.etcd_ca.clone()),
         front_proxy_ca: Some(other.front_proxy_ca.clone()),
-        service_account_key: Some(other.service_account.halves().unwrap().private.clone()),
-        service_account_public_key: Some(other.service_account.halves().unwrap().public.clone()),
+        service_account_key: Some(other.service_account.private.clone()),
+        service_account_public_key: Some(other.service_account.public.clone()),
         api_server: Some(server_of(&other.cluster_ca)),
         kubelet_client: Some(client("kubeadm:cluster-admins")),
         administrator: Some(client("system:masters")),
@@ -239,7 +239,7 @@ fn given_authorities_and_leaves_are_the_clusters() {
     assert_eq!(Some(&made.administrator), given.administrator.as_ref());
     // The same again over a folder that holds them, and not over another cluster's.
     let folder = tempfile::tempdir().unwrap();
-    made.files().unwrap().write(folder.path()).unwrap();
+    made.files().write(folder.path()).unwrap();
     let again = |given: &Given| KeyMaterial::load_or_generate(folder.path(), given, &clock(0), &SeededEntropy::new(4));
     assert_eq!(again(&given).unwrap(), made);
     let third = KeyMaterial::generate(&Given::default(), &clock(0), &SeededEntropy::new(5)).unwrap();
@@ -247,7 +247,7 @@ fn given_authorities_and_leaves_are_the_clusters() {
         Given { etcd_ca: Some(third.etcd_ca.clone()), ..given.clone() },
         Given { front_proxy_ca: Some(third.front_proxy_ca.clone()), ..given.clone() },
         Given {
-            service_account_key: Some(third.service_account.halves().unwrap().private.clone()),
+            service_account_key: Some(third.service_account.private.clone()),
             service_account_public_key: None,
             ..given.clone()
         },

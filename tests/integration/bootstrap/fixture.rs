@@ -12,7 +12,7 @@ use engine::bootstrap::{
     DiskDriverImages, Encryption, Images, KeyVault, MachineType, Network, NodeSettings, PackageSource, Packages,
     ProxyMode, RegistryProvider, Software, Start, WorkerMachine,
 };
-use engine::pki::{KeyHalves, ServiceAccountKey};
+use engine::pki::ServiceAccountKey;
 
 pub fn placeholder(name: &str) -> String {
     format!("-----BEGIN PLACEHOLDER-----\n{name} of a cluster that never was\n-----END PLACEHOLDER-----\n")
@@ -205,10 +205,7 @@ pub fn control_plane(start: Start) -> ControlPlaneMachine {
             etcd_ca_key: secret("etcd/ca.key"),
             front_proxy_ca_certificate: placeholder("front-proxy-ca.crt"),
             front_proxy_ca_key: secret("front-proxy-ca.key"),
-            service_account: ServiceAccountKey::found(KeyHalves {
-                private: secret("sa.key"),
-                public: placeholder("sa.pub"),
-            }),
+            service_account: ServiceAccountKey { private: secret("sa.key"), public: placeholder("sa.pub") },
             api_server: None,
             kubelet_client: None,
         },

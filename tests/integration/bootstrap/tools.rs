@@ -132,10 +132,13 @@ fn kubeadm_accepts_configuration_and_keys() {
         assert!(!said.contains("unknown field") && !said.contains("WARNING"), "{name}: {said}");
         println!("{name}: {said}");
     }
-    run(
+    let said = run(
         Command::new(&kubeadm).args(["init", "phase", "certs", "all", "--config"]).arg(path("start.yaml")),
         "init phase certs",
     );
+    for taken in ["existing ca certificate authority", "existing etcd/ca certificate", "the existing \"sa\" key"] {
+        assert!(said.contains(taken), "{said}");
+    }
     let leaf = std::fs::read(certificates.join("apiserver.crt")).unwrap();
     let (_, leaf) = x509_parser::pem::parse_x509_pem(&leaf).unwrap();
     let leaf = leaf.parse_x509().unwrap();

@@ -92,3 +92,22 @@ fn two_generations_are_the_same_bytes_and_private() {
         .expect(0, &["generate", "-m", folder.join("apimodel.json").to_str().unwrap(), "-o", folder.to_str().unwrap()]);
     assert!(first == files());
 }
+
+#[test]
+fn tokens_that_others_are_to_trust_are_signed_by_rsa() {
+    let place = Place::new();
+    let mut cluster: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(model(QUICKSTART)).unwrap()).unwrap();
+    // The length of a public key as SubjectPublicKeyInfo, and so its kind.
+    let key_of = |folder: &str, cluster: &serde_json::Value| {
+        std::fs::write(place.path("model.json"), cluster.to_string()).unwrap();
+        place.expect(0, &["generate", "model.json", "-o", folder]);
+        let public = std::fs::read(place.path(folder).join("sa.pub")).unwrap();
+        x509_parser::pem::parse_x509_pem(&public).unwrap().1.contents.len()
+    };
+    assert_eq!(key_of("alone", &cluster), 91, "P-256");
+    let settings = cluster.pointer_mut("/properties/orchestratorProfile/kubernetesConfig").unwrap();
+    settings["apiServerConfig"] = serde_json::json!({ "--service-account-issuer": "https://issuer.example.com/" });
+    assert_eq!(key_of("trusted", &cluster), 294, "RSA-2048");
+    assert_eq!(key_of("alone", &cluster), 91, "a cluster keeps the key that it has");
+}

@@ -124,7 +124,7 @@ pub async fn deploy(
     keys: &KeyMaterial,
     folder: &Path,
 ) -> Result<Deployed, String> {
-    keys.files().unwrap().write(folder).unwrap();
+    keys.files().write(folder).unwrap();
     let subscription = simulator.credentials().subscription_id.clone();
     let text = example.text.replace(PLACEHOLDER, &subscription);
     let cluster = clusters::read_model(&text, &[])?;

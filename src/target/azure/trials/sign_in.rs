@@ -32,14 +32,7 @@ struct Pair {
 fn pair() -> &'static Pair {
     static PAIR: OnceLock<Pair> = OnceLock::new();
     PAIR.get_or_init(|| {
-        let made = crate::pki::KeyMaterial::load_or_generate(
-            tempfile::tempdir().unwrap().path(),
-            &crate::pki::Given::default(),
-            &SystemClock,
-            &SystemEntropy,
-        )
-        .unwrap();
-        let key = made.service_account.halves().unwrap().private.expose().to_owned();
+        let key = crate::pki::generate_signing_key(&SystemEntropy).unwrap().expose().to_owned();
         let signer = rcgen::KeyPair::from_pem(&key).unwrap();
         let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
         parameters.distinguished_name.push(rcgen::DnType::CommonName, "engine-test");

@@ -3,7 +3,7 @@
 
 use engine::base::Secret;
 use engine::bootstrap::{HostSettings, Proxy};
-use engine::pki::{KeyHalves, ServiceAccountKey};
+use engine::pki::ServiceAccountKey;
 
 use super::*;
 
@@ -255,7 +255,7 @@ fn secrets_stay_in_files_of_their_own() {
     data.keys.etcd_ca_key = secret("etcd");
     data.keys.front_proxy_ca_key = secret("front");
     let (private, public) = (secret("account"), fixture::placeholder("sa.pub"));
-    data.keys.service_account = ServiceAccountKey::found(KeyHalves { private, public });
+    data.keys.service_account = ServiceAccountKey { private, public };
     let machine = world.master(&bootstrap::control_plane(&data).unwrap(), 0);
     // Once with a failure that kubeadm's own words come with, once to the end.
     machine.write("/own/fail", "kubeadm init*");
