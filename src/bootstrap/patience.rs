@@ -91,19 +91,23 @@ const PATCHES: &str = "/etc/engine/kubeadm/patches";
 #[derive(Serialize)]
 struct PatchView {
     component: &'static str,
+    /// The share of the processors: Kubernetes' notation.
+    processors: &'static str,
     readiness: bool,
     probe_seconds: u32,
 }
 
 /// The patches of a control-plane machine's manifests.
 pub(super) fn patches(slow: bool) -> Result<Vec<MachineFile>, BootstrapError> {
-    let components: &[(&'static str, bool)] = if slow {
-        &[("etcd", false), ("kube-apiserver", true), ("kube-controller-manager", false), ("kube-scheduler", false)]
-    } else {
-        &[]
-    };
-    let patch = |(component, readiness): &(&'static str, bool)| {
-        let view = PatchView { component, readiness: *readiness, probe_seconds: PatienceView::new(slow).probe_seconds };
+    // An API server that does not get through its first half minute of work, because those who wait for it ask again and
+    // again, ends itself (`PostStartHook … failed`). So it and etcd come first, and the others get what is left.
+    const COMPONENTS: [(&str, &str); 4] =
+        [("etcd", "500m"), ("kube-apiserver", "1000m"), ("kube-controller-manager", "20m"), ("kube-scheduler", "10m")];
+    let components: &[(&'static str, &'static str)] = if slow { &COMPONENTS } else { &[] };
+    let patch = |(component, processors): &(&'static str, &'static str)| {
+        let readiness = *component == "kube-apiserver";
+        let probe_seconds = PatienceView::new(slow).probe_seconds;
+        let view = PatchView { component, processors, readiness, probe_seconds };
         let text = templates::render("kubeadm/patient.yaml", &view)?;
         Ok(MachineFile::new(format!("{PATCHES}/{component}+strategic.yaml"), "0600", text))
     };

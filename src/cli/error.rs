@@ -108,7 +108,7 @@ impl From<ClusterError> for CliError {
             ClusterError::Target(fault) => return fault.into(),
             ClusterError::Expand(_) | ClusterError::Keys(_) | ClusterError::Emit(_) => Exit::Definition,
             // The run had begun, and what it did is known: resuming goes on.
-            ClusterError::Execute(ExecuteError::Journal(_)) => Exit::Partial,
+            ClusterError::Execute(ExecuteError::Journal(_) | ExecuteError::Stopped) => Exit::Partial,
             ClusterError::Plan(_) | ClusterError::Execute(_) => Exit::Failure,
             ClusterError::State(ref error) => exit_of_state(error),
             ClusterError::Unsupported { .. } | ClusterError::LongSecret { .. } => Exit::Environment,

@@ -90,6 +90,12 @@ mod with_library {
         if on_prem.bridge.is_some() {
             return Err(refuse("onPremProfile.bridge is given", "leave it out: machines have a network of their own"));
         }
+        if !on_prem.service_addresses.is_empty() {
+            return Err(refuse(
+                "onPremProfile.serviceAddresses are given",
+                "leave them out: services of type LoadBalancer stay without an address",
+            ));
+        }
         if !on_prem.addresses.is_empty() {
             return Err(refuse(
                 "onPremProfile.addresses are given",

@@ -106,12 +106,13 @@ impl Observation {
 
     /// Whether the target says that its work on it ended well.
     pub fn has_succeeded(&self) -> bool {
-        self.provisioning_state() == Some("Succeeded")
+        self.provisioning_state().is_some_and(|state| state.eq_ignore_ascii_case("Succeeded"))
     }
 
     /// Whether the target is still at work on it. A type without a provisioning state never is.
     pub fn is_in_progress(&self) -> bool {
-        self.provisioning_state().is_some_and(|state| !["Succeeded", "Failed", "Canceled"].contains(&state))
+        let ends = ["Succeeded", "Failed", "Canceled", "Cancelled"];
+        self.provisioning_state().is_some_and(|state| !ends.iter().any(|end| state.eq_ignore_ascii_case(end)))
     }
 }
 

@@ -15,7 +15,7 @@ enum Stage {
 
 impl Unit {
     /// Does the act, unless its effect is there already.
-    pub(super) async fn act(mut self, act: &Act, start: Start) -> Result<Finish, Fault> {
+    pub(super) async fn act(mut self, act: &Act, start: Start) -> Result<Option<Finish>, Fault> {
         let action = self.shared.actions.iter().find(|action| action.performs(act)).cloned().ok_or_else(|| {
             Fault::new(FaultClass::Invalid, "", format!("nothing here can {}", act.describe()))
                 .help("the cluster cannot be reached in the way that this needs")
@@ -37,6 +37,9 @@ impl Unit {
                     }
                 },
                 Stage::Start => {
+                    if self.gives_up() {
+                        return Ok(None);
+                    }
                     self.intend(None).await;
                     match self.within(action.start(act)).await {
                         Ok(Progress::Done(_)) => break,
@@ -55,7 +58,7 @@ impl Unit {
                 }
             };
         }
-        Ok(Finish { address: None, observation: None, applied: None })
+        Ok(Some(Finish { address: None, observation: None, applied: None }))
     }
 
     async fn ask_action(

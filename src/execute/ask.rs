@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::harvest::{Found, Wish};
+use super::harvest::{Found, ROUND, Wish};
 use super::unit::Unit;
 use crate::contract::{Address, Charges, Fault, FaultClass, Observation, OperationHandle, Progress, RequestKind};
 
@@ -54,13 +54,16 @@ impl Unit {
         let (mut times, mut failures, mut running) = (0, 0, None);
         loop {
             let is_first = times == 0 && is_lesson && told != Some(Duration::ZERO);
-            if let Found::Done(seen) = self.wait_until_likely(aim, is_first.then_some(began), times, told).await? {
+            let found = self.wait_until_likely(aim, is_first.then_some(began), times, told).await?;
+            if let Found::Done(seen) = found {
                 let seen = seen.map(|seen| seen.saturating_duration_since(began));
                 self.learn(is_lesson, running.max(seen), began);
                 return Ok(Answer::Done(None));
             }
             let asked = self.shared.timer.now();
-            match self.question(aim, &operation, times, told, &poll).await {
+            // Of so many questions the last one is to the operation.
+            let looks = aim.is_new && found == Found::Ask && times % ROUND < ROUND - 1;
+            match self.question(aim, &operation, looks, told, &poll).await {
                 Ok(Progress::Done(observation)) => {
                     self.learn(is_lesson, running, began);
                     return Ok(Answer::Done(observation));
@@ -101,18 +104,15 @@ impl Unit {
         &mut self,
         aim: Aim<'_>,
         operation: &OperationHandle,
-        times: u32,
+        looks: bool,
         told: Option<Duration>,
         poll: &impl Fn(OperationHandle) -> F,
     ) -> Result<Progress, Fault>
     where
         F: Future<Output = Result<Progress, Fault>> + Send + 'a,
     {
-        /// Of so many questions the last one is to the operation.
-        const ROUND: u32 = 3;
         let target = Arc::clone(&self.shared.target);
-        let looks = aim.is_new && times % ROUND < ROUND - 1 && target.tells_by_reading();
-        if let Some(address) = aim.resource.filter(|_| looks) {
+        if let Some(address) = aim.resource.filter(|_| looks && target.tells_by_reading()) {
             let charges = self.pace(RequestKind::Read, &address.resource_type).await;
             match self.paced(charges, target.observe(address)).await {
                 Ok(Some(there)) if there.has_succeeded() => return Ok(Progress::Done(Some(there))),
@@ -156,7 +156,7 @@ impl Unit {
             let found = self.wait_for(aim, moment, expected.time).await;
             let learnt = first.map(|began| began + polling.first(told, self.expected()));
             let is_later = learnt.is_some_and(|likely| likely > moment + polling.shortest);
-            if !matches!(found, Found::Ask) || !is_later || self.shared.timer.now() < moment {
+            if found != Found::Ask || !is_later || self.shared.timer.now() < moment {
                 return Ok(found);
             }
         }
@@ -167,7 +167,8 @@ impl Unit {
         match aim.resource.filter(|_| self.shared.target.can_list()) {
             Some(address) => {
                 let (weight, deadline) = (self.weight, self.deadline);
-                let wish = Wish { address, goes: aim.goes, weight, due: moment, deadline, expected };
+                let Aim { goes, is_new, .. } = aim;
+                let wish = Wish { address, goes, is_new, weight, due: moment, deadline, expected };
                 self.shared.harvest.wait(wish).await
             }
             None => {

@@ -36,14 +36,14 @@ impl Stage {
 
 impl Unit {
     /// Does what the change says.
-    pub(super) async fn change(self, change: &Change, start: Start) -> Result<Finish, Fault> {
+    pub(super) async fn change(self, change: &Change, start: Start) -> Result<Option<Finish>, Fault> {
         match change.kind {
             ChangeKind::Create | ChangeKind::Update => self.put(change, start).await,
             ChangeKind::Delete => self.delete(change, start).await,
         }
     }
 
-    async fn put(mut self, change: &Change, start: Start) -> Result<Finish, Fault> {
+    async fn put(mut self, change: &Change, start: Start) -> Result<Option<Finish>, Fault> {
         let address = self.wanted(change).await?;
         let shared = self.shared.clone();
         let prior = shared.applied.get(&change.key).map(|applied| &applied.body);
@@ -55,7 +55,6 @@ impl Unit {
             Ok::<_, Fault>(Wanted { address: Arc::clone(&address), digested })
         };
         let mut stage = Stage::first(start, change.kind == ChangeKind::Create);
-        // What was accepted in another run was new there, if this creates it.
         let mut is_new = change.kind == ChangeKind::Create;
         let mut looks = 0;
         let observation = loop {
@@ -75,7 +74,9 @@ impl Unit {
                         .as_ref()
                         .filter(|_| facts(&change.resource_type).honours_etag)
                         .and_then(|there| there.etag.as_deref());
-                    let charges = self.pace(RequestKind::Write, &change.resource_type).await;
+                    let Some(charges) = self.pace_to_write(RequestKind::Write, &change.resource_type).await else {
+                        return Ok(None);
+                    };
                     self.intend(name.clone()).await;
                     let answer = {
                         let body = shared.world().resolve(&change.body, change.index, &*shared.secrets);
@@ -94,7 +95,10 @@ impl Unit {
                     }
                 }
                 Stage::Ask { operation, told, is_recorded } => {
-                    let aim = Aim { resource: Some(&address), goes: false, is_new };
+                    // One that read as made from the first moment tells nothing of how its making goes; nor is it known
+                    // whether one was new that another run began. Both are to be asked for at once.
+                    let tells = told != Some(std::time::Duration::ZERO);
+                    let aim = Aim { resource: Some(&address), goes: false, is_new: is_new && tells };
                     match Box::pin(self.ask_target(aim, operation, told, is_recorded)).await? {
                         Answer::Done(observation) => break observation,
                         Answer::Look => Stage::Look,
@@ -103,10 +107,10 @@ impl Unit {
             };
         };
         let applied = applied(change, wanted()?, prior);
-        Ok(Finish { address: Some(address), observation, applied: Some(applied) })
+        Ok(Some(Finish { address: Some(address), observation, applied: Some(applied) }))
     }
 
-    async fn delete(mut self, change: &Change, start: Start) -> Result<Finish, Fault> {
+    async fn delete(mut self, change: &Change, start: Start) -> Result<Option<Finish>, Fault> {
         let address = self.shared.world().address_of(self.step, change).map_err(|cause| unresolved(&cause))?;
         let target = self.shared.target.clone();
         let name = deferred_name(change, &address);
@@ -129,7 +133,9 @@ impl Unit {
                     Some(_) => Stage::Write(None),
                 },
                 Stage::Write(_) => {
-                    let charges = self.pace(RequestKind::Delete, &change.resource_type).await;
+                    let Some(charges) = self.pace_to_write(RequestKind::Delete, &change.resource_type).await else {
+                        return Ok(None);
+                    };
                     self.intend(name.clone()).await;
                     match self.paced(charges, target.delete(&address)).await {
                         Ok(Progress::Done(_)) => break,
@@ -150,7 +156,7 @@ impl Unit {
                 }
             };
         }
-        Ok(Finish { address: Some(address), observation: None, applied: None })
+        Ok(Some(Finish { address: Some(address), observation: None, applied: None }))
     }
 
     async fn ask_target(

@@ -37,12 +37,17 @@ pub async fn execute(run: Run) -> Result<Summary, ExecuteError> {
     let mut dispatcher = Dispatcher::new(run)?;
     let mut keepers = dispatcher.keepers();
     dispatcher.begin(digest).await?;
-    dispatcher.work().await?;
+    tokio::select! {
+        biased;
+        worked = dispatcher.work() => worked?,
+        // Nobody would be let through any more.
+        _ = keepers.join_next() => return Err(ExecuteError::Stopped),
+    }
     keepers.abort_all();
     dispatcher.end().await
 }
 
-type Ended = Result<(Id, (usize, Result<Finish, Fault>)), JoinError>;
+type Ended = Result<(Id, (usize, Result<Option<Finish>, Fault>)), JoinError>;
 
 /// So long what is to be written waits for answers that are on their way. One that goes to another place and back takes
 /// longer, and no step takes so short that anybody noticed.
@@ -58,7 +63,7 @@ struct Dispatcher {
     clock: Arc<dyn Clock>,
     cancel: Cancel,
     notes: mpsc::UnboundedReceiver<Note>,
-    units: JoinSet<(usize, Result<Finish, Fault>)>,
+    units: JoinSet<(usize, Result<Option<Finish>, Fault>)>,
     /// For each step under way the task that works on it, and the moment in which it started.
     running: Vec<Option<(Id, Instant)>>,
     /// How many ends were dealt with whose units still count as at work.
@@ -73,7 +78,7 @@ struct Batch {
     records: Vec<Record>,
     /// Who waits for its record to be durable.
     waiting: Vec<usize>,
-    ended: Vec<(usize, Result<Finish, Fault>)>,
+    ended: Vec<(usize, Result<Option<Finish>, Fault>)>,
 }
 
 impl Dispatcher {
@@ -117,6 +122,7 @@ impl Dispatcher {
             polling: settings.polling,
             durations: settings.durations,
             notes: sender,
+            cancel: cancel.clone(),
             requests: UnderWay::default(),
             slots,
         };
@@ -180,6 +186,10 @@ impl Dispatcher {
                 () = self.cancel.reached(more_urgent) => {
                     self.obey(more_urgent);
                     if more_urgent == CancelLevel::Now {
+                        // What has been answered by now is kept: where to ask for an operation, above all.
+                        self.take_what_came(&mut notes, &mut ended);
+                        let batch = self.gather(notes, ended);
+                        self.commit(batch).await?;
                         self.units.abort_all();
                         return Ok(());
                     }
@@ -203,13 +213,7 @@ impl Dispatcher {
             while gathered < notes.len() + ended.len() {
                 gathered = notes.len() + ended.len();
                 tokio::task::yield_now().await;
-                while let Some(end) = self.units.try_join_next_with_id() {
-                    ended.push(end);
-                }
-                // Asked after the ends, so that what a unit said before its end is here too.
-                while let Ok(note) = self.notes.try_recv() {
-                    notes.push(note);
-                }
+                self.take_what_came(notes, ended);
             }
             if !self.shared.requests.any() {
                 return;
@@ -220,6 +224,16 @@ impl Dispatcher {
                 Some(end) = self.units.join_next_with_id() => ended.push(end),
                 () = tokio::time::sleep_until(until) => return,
             }
+        }
+    }
+
+    fn take_what_came(&mut self, notes: &mut Vec<Note>, ended: &mut Vec<Ended>) {
+        while let Some(end) = self.units.try_join_next_with_id() {
+            ended.push(end);
+        }
+        // Asked after the ends, so that what a unit said before its end is here too.
+        while let Ok(note) = self.notes.try_recv() {
+            notes.push(note);
         }
     }
 
@@ -236,9 +250,11 @@ impl Dispatcher {
             let Some(step) = self.queue.start() else { return };
             let id = self.id(step);
             let start = match self.replay.steps.get(&id) {
-                None => Start::Fresh,
-                Some(Reached::Accepted { operation, .. }) => Start::Accepted(operation.clone()),
-                Some(Reached::Intended { .. } | Reached::Finished { .. }) => Start::Unknown,
+                None => (Start::Fresh, false),
+                Some(Reached::Accepted { operation, .. }) => (Start::Accepted(operation.clone()), false),
+                // One that failed before its first request lacks the name, if that was not known before the run.
+                Some(Reached::Intended { name }) => (Start::Unknown, name.is_some() || !self.is_named_late(step)),
+                Some(Reached::Finished { .. }) => (Start::Unknown, true),
             };
             self.events.event(&Event::StepStarted { at: self.clock.now(), step: id });
             let (shared, started) = (Arc::clone(&self.shared), self.shared.timer.now());
@@ -247,6 +263,14 @@ impl Dispatcher {
             let unit = Box::pin(work(shared, step, self.queue.weight(step), start));
             let task = self.units.spawn(async move { (step, unit.await) });
             self.running[step] = Some((task.id(), started));
+        }
+    }
+
+    /// Whether a resource's name is known only while the run goes on.
+    fn is_named_late(&self, step: usize) -> bool {
+        match &self.shared.plan.steps[step].operation {
+            Operation::Change(change) => change.name.as_str().is_none(),
+            Operation::Act(_) => false,
         }
     }
 
@@ -285,10 +309,14 @@ impl Dispatcher {
                 }
             };
             let id = self.id(step);
-            batch.records.push(match &mut result {
-                Ok(finish) => Record::Finished { at, step: id, applied: finish.applied.take() },
-                Err(fault) => Record::Failed { at, step: id, fault: fault.clone() },
-            });
+            match &mut result {
+                Ok(Some(finish)) => {
+                    batch.records.push(Record::Finished { at, step: id, applied: finish.applied.take() });
+                }
+                // It never began.
+                Ok(None) => {}
+                Err(fault) => batch.records.push(Record::Failed { at, step: id, fault: fault.clone() }),
+            }
             batch.ended.push((step, result));
         }
         batch
@@ -305,7 +333,9 @@ impl Dispatcher {
         self.ended += batch.ended.len();
         for (step, result) in batch.ended {
             match result {
-                Ok(finish) => self.finish(step, finish),
+                Ok(Some(finish)) => self.finish(step, finish),
+                // It counts among those that are left in the end.
+                Ok(None) => {}
                 Err(fault) => self.fail(step, fault),
             }
         }

@@ -12,6 +12,9 @@ pub enum ExecuteError {
     /// The plan's steps cannot be put in an order.
     #[error("the plan cannot be carried out: {0}")]
     Plan(#[from] QueueError),
+    /// The engine's own task that lets requests through has failed.
+    #[error("the engine itself failed: nothing lets requests through any more")]
+    Stopped,
     /// The journal that is to be taken up belongs to another plan.
     #[error("the journal was written for the plan {journal}, and this is the plan {plan}")]
     OtherPlan {
@@ -28,6 +31,7 @@ impl ExecuteError {
         match self {
             Self::Journal(_) => "make room or mend the permissions of the state folder, then run `engine resume`",
             Self::Plan(_) => "the plan file was changed by hand or is damaged: make the plan anew",
+            Self::Stopped => "run `engine resume`; if it happens again, report it",
             Self::OtherPlan { .. } => "run `engine resume` without a plan: it takes the one that was interrupted",
         }
     }

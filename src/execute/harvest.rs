@@ -24,6 +24,11 @@ const ONE_IN: usize = 16;
 /// No list has more pages than this.
 const MOST_PAGES: usize = 1_000;
 
+/// Of so many questions the last one is to the operation: it may have failed without a trace in the resource.
+pub(super) const ROUND: u32 = 3;
+/// So many lists may tell nothing new of one that is due, for the same reason. They tell of many, and a question of one.
+const LISTS: u32 = 10;
+
 /// After so many lists it is no longer waited longer from one to the next: all profit from each.
 const SOON: u32 = 2;
 
@@ -34,6 +39,8 @@ pub(super) enum Found {
     Done(Option<Instant>),
     /// Ask for itself.
     Ask,
+    /// Ask for itself, and not by looking at the resource.
+    AskOperation,
 }
 
 /// What is waited for.
@@ -42,6 +49,8 @@ pub(super) struct Wish<'a> {
     pub(super) address: &'a Address,
     /// Whether it is to be gone in the end.
     pub(super) goes: bool,
+    /// Whether it was not there before, so that one that is as it should be has been made.
+    pub(super) is_new: bool,
     /// How much depends on it.
     pub(super) weight: u64,
     /// When it is likely to be done.
@@ -58,14 +67,20 @@ struct Waiting {
     id: String,
     /// Whether the resource is to be gone in the end.
     goes: bool,
+    /// Whether it was not there before.
+    is_new: bool,
+    /// When it began to wait: what was read before then tells of what was there before.
+    joined: Instant,
     weight: u64,
     /// When it is likely to be done.
     due: Instant,
     /// When it asks for itself in any case, to say that it takes too long.
     deadline: Instant,
     expected: Duration,
-    /// How often a list has found it on its way.
+    /// How often a list has found it on its way, up to [`SOON`].
     times: u32,
+    /// How often a list has told nothing of its end though it was due.
+    lists: u32,
     /// When it was seen on its way last.
     seen: Option<Instant>,
     sender: oneshot::Sender<Found>,
@@ -81,6 +96,8 @@ struct Collection {
     items: usize,
     /// No list before this.
     not_before: Option<Instant>,
+    /// Until then a list is refused, so that all ask for themselves.
+    refused_until: Option<Instant>,
 }
 
 /// Where units wait for what a list tells.
@@ -111,26 +128,35 @@ impl Harvest {
 
     /// Waits until the resource is done, or until it is better to ask for itself, which is not before it is due.
     pub(super) async fn wait(&self, wish: Wish<'_>) -> Found {
-        let Wish { address, goes, weight, due, deadline, expected } = wish;
+        let Wish { address, goes, is_new, weight, due, deadline, expected } = wish;
         let id = address.id.to_ascii_lowercase();
         let Some((collection, _)) = id.rsplit_once('/') else { return Found::Ask };
         let (sender, found) = oneshot::channel();
         {
             let mut collections = self.collections();
             if !collections.contains_key(collection) {
-                let new =
-                    Collection { member: address.clone(), waiting: Vec::new(), pages: 1, items: 0, not_before: None };
+                let new = Collection {
+                    member: address.clone(),
+                    waiting: Vec::new(),
+                    pages: 1,
+                    items: 0,
+                    not_before: None,
+                    refused_until: None,
+                };
                 collections.insert(collection.to_owned(), new);
             }
             if let Some(known) = collections.get_mut(collection) {
                 known.waiting.push(Waiting {
                     id: id.clone(),
                     goes,
+                    is_new,
+                    joined: self.timer.now(),
                     weight,
                     due,
                     deadline,
                     expected,
                     times: 0,
+                    lists: 0,
                     seen: None,
                     sender,
                 });
@@ -165,7 +191,8 @@ impl Harvest {
         let mut next: Option<Instant> = None;
         for (key, collection) in collections.iter_mut() {
             let due = collection.waiting.iter().filter(|waiting| waiting.due <= now).count();
-            if due >= collection.pages + WORTH && due * ONE_IN >= collection.items {
+            let is_refused = collection.refused_until.is_some_and(|moment| moment > now);
+            if !is_refused && due >= collection.pages + WORTH && due * ONE_IN >= collection.items {
                 match collection.not_before.filter(|moment| *moment > now) {
                     None => {
                         let weight = collection.waiting.iter().map(|waiting| waiting.weight).max().unwrap_or_default();
@@ -213,12 +240,16 @@ impl Harvest {
         let now = self.timer.now();
         let mut collections = self.collections();
         let Some(collection) = collections.get_mut(key) else { return };
-        let Ok((items, pages)) = listed else {
-            // What is due asks for itself, and meets the fault if it is there to stay.
-            for waiting in collection.waiting.extract_if(.., |waiting| waiting.due <= now) {
-                tell(&self.timer, waiting, Found::Ask);
+        let (items, pages) = match listed {
+            Ok(listed) => listed,
+            Err(fault) => {
+                // What is due asks for itself, and meets the fault if it is there to stay.
+                collection.refused_until = Some(now + fault.retry_after.unwrap_or(self.polling.longest));
+                for waiting in collection.waiting.extract_if(.., |waiting| waiting.due <= now) {
+                    tell(&self.timer, waiting, Found::Ask);
+                }
+                return;
             }
-            return;
         };
         (collection.pages, collection.items) = (pages, items.len());
         collection.not_before = Some(now + self.polling.between_lists(pages, items.len()));
@@ -226,15 +257,21 @@ impl Harvest {
             items.into_iter().map(|item| (item.id.to_ascii_lowercase(), item.state)).collect();
         let mut stay = Vec::new();
         for mut waiting in std::mem::take(&mut collection.waiting) {
+            // A clock that stands still gives both the same moment.
+            if waiting.joined >= began {
+                stay.push(waiting);
+                continue;
+            }
+            let is_made = if waiting.is_new { Found::Done(waiting.seen) } else { Found::Ask };
             let found = match (states.get(&waiting.id), waiting.goes) {
                 (None, true) => Some(Found::Done(waiting.seen)),
-                (Some(None), false) => Some(Found::Done(waiting.seen)),
-                (Some(Some(state)), false) => match state.to_ascii_lowercase().as_str() {
-                    "succeeded" => Some(Found::Done(waiting.seen)),
-                    "failed" | "canceled" => Some(Found::Ask),
+                (Some(None), false) => Some(is_made),
+                (Some(None), true) => None,
+                (Some(Some(state)), goes) => match state.to_ascii_lowercase().as_str() {
+                    "succeeded" if !goes => Some(is_made),
+                    "failed" | "canceled" | "cancelled" => Some(Found::Ask),
                     _ => None,
                 },
-                (Some(_), true) => None,
                 // It came into being after the list was read, or is not there: its operation knows.
                 (None, false) => (waiting.due <= began).then_some(Found::Ask),
             };
@@ -244,6 +281,11 @@ impl Harvest {
                 None => {
                     waiting.seen = Some(began);
                     if waiting.due <= now {
+                        waiting.lists += 1;
+                        if waiting.lists.is_multiple_of(LISTS) {
+                            tell(&self.timer, waiting, Found::AskOperation);
+                            continue;
+                        }
                         waiting.times = (waiting.times + 1).min(SOON);
                         waiting.due = now + self.polling.again(waiting.times, None, waiting.expected);
                     }

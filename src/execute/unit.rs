@@ -19,7 +19,7 @@ use super::kinds::{Kind, Kinds};
 use super::slot::Slot;
 use super::under_way::UnderWay;
 use super::world::World;
-use super::{Durations, Polling, Retries, Then};
+use super::{Cancel, CancelLevel, Durations, Polling, Retries, Then};
 use crate::base::{Entropy, Timer};
 use crate::contract::{
     Action, Address, Applied, AppliedResources, Charges, Fault, FaultClass, Observation, Operation, OperationHandle,
@@ -46,6 +46,7 @@ pub(super) struct Shared {
     pub(super) polling: Polling,
     pub(super) durations: Arc<Durations>,
     pub(super) notes: mpsc::UnboundedSender<Note>,
+    pub(super) cancel: Cancel,
     /// How many answers are waited for.
     pub(super) requests: UnderWay,
     /// For each step where its unit waits for its notes to be durable.
@@ -106,17 +107,33 @@ pub(super) struct Unit {
     met: BTreeMap<FaultClass, u32>,
     /// Whether the last record of this step says that a request is about to be made.
     is_intended: bool,
+    /// Whether nothing of it was ever requested.
+    is_untouched: bool,
     /// Whether the last request was one that waits for its turn.
     is_paced: bool,
 }
 
-/// Runs the step to its end.
-pub(super) async fn work(shared: Arc<Shared>, step: usize, weight: u64, start: Start) -> Result<Finish, Fault> {
+/// Runs the step to its end. Nothing is what becomes of one that was still waiting to begin when the run was to stop.
+/// `is_intended`: the journal's last word of it is that a request is about to be made, with all that has to be known of it.
+pub(super) async fn work(
+    shared: Arc<Shared>,
+    step: usize,
+    weight: u64,
+    (start, is_intended): (Start, bool),
+) -> Result<Option<Finish>, Fault> {
     let plan = Arc::clone(&shared.plan);
     let Step { operation, .. } = &plan.steps[step];
     let deadline = shared.timer.now() + shared.kinds.of(step).allowed;
-    let is_intended = start == Start::Unknown;
-    let unit = Unit { shared, step, weight, deadline, met: BTreeMap::new(), is_intended, is_paced: false };
+    let unit = Unit {
+        shared,
+        step,
+        weight,
+        deadline,
+        met: BTreeMap::new(),
+        is_intended,
+        is_untouched: start == Start::Fresh,
+        is_paced: false,
+    };
     match operation {
         Operation::Change(change) => unit.change(change, start).await,
         Operation::Act(act) => Box::pin(unit.act(act, start)).await,
@@ -142,6 +159,32 @@ impl Unit {
             self.deadline += self.shared.gate.pass(charges, self.weight).await;
         }
         charges
+    }
+
+    /// Waits until the resource may be written. Nothing if the run is to stop before anything of the step was requested:
+    /// behind a thousand others it would begin minutes after that.
+    pub(super) async fn pace_to_write(&mut self, kind: RequestKind, resource_type: &str) -> Option<Charges> {
+        if self.gives_up() {
+            return None;
+        }
+        if !self.is_untouched {
+            return Some(self.pace(kind, resource_type).await);
+        }
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            biased;
+            charges = self.pace(kind, resource_type) => Some(charges),
+            () = shared.cancel.reached(CancelLevel::Finish) => {
+                // Who waits for its turn does not count as at work.
+                shared.timer.begin_work();
+                None
+            }
+        }
+    }
+
+    /// Whether the run is to stop, and nothing of the step was ever requested.
+    pub(super) fn gives_up(&self) -> bool {
+        self.is_untouched && self.shared.cancel.level() >= CancelLevel::Finish
     }
 
     /// The answer to a request that was let through, if it comes before the deadline.
@@ -197,7 +240,8 @@ impl Unit {
         self.is_intended = false;
     }
 
-    async fn tell(&self, note: Note) {
+    async fn tell(&mut self, note: Note) {
+        self.is_untouched = false;
         if self.shared.notes.send(note).is_err() {
             std::future::pending::<()>().await;
         }

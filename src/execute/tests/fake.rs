@@ -27,6 +27,9 @@ pub(super) enum Trouble {
     Fails(Fault),
     /// The request is accepted, and the operation ends with this fault, which the resource never tells.
     FailsUnseen(Fault),
+    /// The request is accepted, the resource reads as made from the first moment, and the operation ends with this fault
+    /// all the same.
+    SeemsDone(Fault),
     /// The answer never comes.
     Silence,
     /// Whoever handles the request panics.
@@ -54,6 +57,8 @@ enum Ends {
     Failed(Fault),
     /// As before, but the resource looks as if it were still worked on.
     FailedUnseen(Fault),
+    /// As before, but the resource looks as if all had been well from the beginning.
+    FailedThoughDone(Fault),
     Gone,
 }
 
@@ -198,6 +203,7 @@ impl State {
             let state = match thing.ends {
                 Ends::Gone => "Deleting",
                 Ends::FailedUnseen(_) => "Updating",
+                Ends::FailedThoughDone(_) => "Succeeded",
                 _ if thing.until > now => "Updating",
                 Ends::Succeeded => "Succeeded",
                 Ends::Failed(_) => "Failed",
@@ -287,6 +293,7 @@ impl Target for Fake {
                 Some(Trouble::AnswerLost(fault)) => answer = Err(fault),
                 Some(Trouble::Fails(fault)) => ends = Ends::Failed(fault),
                 Some(Trouble::FailsUnseen(fault)) => ends = Ends::FailedUnseen(fault),
+                Some(Trouble::SeemsDone(fault)) => ends = Ends::FailedThoughDone(fault),
                 Some(Trouble::Meddled(change)) => {
                     let mut state = self.lock();
                     let thing = state.things.get_mut(&address.id.to_lowercase()).unwrap();
@@ -304,12 +311,16 @@ impl Target for Fake {
                 return Err(Fault::new(FaultClass::Conflict, "PreconditionFailed", "it has changed"));
             }
             let until = Instant::now() + takes(&address.name);
+            let seems_done = matches!(ends, Ends::FailedThoughDone(_));
             let thing = Thing { body: stored(address, body.clone()), version: version + 1, until, ends };
             state.things.insert(id, thing);
             state.effects.push(("put", address.name.clone(), Instant::now()));
             state.bodies.insert(address.name.clone(), body.clone());
             state.etags.insert(address.name.clone(), etag.map(str::to_owned));
-            let progress = state.begin_operation(address);
+            let mut progress = state.begin_operation(address);
+            if let (Progress::Running(_, told), true) = (&mut progress, seems_done) {
+                *told = Some(Duration::ZERO);
+            }
             answer.map(|()| progress)
         })
     }
@@ -327,7 +338,12 @@ impl Target for Fake {
             let Some(thing) = state.things.get_mut(&address.id.to_lowercase()) else {
                 return Ok(Progress::Done(None));
             };
-            (thing.until, thing.ends) = (until, Ends::Gone);
+            thing.until = until;
+            thing.ends = match &trouble {
+                Some(Trouble::Fails(fault)) => Ends::Failed(fault.clone()),
+                Some(Trouble::FailsUnseen(fault)) => Ends::FailedUnseen(fault.clone()),
+                _ => Ends::Gone,
+            };
             state.effects.push(("delete", address.name.clone(), Instant::now()));
             let progress = state.begin_operation(address);
             match trouble {
@@ -394,7 +410,10 @@ impl Target for Fake {
             match state.things.get(&id).cloned() {
                 None => Ok(Progress::Done(None)),
                 Some(thing) if thing.until > Instant::now() => Ok(Progress::Running(operation.clone(), None)),
-                Some(Thing { ends: Ends::Failed(fault) | Ends::FailedUnseen(fault), .. }) => Err(fault),
+                Some(Thing {
+                    ends: Ends::Failed(fault) | Ends::FailedUnseen(fault) | Ends::FailedThoughDone(fault),
+                    ..
+                }) => Err(fault),
                 Some(_) => Ok(Progress::Done(state.observe(&id))),
             }
         })

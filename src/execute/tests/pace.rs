@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::fake::{Fake, Tape, Trouble, carry_out, fault, run, takes};
 use super::plans::*;
 use crate::contract::{Allowance, Budget, ChangeKind, Fault, FaultClass, Record, Step};
-use crate::execute::{Durations, execute};
+use crate::execute::{Cancel, Durations, Replay, execute};
 use crate::plan::Plan;
 
 const NIC: &str = "Microsoft.Network/networkInterfaces";
@@ -149,6 +149,70 @@ async fn an_operation_that_failed_is_noticed_whatever_the_resource_tells() {
         assert_eq!(summary.failed[0].1.code, "Scripted", "why is told by the operation");
         assert!(began.elapsed() < takes("nic") * 6, "{:?}", began.elapsed());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_reads_as_made_before_its_operation_has_ended_is_not_believed() {
+    // New ones that are looked at, and changed ones that lists tell of.
+    for (kind, lists) in [(ChangeKind::Create, false), (ChangeKind::Create, true), (ChangeKind::Update, true)] {
+        let world = Fake::new();
+        world.tell_by_reading();
+        if lists {
+            world.have_lists(100);
+        }
+        let names: Vec<String> = (0..12).map(|index| format!("nic-{index}")).collect();
+        for name in &names {
+            if kind == ChangeKind::Update {
+                world.put(&address(NIC, name), json!({ "location": "westus2", "properties": { "a": 1 } }));
+            }
+            world.script("put", name, [Trouble::SeemsDone(fault(FaultClass::Failed))]);
+        }
+        let plan = plan(names.iter().map(|name| change(kind, NIC, name, properties(json!({ "a": 2 })), &[])).collect());
+        let (summary, _) = carry_out(&plan, &world).await;
+        assert_eq!((summary.succeeded, summary.failed.len()), (0, 12), "{kind:?}, {lists}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_failed_is_noticed_while_lists_tell_of_others() {
+    let troubles = [Trouble::Fails(fault(FaultClass::Failed)), Trouble::FailsUnseen(fault(FaultClass::Failed))];
+    for trouble in troubles {
+        let world = Fake::new();
+        world.have_lists(100);
+        let names: Vec<String> = (0..12).map(|index| format!("nic-{index}")).collect();
+        for name in &names {
+            world.put(&address(NIC, name), json!({ "location": "westus2", "properties": {} }));
+            world.script("delete", name, [trouble.clone()]);
+        }
+        let delete = |name: &String| change(ChangeKind::Delete, NIC, name, properties(json!({})), &[]);
+        let plan = plan(names.iter().map(delete).collect());
+        let began = Instant::now();
+        let (summary, _) = carry_out(&plan, &world).await;
+        assert_eq!(summary.failed.len(), 12, "{summary:?}");
+        assert!(summary.failed.iter().all(|(_, fault)| fault.code == "Scripted"), "{summary:?}");
+        assert!(began.elapsed() < Duration::from_secs(300), "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_still_waits_to_begin_when_the_run_is_to_stop_does_not_begin() {
+    let (plan, world, tape) = (interfaces(50), Fake::new(), Tape::endless());
+    world.allow(&[WRITES]);
+    let cancel = Cancel::new();
+    let mut first = run(&plan, &world, &tape);
+    first.cancel = cancel.clone();
+    let running = tokio::spawn(execute(first));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    cancel.request();
+    let asked = Instant::now();
+    let summary = running.await.unwrap().unwrap();
+    assert!(asked.elapsed() < takes("nic") * 2, "{:?}", asked.elapsed());
+    let begun = world.names().len();
+    assert!((4..=8).contains(&begun), "{begun}");
+    assert_eq!((summary.succeeded, summary.cancelled), (begun, 50 - begun), "{summary:?}");
+    let mut second = run(&plan, &world, &Tape::endless());
+    second.replay = Replay::of(&tape.records());
+    assert!(execute(second).await.unwrap().is_complete());
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,7 +46,10 @@ fn kind(error: &Error) -> ErrorKind {
         | ErrorNumber::NoSupport
         | ErrorNumber::InvalidArg => ErrorKind::Invalid,
         ErrorNumber::AuthFailed | ErrorNumber::AccessDenied | ErrorNumber::OperationDenied => ErrorKind::Forbidden,
-        ErrorNumber::AgentUnresponsive | ErrorNumber::AgentUnsynced => ErrorKind::Agent,
+        ErrorNumber::AgentUnresponsive | ErrorNumber::AgentUnsynced | ErrorNumber::AgentCommandTimeout => {
+            ErrorKind::Agent
+        }
+        ErrorNumber::SystemError if error.message().contains("No space left") => ErrorKind::Failed,
         ErrorNumber::NoConnect | ErrorNumber::SystemError | ErrorNumber::Rpc => ErrorKind::Unreachable,
         _ => ErrorKind::Failed,
     }
@@ -212,10 +215,12 @@ impl Hypervisor for LibvirtConnection {
 
     fn start_network(&self, name: &str) -> Answer<()> {
         let network = self.must_find_network(name)?;
+        // First, so that one whose maker is killed right now is there after the host's next start too.
+        network.set_autostart(true).map_err(told)?;
         if !network.is_active().map_err(told)? {
             network.create().map_err(told)?;
         }
-        network.set_autostart(true).map_err(told)
+        Ok(())
     }
 
     fn change_network(&self, name: &str, change: &NetworkChange) -> Answer<()> {
@@ -300,10 +305,11 @@ impl Hypervisor for LibvirtConnection {
 
     fn start_domain(&self, name: &str) -> Answer<()> {
         let domain = self.must_find_domain(name)?;
+        domain.set_autostart(true).map_err(told)?;
         if !domain.is_active().map_err(told)? {
             domain.create().map_err(told)?;
         }
-        domain.set_autostart(true).map_err(told)
+        Ok(())
     }
 
     fn remove_domain(&self, name: &str) -> Answer<()> {

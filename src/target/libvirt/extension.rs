@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items};
+use super::hypervisor::ErrorKind;
 use super::ledger::Record;
 use super::machine_plan::domain_name;
 use super::work::{Work, observation};
@@ -51,7 +52,11 @@ impl Work<'_> {
                 return Ok(Progress::Done(Some(observation(&before))));
             }
             if let Some(process) = before.local["process"].as_i64() {
-                return self.ask_script(address, &before, process);
+                match self.ask_script(address, &before, process) {
+                    // Its agent has begun anew since and knows it no more: it is run again.
+                    Err(fault) if fault.class == FaultClass::OperationLost => {}
+                    other => return other,
+                }
             }
         }
         let machine = body::parent(&address.id, "/extensions/").unwrap_or_default();
@@ -81,7 +86,13 @@ impl Work<'_> {
     fn ask_script(&mut self, address: &Address, record: &Record, process: i64) -> Result<Progress, Fault> {
         let machine = body::parent(&address.id, "/extensions/").unwrap_or_default();
         let order = json!({ "execute": "guest-exec-status", "arguments": { "pid": process } });
-        let answer = self.hypervisor.ask_agent(&domain_name(machine), &order.to_string())?;
+        let answer = self.hypervisor.ask_agent(&domain_name(machine), &order.to_string());
+        let answer = answer.map_err(|error| match error.kind {
+            // The agent answers, and knows no such process.
+            ErrorKind::Failed => Fault::new(FaultClass::OperationLost, "", error.to_string())
+                .help("the machine or its agent has started again meanwhile; the script is run once more"),
+            _ => error.into(),
+        })?;
         let status = returned(&answer);
         if status["exited"].as_bool() != Some(true) {
             return Ok(running(address, process));

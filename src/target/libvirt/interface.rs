@@ -71,7 +71,7 @@ impl Work<'_> {
     }
 
     /// The filter of an interface: that of the security group that counts for it, and else one that lets all pass.
-    fn define_interface_filter(&self, interface: &super::ledger::Record) -> Result<(), Fault> {
+    pub(super) fn define_interface_filter(&self, interface: &super::ledger::Record) -> Result<(), Fault> {
         let own = body::id(&interface.body, "/properties/networkSecurityGroup").map(str::to_owned);
         let subnet = told::primary_configuration(interface)
             .and_then(|configuration| body::id(configuration, "/properties/subnet"))

@@ -195,10 +195,8 @@ fn write(hypervisor: &dyn Hypervisor, pool: &str, name: &str, content: &[u8]) ->
 /// The record of a stem: the newer one, where it is whole.
 fn read(hypervisor: &dyn Hypervisor, pool: &str, stem: &str) -> Answer<Option<Record>> {
     let next = volume_record(hypervisor, pool, &format!("{stem}.next.json"))?;
-    Ok(match next {
-        Some(record) => Some(record),
-        None => volume_record(hypervisor, pool, &format!("{stem}.json"))?,
-    })
+    let record = volume_record(hypervisor, pool, &format!("{stem}.json"))?;
+    Ok(next.into_iter().chain(record).max_by_key(|record| record.version))
 }
 
 /// The record that a volume holds, if it is there and whole. A newer program's is an error: nothing may be done by halves

@@ -26,6 +26,10 @@ pub const KIND: &str = "libvirt-machine";
 /// How long a machine takes at least, by a fraction: the pause between two looks.
 const ASK_AGAIN: Duration = Duration::from_secs(3);
 
+/// For so many seconds it is not believed that a machine is not ready: cloud-init says so when nobody told it of itself in time
+/// (cloud-init 25.1, `DataSourceAzure.py`), and may find all that it needs right after.
+const SECOND_THOUGHTS: i64 = 60;
+
 /// Whether a machine has come up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Readiness {
@@ -191,6 +195,8 @@ impl Work<'_> {
         Ok(match status.filter(|status| Some(status.vm_id.as_str()) == vm_id) {
             None => Readiness::Waiting,
             Some(status) if status.state == MachineState::Ready => Readiness::Ready,
+            // One that was not told of itself in time says so, goes on, and is ready all the same.
+            Some(status) if self.now.duration_since(status.at).as_secs() < SECOND_THOUGHTS => Readiness::Waiting,
             Some(status) => Readiness::Failed(status.description.unwrap_or_default()),
         })
     }

@@ -59,14 +59,13 @@ impl Work<'_> {
             let message = "the subnets of a network cannot change while interfaces are in it";
             return Err(invalid(message, "delete the machines first, or keep the subnets as they are"));
         }
-        let record = self.put(address, record.body, json!({ "state": state, "fronts": plan.fronts }))?;
+        let local = |state: Option<&str>| json!({ "state": state, "fronts": plan.fronts });
         match &there {
             Some(there) if !changed && there.is_active => {}
-            Some(there) if !changed => {
-                debug_assert!(!there.is_active);
-                self.hypervisor.start_network(&plan.name)?;
-            }
+            Some(_) if !changed => self.hypervisor.start_network(&plan.name)?,
             there => {
+                // It is this definition only when it is in force: a process that is killed meanwhile has not changed it.
+                self.put(address, record.body.clone(), local(None))?;
                 if there.is_some() {
                     self.hypervisor.stop_network(&plan.name)?;
                 }
@@ -74,7 +73,13 @@ impl Work<'_> {
                 self.hypervisor.start_network(&plan.name)?;
             }
         }
+        let record = self.put(address, record.body, local(Some(&state)))?;
         self.sync_filters(&record)?;
+        // A subnet's security group counts for the interfaces in it.
+        let interfaces: Vec<Record> = self.interfaces_of(&address.id).cloned().collect();
+        for interface in &interfaces {
+            self.define_interface_filter(interface)?;
+        }
         self.sync_network(&record)?;
         self.sync_gateways()?;
         Ok(Progress::Done(Some(super::work::observation(&record))))

@@ -88,8 +88,9 @@ fn defaults(surroundings: &Surroundings) -> Vec<FilterRule> {
             ..FilterRule::all(true, Direction::In)
         });
     }
-    rules.push(FilterRule::all(false, Direction::In));
     rules.push(FilterRule::all(true, Direction::Out));
+    // Last, because it drops whatever comes as far as this, whichever way it goes.
+    rules.push(FilterRule::all(false, Direction::In));
     rules
 }
 
@@ -150,6 +151,7 @@ fn expand(rule: &Json, surroundings: &Surroundings, rules: &mut Vec<FilterRule>)
                         let with_ports = matches!(protocol, RuleProtocol::Tcp | RuleProtocol::Udp);
                         rules.push(FilterRule {
                             accept,
+                            only_new: !accept,
                             direction,
                             protocol,
                             source: *source,
@@ -239,11 +241,12 @@ mod tests {
         json!({ "name": name, "properties": properties })
     }
 
-    /// What the filter does with a new TCP connection to the machine or from it.
+    /// What libvirt's rules do with a new TCP connection to the machine or from it. What drops without a state does so in
+    /// both directions (libvirt 11.3, looked at by `iptables-save`).
     fn passes(rules: &[FilterRule], direction: Direction, source: &str, destination: &str, port: u16) -> bool {
         let (source, destination): (IpAddr, IpAddr) = (source.parse().unwrap(), destination.parse().unwrap());
         let fits = |rule: &&FilterRule| {
-            rule.direction == direction
+            (rule.direction == direction || (!rule.accept && !rule.only_new))
                 && matches!(rule.protocol, RuleProtocol::All | RuleProtocol::Tcp)
                 && rule.source.is_none_or(|network| network.contains(&source))
                 && rule.destination.is_none_or(|network| network.contains(&destination))
@@ -266,6 +269,19 @@ mod tests {
         assert!(!to("198.18.7.4", 450) && !to("198.18.7.4", 22), "denied, and denied by default");
         assert!(to("10.240.0.9", 22), "from the same network");
         assert!(passes(&rules, Direction::Out, "10.240.255.5", "93.184.216.34", 80));
+    }
+
+    #[test]
+    fn what_is_denied_one_way_passes_the_other() {
+        let deny = |direction: &str| {
+            let all = json!({ "direction": direction, "access": "Deny", "protocol": "*", "destinationPortRange": "*" });
+            rules(&json!({ "properties": { "securityRules": [rule("all", 4000, all)] } }), &surroundings()).unwrap()
+        };
+        let (no_in, no_out) = (deny("Inbound"), deny("Outbound"));
+        let reaches = |rules: &[FilterRule]| passes(rules, Direction::In, "10.240.0.9", "10.240.255.5", 6443);
+        let calls = |rules: &[FilterRule]| passes(rules, Direction::Out, "10.240.255.5", "93.184.216.34", 443);
+        assert_eq!((reaches(&no_in), calls(&no_in)), (false, true));
+        assert_eq!((reaches(&no_out), calls(&no_out)), (true, false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by a panic")]
 
 use super::*;
+use crate::target::libvirt::hypervisor::{ErrorKind, HypervisorError};
 
 #[tokio::test]
 async fn a_write_with_an_old_version_is_refused_and_rules_change_in_force() {
@@ -74,6 +75,32 @@ async fn an_extension_runs_its_command_on_the_machine() {
     let fault = place.target.poll(&operation).await.unwrap_err();
     assert!(fault.message.contains("ended with 3: no disk"), "{fault}");
     assert!(!place.seen(EXTENSION, "vm-0/cse").await.unwrap().body.to_string().contains("canary-bad"));
+}
+
+#[tokio::test]
+async fn a_script_of_which_the_agent_knows_nothing_more_is_run_again() {
+    let place = Place::new();
+    place.make().await;
+    let address = place.address(EXTENSION, "vm-0/cse");
+    let body = json!({ "properties": { "type": "CustomScript", "settings": { "commandToExecute": "wait" } } });
+    let agent = |process: i64| {
+        place.hypervisor.agent(move |_, command| {
+            if command.contains("\"guest-exec\"") {
+                Ok(format!("{{\"return\": {{\"pid\": {process}}}}}"))
+            } else if command.contains(&format!("\"pid\":{process}")) {
+                Ok("{\"return\": {\"exited\": true, \"exitcode\": 0}}".to_owned())
+            } else {
+                Err(HypervisorError::new(ErrorKind::Failed, "Invalid parameter 'pid'".to_owned()))
+            }
+        });
+    };
+    agent(7);
+    let operation = running(place.apply(&address, &body).await.unwrap());
+    // The machine starts again, and its agent counts anew.
+    agent(8);
+    assert_eq!(place.target.poll(&operation).await.unwrap_err().class, FaultClass::OperationLost);
+    let operation = running(place.apply(&address, &body).await.unwrap());
+    assert!(matches!(place.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))));
 }
 
 #[test]

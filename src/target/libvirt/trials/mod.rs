@@ -8,6 +8,7 @@ mod trouble;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::double::{Double, Things};
@@ -155,12 +156,16 @@ impl Place {
 
     /// What the machine says to its gateway.
     fn says(&self, state: MachineState, vm_id: &str) {
+        self.said(state, vm_id, "2026-11-28T00:00:00Z".parse().unwrap());
+    }
+
+    fn said(&self, state: MachineState, vm_id: &str, at: Timestamp) {
         let status = MachineStatus {
             format: FORMAT,
             id: self.id(MACHINE, "vm-0"),
             vm_id: vm_id.to_owned(),
             state,
-            at: "2026-11-28T00:00:00Z".parse().unwrap(),
+            at,
             description: Some("no disk".into()),
         };
         self.gateways.statuses.lock().unwrap().insert("vm-0".into(), status);

@@ -133,6 +133,9 @@ async fn a_machine_that_stops_or_says_that_it_failed_has_failed() {
         last = Some(place.apply(address, body).await.unwrap());
     }
     let operation = running(last.unwrap());
+    place.said(MachineState::NotReady, &place.vm_id(), Timestamp::now());
+    let answer = place.target.poll(&operation).await.unwrap();
+    assert!(matches!(answer, Progress::Running(..)), "it may think better of it: {answer:?}");
     place.says(MachineState::NotReady, &place.vm_id());
     let fault = place.target.poll(&operation).await.unwrap_err();
     assert!(fault.class == FaultClass::Failed && fault.message.contains("no disk"), "{fault}");

@@ -51,6 +51,9 @@ pub type PortRange = (u16, u16);
 pub struct FilterRule {
     /// Whether packets pass.
     pub accept: bool,
+    /// Whether it is for packets that begin a connection. libvirt lets what is accepted through with its answers, but makes
+    /// of what is dropped a rule that knows neither connection nor direction, unless this is said.
+    pub only_new: bool,
     /// Which way they go.
     pub direction: Direction,
     /// What they are.
@@ -70,6 +73,7 @@ impl FilterRule {
     pub const fn all(accept: bool, direction: Direction) -> Self {
         Self {
             accept,
+            only_new: false,
             direction,
             protocol: RuleProtocol::All,
             source: None,
@@ -118,6 +122,7 @@ fn rule(rule: &FilterRule, priority: i32) -> Element {
     let some = |network: Option<IpNet>| network.filter(|network| network.prefix_len() > 0);
     let (source, destination) = (some(rule.source), some(rule.destination));
     let packets = element(name)
+        .set_some("state", rule.only_new.then_some("NEW"))
         .set_some("srcipaddr", source.map(|network| network.network()))
         .set_some("srcipmask", source.map(|network| network.prefix_len()))
         .set_some("dstipaddr", destination.map(|network| network.network()))
