@@ -234,4 +234,16 @@ mod tests {
             assert_eq!(clock.0.lock().working, 1, "awake");
         }
     }
+
+    #[tokio::test]
+    async fn a_ring_counts_as_work_until_it_is_heard() {
+        let clock = SteppedClock::new(Timestamp::UNIX_EPOCH);
+        let alarm = Alarm::new(Arc::new(clock.clone()));
+        let working = || clock.0.lock().working;
+        alarm.ring();
+        alarm.ring();
+        assert_eq!(working(), 1, "whoever sleeps by it is about to wake");
+        alarm.heard().await;
+        assert_eq!(working(), 0, "its listener had something else to do, and goes on waiting for that");
+    }
 }

@@ -66,6 +66,14 @@ impl Alarm {
         }
     }
 
+    /// Takes note of a ring, for who has something else to do than to sleep: a ring that nobody has heard counts as work.
+    pub async fn heard(&self) {
+        self.bell.notified().await;
+        if self.rung.swap(false, Ordering::AcqRel) {
+            self.timer.end_work();
+        }
+    }
+
     /// Sleeps until this moment, if there is one, or until it rings.
     pub async fn sleep(&self, until: Option<Instant>) {
         match until {

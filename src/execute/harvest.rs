@@ -5,6 +5,7 @@
 //! costs less than the pages of a list.
 
 use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -176,7 +177,15 @@ impl Harvest {
             match self.turn() {
                 Turn::Wait(until) => self.alarm.sleep(until).await,
                 Turn::List(key, member, weight) => {
-                    let listed = self.list(&member, weight).await;
+                    let mut list = pin!(self.list(&member, weight));
+                    // The list may wait for its turn, which does not come while somebody seems to be at work.
+                    let listed = loop {
+                        tokio::select! {
+                            biased;
+                            listed = &mut list => break listed,
+                            () = self.alarm.heard() => {}
+                        }
+                    };
                     self.take_in(&key, listed);
                 }
             }
