@@ -69,6 +69,11 @@ impl Alarm {
     /// Takes note of a ring, for who has something else to do than to sleep: a ring that nobody has heard counts as work.
     pub async fn heard(&self) {
         self.bell.notified().await;
+        self.has_heard();
+    }
+
+    /// What rang is heard: it does not count as work of its own any more.
+    fn has_heard(&self) {
         if self.rung.swap(false, Ordering::AcqRel) {
             self.timer.end_work();
         }
@@ -90,8 +95,6 @@ impl Alarm {
                 self.timer.begin_work();
             }
         }
-        if self.rung.swap(false, Ordering::AcqRel) {
-            self.timer.end_work();
-        }
+        self.has_heard();
     }
 }

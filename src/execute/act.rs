@@ -21,7 +21,7 @@ impl Unit {
                 .help("the cluster cannot be reached in the way that this needs")
         })?;
         let mut stage = match start {
-            Start::Fresh | Start::Unknown => Stage::Probe,
+            Start::Fresh | Start::Unknown { .. } => Stage::Probe,
             Start::Accepted(operation) => {
                 Stage::Ask { operation, told: Some(std::time::Duration::ZERO), is_recorded: true }
             }

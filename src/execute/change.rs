@@ -26,7 +26,7 @@ impl Stage {
     fn first(start: Start, is_known_absent: bool) -> Self {
         match start {
             Start::Fresh if is_known_absent => Self::Write(None),
-            Start::Fresh | Start::Unknown => Self::Look,
+            Start::Fresh | Start::Unknown { .. } => Self::Look,
             Start::Accepted(operation) => {
                 Self::Ask { operation, told: Some(std::time::Duration::ZERO), is_recorded: true }
             }

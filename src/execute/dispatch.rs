@@ -250,11 +250,13 @@ impl Dispatcher {
             let Some(step) = self.queue.start() else { return };
             let id = self.id(step);
             let start = match self.replay.steps.get(&id) {
-                None => (Start::Fresh, false),
-                Some(Reached::Accepted { operation, .. }) => (Start::Accepted(operation.clone()), false),
+                None => Start::Fresh,
+                Some(Reached::Accepted { operation, .. }) => Start::Accepted(operation.clone()),
                 // One that failed before its first request lacks the name, if that was not known before the run.
-                Some(Reached::Intended { name }) => (Start::Unknown, name.is_some() || !self.is_named_late(step)),
-                Some(Reached::Finished { .. }) => (Start::Unknown, true),
+                Some(Reached::Intended { name }) => {
+                    Start::Unknown { is_intended: name.is_some() || !self.is_named_late(step) }
+                }
+                Some(Reached::Finished { .. }) => Start::Unknown { is_intended: true },
             };
             self.events.event(&Event::StepStarted { at: self.clock.now(), step: id });
             let (shared, started) = (Arc::clone(&self.shared), self.shared.timer.now());

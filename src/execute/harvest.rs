@@ -78,9 +78,7 @@ struct Waiting {
     /// When it asks for itself in any case, to say that it takes too long.
     deadline: Instant,
     expected: Duration,
-    /// How often a list has found it on its way, up to [`SOON`].
-    times: u32,
-    /// How often a list has told nothing of its end though it was due.
+    /// How often a list has found it on its way though it was due.
     lists: u32,
     /// When it was seen on its way last.
     seen: Option<Instant>,
@@ -156,7 +154,6 @@ impl Harvest {
                     due,
                     deadline,
                     expected,
-                    times: 0,
                     lists: 0,
                     seen: None,
                     sender,
@@ -295,8 +292,7 @@ impl Harvest {
                             tell(&self.timer, waiting, Found::AskOperation);
                             continue;
                         }
-                        waiting.times = (waiting.times + 1).min(SOON);
-                        waiting.due = now + self.polling.again(waiting.times, None, waiting.expected);
+                        waiting.due = now + self.polling.again(waiting.lists.min(SOON), None, waiting.expected);
                     }
                     stay.push(waiting);
                 }

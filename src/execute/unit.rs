@@ -81,7 +81,10 @@ pub(super) enum Start {
     /// Nothing of it was ever requested.
     Fresh,
     /// Whether something was requested is unknown.
-    Unknown,
+    Unknown {
+        /// Whether the journal says that a request is about to be made, with all that has to be known of it.
+        is_intended: bool,
+    },
     /// It was accepted and may go on by itself.
     Accepted(OperationHandle),
 }
@@ -114,13 +117,7 @@ pub(super) struct Unit {
 }
 
 /// Runs the step to its end. Nothing is what becomes of one that was still waiting to begin when the run was to stop.
-/// `is_intended`: the journal's last word of it is that a request is about to be made, with all that has to be known of it.
-pub(super) async fn work(
-    shared: Arc<Shared>,
-    step: usize,
-    weight: u64,
-    (start, is_intended): (Start, bool),
-) -> Result<Option<Finish>, Fault> {
+pub(super) async fn work(shared: Arc<Shared>, step: usize, weight: u64, start: Start) -> Result<Option<Finish>, Fault> {
     let plan = Arc::clone(&shared.plan);
     let Step { operation, .. } = &plan.steps[step];
     let deadline = shared.timer.now() + shared.kinds.of(step).allowed;
@@ -130,7 +127,7 @@ pub(super) async fn work(
         weight,
         deadline,
         met: BTreeMap::new(),
-        is_intended,
+        is_intended: matches!(start, Start::Unknown { is_intended: true }),
         is_untouched: start == Start::Fresh,
         is_paced: false,
     };

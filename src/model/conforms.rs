@@ -1,23 +1,18 @@
 //! Whether a model is plainly what the schema takes. The crate `jsonschema` says what is wrong and where, and takes longer
 //! to be made ready (5 ms) than all that becomes of a small model; most models need none of that.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::schema::resolve;
 
 /// Whether a value is surely what a schema takes. It knows the keywords of derived schemas only, so `false` is no answer.
 pub(super) fn plainly_conforms(value: &Value, schema: &'static Value) -> bool {
     let Value::Object(keywords) = schema else { return *schema == Value::Bool(true) };
-    keywords.iter().all(|(keyword, rule)| keeps(value, keyword, rule, keywords, schema))
+    keywords.iter().all(|(keyword, rule)| keeps(value, keyword, rule, schema))
 }
 
-fn keeps(
-    value: &Value,
-    keyword: &str,
-    rule: &'static Value,
-    keywords: &'static Map<String, Value>,
-    schema: &'static Value,
-) -> bool {
+/// Whether a value keeps one rule of a schema.
+fn keeps(value: &Value, keyword: &str, rule: &'static Value, schema: &'static Value) -> bool {
     // A rule for one type says nothing about values of others.
     let within = |number: Option<f64>, holds: fn(f64, f64) -> bool| match (number, rule.as_f64()) {
         (Some(number), Some(bound)) => holds(number, bound),
@@ -43,9 +38,8 @@ fn keeps(
         },
         "properties" => of_members(value, |name| rule.get(name)),
         "additionalProperties" => {
-            let named = keywords.get("properties");
-            let is_named = |name: &str| named.is_some_and(|named| named.get(name).is_some());
-            of_members(value, |name| (!is_named(name)).then_some(rule))
+            let named = &schema["properties"];
+            of_members(value, |name| named.get(name).is_none().then_some(rule))
         }
         "items" => value.as_array().is_none_or(|items| items.iter().all(|item| plainly_conforms(item, rule))),
         "minimum" => within(value.as_f64(), |number, bound| number >= bound),

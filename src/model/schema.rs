@@ -242,8 +242,8 @@ mod tests {
         assert!(!schema().to_string().contains("anyOf"));
     }
 
-    /// Every model of `apimodels/`, and each again with one of its values replaced by some of every kind, left out, or
-    /// joined by another: whoever is plainly right has no fault.
+    /// Every model of `apimodels/` again and again, each time with one of its values replaced by one of another kind: whoever
+    /// is plainly right has no fault.
     #[test]
     fn what_plainly_conforms_has_no_fault() {
         let (mut right, mut wrong, mut unsure, mut plain) = (0, 0, 0, 0);

@@ -109,6 +109,12 @@ on() {
     -o LogLevel=ERROR -o ControlMaster=auto -o ControlPersist=600 -o "ControlPath=$machines/ssh-%h" "root@$address" "$@"
 }
 
+# look USER@ADDRESS COMMAND…: over a connection of its own, for a minute at most: for who wants to know what went wrong.
+look() {
+  timeout 60 ssh -i "$machines/key" -o BatchMode=yes -o ConnectTimeout=10 -o StrictHostKeyChecking=no -o LogLevel=ERROR \
+    -o UserKnownHostsFile=/dev/null "$@"
+}
+
 # until_true SECONDS WHAT COMMAND…: again and again until it succeeds.
 until_true() {
   local end=$((SECONDS + $1)) what=$2
