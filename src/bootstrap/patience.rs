@@ -100,9 +100,10 @@ struct PatchView {
 /// The patches of a control-plane machine's manifests.
 pub(super) fn patches(slow: bool) -> Result<Vec<MachineFile>, BootstrapError> {
     // An API server that does not get through its first half minute of work, because those who wait for it ask again and
-    // again, ends itself (`PostStartHook … failed`). So it and etcd come first, and the others get what is left.
+    // again, ends itself (`PostStartHook … failed`). So it and etcd get more than kubeadm asks for; the others no less, since
+    // controllers that come to nothing keep the whole cluster waiting.
     const COMPONENTS: [(&str, &str); 4] =
-        [("etcd", "500m"), ("kube-apiserver", "1000m"), ("kube-controller-manager", "20m"), ("kube-scheduler", "10m")];
+        [("etcd", "500m"), ("kube-apiserver", "700m"), ("kube-controller-manager", "200m"), ("kube-scheduler", "100m")];
     let components: &[(&'static str, &'static str)] = if slow { &COMPONENTS } else { &[] };
     let patch = |(component, processors): &(&'static str, &'static str)| {
         let readiness = *component == "kube-apiserver";
