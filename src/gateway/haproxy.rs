@@ -16,6 +16,9 @@ const CANDIDATE: &str = "haproxy.cfg.new";
 /// How long haproxy may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether it has ended.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// haproxy with the configuration that it last took.
 pub(super) struct Haproxy {
     program: PathBuf,
@@ -28,6 +31,39 @@ pub(super) struct Haproxy {
 impl Haproxy {
     pub(super) fn new(program: PathBuf, folder: &Path) -> Self {
         Self { program, folder: folder.to_owned(), wanted: false, child: None }
+    }
+
+    /// Ends what an earlier gateway of this folder has left running because it was killed: two would share the addresses,
+    /// one of them by an old configuration.
+    pub(super) async fn end_left_over(&self) -> Result<(), GatewayError> {
+        let file = self.folder.join(FILE);
+        let file = file.as_os_str().as_encoded_bytes();
+        let mut left: Vec<u32> = Vec::new();
+        for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            // One that ends meanwhile has no command any more.
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let mut arguments = command.split(|byte| *byte == 0);
+            let is_haproxy = arguments.next().is_some_and(|program| program.ends_with(b"haproxy"));
+            if is_haproxy && arguments.any(|argument| argument == file) {
+                left.push(id);
+            }
+        }
+        for id in &left {
+            // A worker ends with its master, perhaps before it is told to.
+            _ = signal("-TERM", *id).await;
+        }
+        let end = tokio::time::Instant::now() + PATIENCE;
+        for id in left {
+            let process = Path::new("/proc").join(id.to_string());
+            while process.exists() {
+                if tokio::time::Instant::now() > end {
+                    return Err(self.failed(format!("the process {id} of an earlier gateway does not end")));
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+        Ok(())
     }
 
     fn failed(&self, cause: String) -> GatewayError {
@@ -79,9 +115,10 @@ impl Haproxy {
     }
 
     fn start(&mut self) -> Result<(), GatewayError> {
-        // A master whose workers are exchanged when it reads its configuration anew: connections stay.
+        // A master whose workers are exchanged when it reads its configuration anew: connections stay. Quiet, since its log
+        // says the same.
         let mut command = Command::new(&self.program);
-        command.arg("-W").arg("-db").arg("-f").arg(self.folder.join(FILE)).stdin(Stdio::null()).kill_on_drop(true);
+        command.args(["-W", "-db", "-q", "-f"]).arg(self.folder.join(FILE)).stdin(Stdio::null()).kill_on_drop(true);
         let child = command.spawn().map_err(|cause| self.failed(cause.to_string()))?;
         self.child = Some(child);
         Ok(())
@@ -106,6 +143,7 @@ async fn signal(name: &str, id: u32) -> Result<(), GatewayError> {
     let status = Command::new("kill")
         .args([name, &id.to_string()])
         .stdin(Stdio::null())
+        .stderr(Stdio::null())
         .status()
         .await
         .map_err(|cause| failed(cause.to_string()))?;

@@ -21,8 +21,10 @@ pub const METADATA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::
 /// Where the wire server is.
 pub const WIRE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(168, 63, 129, 16)), 80);
 
-/// How long a gateway waits for an address that its interface is still about to get.
+/// How long a gateway waits for an address that somebody else gives its machine.
 const BINDING: Duration = Duration::from_secs(30);
+/// The addresses are seen to once in so many looks, too: a network that is made anew has lost them.
+const ADDRESSES: u32 = 10;
 /// haproxy is started again after so many looks at it at most.
 const LOOKS: u32 = 64;
 
@@ -65,6 +67,7 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (sender, configuration) = watch::channel(Arc::new(Configuration::default()));
         let mut follower = Follower::new(settings.clone(), sender);
+        follower.end_left_over().await?;
         // First the addresses, for somebody listens on two of them.
         follower.look().await;
         let knowledge = Knowledge {
@@ -73,8 +76,8 @@ impl Gateway {
             clock: Arc::clone(&settings.clock),
             tell: Arc::clone(&settings.tell),
         };
-        let (metadata, metadata_address) = patiently(settings.metadata, &settings).await?;
-        let (wire, wire_address) = patiently(settings.wire, &settings).await?;
+        let (metadata, metadata_address) = follower.patiently(settings.metadata).await?;
+        let (wire, wire_address) = follower.patiently(settings.wire).await?;
         let tasks = vec![
             tokio::spawn(serve(metadata, metadata_router(knowledge.clone()), stopped.clone())),
             tokio::spawn(serve(wire, wire_router(knowledge), stopped.clone())),
@@ -102,22 +105,11 @@ impl Gateway {
     }
 }
 
-/// A socket at an address that may be on its way to the interface.
-async fn patiently(
-    address: SocketAddr,
-    settings: &GatewaySettings,
-) -> Result<(tokio::net::TcpListener, SocketAddr), GatewayError> {
-    let end = tokio::time::Instant::now() + BINDING;
-    loop {
-        match listen(address).await {
-            Err(GatewayError::Listen { cause, .. })
-                if cause.kind() == std::io::ErrorKind::AddrNotAvailable && tokio::time::Instant::now() < end =>
-            {
-                tokio::time::sleep(settings.look_every).await;
-            }
-            other => return other,
-        }
-    }
+/// Whether an address, or the interface that is to have it, may still come.
+fn is_about_to_come(cause: &std::io::Error) -> bool {
+    // A device that is not there is `ENODEV`, for which there is no kind.
+    const NO_DEVICE: i32 = 19;
+    cause.kind() == std::io::ErrorKind::AddrNotAvailable || cause.raw_os_error() == Some(NO_DEVICE)
 }
 
 /// Whoever follows the configuration.
@@ -131,6 +123,10 @@ struct Follower {
     told: Option<String>,
     /// Whether all that follows from the configuration is done.
     done: bool,
+    /// What was told that is not balanced.
+    left_out: Vec<String>,
+    /// How many looks there were.
+    looks: u32,
     /// Looks until haproxy is started again, and how many there will be the next time.
     pause: (u32, u32),
 }
@@ -138,13 +134,48 @@ struct Follower {
 impl Follower {
     fn new(settings: GatewaySettings, sender: watch::Sender<Arc<Configuration>>) -> Self {
         let haproxy = settings.haproxy.clone().map(|program| Haproxy::new(program, &settings.folder));
-        Self { settings, sender, haproxy, seen: None, told: None, done: true, pause: (0, 1) }
+        Self {
+            settings,
+            sender,
+            haproxy,
+            seen: None,
+            told: None,
+            done: true,
+            left_out: Vec::new(),
+            looks: 0,
+            pause: (0, 1),
+        }
     }
 
     fn tell_once(&mut self, line: String) {
         if self.told.as_ref() != Some(&line) {
             (self.settings.tell)(&line);
             self.told = Some(line);
+        }
+    }
+
+    async fn end_left_over(&self) -> Result<(), GatewayError> {
+        match &self.haproxy {
+            Some(haproxy) => haproxy.end_left_over().await,
+            None => Ok(()),
+        }
+    }
+
+    /// A socket at an address that may be on its way to the interface: until it is there where this gateway gives it, which
+    /// it cannot before there is a network.
+    async fn patiently(&mut self, address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), GatewayError> {
+        let end = tokio::time::Instant::now() + BINDING;
+        loop {
+            let error = match listen(address, self.settings.interface.as_deref()) {
+                Err(error) => error,
+                listening => return listening,
+            };
+            let may_come = matches!(&error, GatewayError::Listen { cause, .. } if is_about_to_come(cause));
+            if !may_come || (self.settings.interface.is_none() && tokio::time::Instant::now() > end) {
+                return Err(error);
+            }
+            tokio::time::sleep(self.settings.look_every).await;
+            self.look().await;
         }
     }
 
@@ -167,24 +198,36 @@ impl Follower {
             }
             Err(error) => self.tell_once(error.to_string()),
         }
+        self.looks = self.looks.wrapping_add(1);
         if !self.done {
             match self.carry_out().await {
                 Ok(()) => self.done = true,
                 Err(error) => self.tell_once(error.to_string()),
             }
+        } else if self.looks.is_multiple_of(ADDRESSES)
+            && let Err(error) = self.hold_addresses().await
+        {
+            self.tell_once(error.to_string());
         }
         self.keep_haproxy();
     }
 
-    async fn carry_out(&mut self) -> Result<(), GatewayError> {
+    async fn hold_addresses(&self) -> Result<(), GatewayError> {
         let configuration = Arc::clone(&self.sender.borrow());
-        if let Some(interface) = &self.settings.interface {
-            addresses::hold(&self.settings.folder, interface, &configuration.addresses).await?;
+        match &self.settings.interface {
+            Some(interface) => addresses::hold(&self.settings.folder, interface, &configuration.addresses).await,
+            None => Ok(()),
         }
+    }
+
+    async fn carry_out(&mut self) -> Result<(), GatewayError> {
+        self.hold_addresses().await?;
+        let configuration = Arc::clone(&self.sender.borrow());
         let balancing = balancing(&configuration)?;
-        for line in &balancing.left_out {
+        for line in balancing.left_out.iter().filter(|line| !self.left_out.contains(line)) {
             (self.settings.tell)(line);
         }
+        self.left_out = balancing.left_out;
         if let Some(haproxy) = &mut self.haproxy {
             haproxy.take(balancing.text.as_deref()).await?;
         }

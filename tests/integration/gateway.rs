@@ -60,8 +60,11 @@ struct Running {
 
 impl Running {
     async fn start(configuration: Option<&Configuration>, haproxy: bool) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), configuration, haproxy).await
+    }
+
+    async fn start_in(folder: tempfile::TempDir, configuration: Option<&Configuration>, haproxy: bool) -> Self {
         _ = rustls::crypto::ring::default_provider().install_default();
-        let folder = tempfile::tempdir().unwrap();
         if let Some(configuration) = configuration {
             put(folder.path(), configuration);
         }
@@ -410,6 +413,25 @@ async fn connections_are_balanced_over_who_is_well() {
     running.until("two answers", async |_| answer(listen).as_deref() == Some("two")).await;
     let text = std::fs::read_to_string(running.folder.path().join("haproxy.cfg")).unwrap();
     assert!(text.contains(&format!("source {}\n", listen.ip())), "{text}");
-    running.gateway.shutdown().await;
+    let Running { gateway, folder, .. } = running;
+    gateway.shutdown().await;
     assert_eq!(answer(listen), None, "haproxy ends with its gateway");
+
+    // A gateway that is killed leaves haproxy behind, which the next one ends before it begins.
+    let mut left = std::process::Command::new("haproxy")
+        .args(["-W", "-db", "-f"])
+        .arg(folder.path().join("haproxy.cfg"))
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while answer(listen).is_none() {
+        tokio::time::sleep(LOOK).await;
+        assert!(left.try_wait().unwrap().is_none(), "haproxy runs");
+    }
+    // Whoever started it hears of its end, else it would stay as a zombie.
+    let ended = std::thread::spawn(move || left.wait().unwrap());
+    let running = Running::start_in(folder, None, true).await;
+    running.until("the one that was left has ended", async |_| ended.is_finished()).await;
+    running.until("two answers again", async |_| answer(listen).as_deref() == Some("two")).await;
+    running.gateway.shutdown().await;
 }

@@ -11,6 +11,9 @@ use crate::contract::{Address, Fault, Progress};
 /// A GiB.
 pub const GIB: u64 = 1 << 30;
 
+/// How many GiB a disk has of which nothing is said.
+pub const SMALLEST_DISK: u64 = 32;
+
 /// The name of a disk's volume.
 pub fn disk_volume_name(id: &str) -> String {
     format!("{}.disk", object(body::group(id), body::last(id)))
@@ -23,7 +26,7 @@ impl Work<'_> {
         if !option.eq_ignore_ascii_case("Empty") {
             return Err(invalid(format!("a disk made by `{option}` is not built on-prem"), "make an empty one"));
         }
-        let size = body::number(&body, "/properties/diskSizeGB").unwrap_or(32);
+        let size = body::number(&body, "/properties/diskSizeGB").unwrap_or(SMALLEST_DISK);
         let mut body = body::completed(address, body, "Succeeded");
         if let Some(owner) = self.ledger.get(&address.id).and_then(|record| record.text("/managedBy")) {
             body["managedBy"] = json!(owner);
@@ -56,7 +59,7 @@ impl Work<'_> {
                 return Err(invalid("a data disk has neither a name nor an id", "name it"));
             }
         };
-        let size = body::number(disk, "/diskSizeGB").unwrap_or(32);
+        let size = body::number(disk, "/diskSizeGB").unwrap_or(SMALLEST_DISK);
         let address = Address {
             resource_type: types::DISK.to_owned(),
             api_version: machine.api_version.clone(),

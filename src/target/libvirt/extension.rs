@@ -119,6 +119,7 @@ fn running(address: &Address, process: i64) -> Progress {
         url: format!("libvirt:{}?process={process}", address.id),
         kind: KIND.to_owned(),
         result: Some(address.clone()),
+        reads_as_made: false,
     };
     Progress::Running(operation, Some(ASK_AGAIN))
 }

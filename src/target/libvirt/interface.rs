@@ -90,6 +90,7 @@ impl Work<'_> {
             name,
             includes: group.iter().map(|group| filter_name(group, &network.address.id)).collect(),
             rules: Vec::new(),
+            of_interface: true,
         };
         Ok(self.hypervisor.define_filter(&filter(&plan).render())?)
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items};
+use super::disk::SMALLEST_DISK;
 use super::hypervisor::{Domain, DomainState, ErrorKind};
 use super::ledger::Record;
 use super::machine_plan::{domain_name, medium_volume, provisioning, system_volume, without_secrets};
@@ -29,6 +30,19 @@ const ASK_AGAIN: Duration = Duration::from_secs(3);
 /// For so many seconds it is not believed that a machine is not ready: cloud-init says so when nobody told it of itself in time
 /// (cloud-init 25.1, `DataSourceAzure.py`), and may find all that it needs right after.
 const SECOND_THOUGHTS: i64 = 60;
+
+/// What a machine keeps as long as it lives: its interfaces, and its data disks by LUN with name and size.
+fn fixed_parts(machine: &Json) -> (Vec<String>, Vec<(u64, String, u64)>) {
+    let interfaces = told::interfaces_of_machine(machine).into_iter().map(str::to_ascii_lowercase).collect();
+    let disk = |disk: &Json| {
+        let named = body::text(disk, "/managedDisk/id").map(body::last).or_else(|| body::text(disk, "/name"));
+        let size = body::number(disk, "/diskSizeGB").unwrap_or(SMALLEST_DISK);
+        (body::number(disk, "/lun").unwrap_or_default(), named.unwrap_or_default().to_ascii_lowercase(), size)
+    };
+    let mut disks: Vec<_> = items(machine, "/properties/storageProfile/dataDisks").map(disk).collect();
+    disks.sort();
+    (interfaces, disks)
+}
 
 /// Whether a machine has come up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,10 +83,12 @@ impl Work<'_> {
     /// A machine that is there and ready: its record changes, and its size with its next start.
     fn change_machine(&mut self, address: &Address, body: Json, domain: &Domain) -> Result<Progress, Fault> {
         let size = |body: &Json| body::text(body, "/properties/hardwareProfile/vmSize").map(str::to_ascii_lowercase);
-        let before = self.ledger.get(&address.id).and_then(|record| size(&record.body));
-        let resized = before != size(&body);
-        for disk in items(&body, "/properties/storageProfile/dataDisks") {
-            self.ensure_machine_disk(address, disk)?;
+        let before = self.ledger.get(&address.id);
+        let resized = before.and_then(|record| size(&record.body)) != size(&body);
+        if before.is_some_and(|record| fixed_parts(&record.body) != fixed_parts(&body)) {
+            let message = format!("{} has other disks or interfaces than are asked for", address.name);
+            let help = "on-prem they are those that a machine was made with: delete it, and make it anew";
+            return Err(invalid(message, help));
         }
         let record = self.record_machine(address, body, &domain.uuid, true)?;
         if resized {
@@ -340,6 +356,7 @@ fn running(address: &Address) -> Progress {
         url: format!("libvirt:{}", address.id),
         kind: KIND.to_owned(),
         result: Some(address.clone()),
+        reads_as_made: false,
     };
     Progress::Running(operation, Some(ASK_AGAIN))
 }

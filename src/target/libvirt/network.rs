@@ -142,6 +142,7 @@ impl Work<'_> {
             name,
             includes: Vec::new(),
             rules: security::rules(&group.body, &told::surroundings(network)?)?,
+            of_interface: false,
         };
         Ok(self.hypervisor.define_filter(&filter(&plan).render())?)
     }

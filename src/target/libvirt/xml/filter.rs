@@ -15,6 +15,10 @@ pub struct FilterPlan {
     pub includes: Vec<String>,
     /// The rules, the first one first.
     pub rules: Vec<FilterRule>,
+    /// Whether it stands for a machine's interface: then frames that say to be of another one, and those of IPv6, are dropped.
+    /// No network here has addresses of IPv6, and by those that machines give themselves they would reach each other past all
+    /// rules.
+    pub of_interface: bool,
 }
 
 /// Which way a packet goes, as the machine sees it.
@@ -93,11 +97,20 @@ pub const MOST_RULES: usize = 1800;
 /// The filter's description.
 pub fn filter(plan: &FilterPlan) -> Element {
     let rules = plan.rules.iter().zip(FIRST_PRIORITY..).map(|(filter_rule, priority)| rule(filter_rule, priority));
+    let frames = || {
+        let strangers = element("mac").set("match", "no").set("srcmacaddr", "$MAC");
+        let six = element("mac").set("protocolid", "ipv6");
+        [("out", -1000, strangers), ("inout", -999, six)].map(|(direction, priority, frames)| {
+            element("rule").set("action", "drop").set("direction", direction).set("priority", priority).with(frames)
+        })
+    };
+    let frames = plan.of_interface.then(frames).into_iter().flatten();
     let includes = plan.includes.iter().map(|name| element("filterref").set("filter", name));
     element("filter")
         .set("name", &plan.name)
         .set("chain", "root")
         .with(element("uuid").text(&plan.uuid))
+        .with_all(frames)
         .with_all(rules)
         .with_all(includes)
 }
@@ -165,10 +178,17 @@ mod tests {
                 },
                 FilterRule::all(false, Direction::Out),
             ],
+            of_interface: true,
         };
         let text = filter(&plan).render();
         let expected = "<filter name='engine-rg-nsg.vnet' chain='root'>
   <uuid>6f1c2d5e-7d6f-5b3a-9c1d-222222222222</uuid>
+  <rule action='drop' direction='out' priority='-1000'>
+    <mac match='no' srcmacaddr='$MAC'/>
+  </rule>
+  <rule action='drop' direction='inout' priority='-999'>
+    <mac protocolid='ipv6'/>
+  </rule>
   <rule action='accept' direction='in' priority='-900'>
     <tcp srcipaddr='10.0.0.0' srcipmask='8' dstportstart='443' dstportend='443'/>
   </rule>
