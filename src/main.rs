@@ -6,5 +6,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Most verbs are done in a moment.
+    engine::base::take_small_pages();
     engine::cli::run(std::env::args_os().collect(), engine::base::Environment::of_process())
 }

@@ -2,8 +2,11 @@
 //! of their own, with Azure's documented limits and the virtual clock; held against what no order of requests could
 //! go below, and against an executor that has ten steps under way at a time.
 //!
-//! `cargo bench --bench fleet`; `-- --machines 1000` and `-- --no-plain` are its options. It fails if a step fails or the
-//! time is more than 1.05 of the bound.
+//! Each machine is an interface, a machine and an extension: the network is Cilium's, and all machines have one identity.
+//! With `--own-identities` each has one of its own, with a role assignment, and its pods' addresses are the interface's.
+//!
+//! `cargo bench --bench fleet`; `-- --machines 1000`, `-- --own-identities` and `-- --no-plain` are its options. It fails if a
+//! step fails or the time is more than 1.05 of the bound.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -21,7 +24,7 @@ mod process;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use self::bound::{Writes, bound};
 use self::models::Size;
@@ -77,6 +80,17 @@ fn deploy(folder: &Path, azure: &Path, model: &Path) -> Deployed {
     Deployed { result: serde_json::from_slice(&output).unwrap_or_default(), cost }
 }
 
+fn model_of(machines: u32, own_identities: bool) -> Json {
+    let mut model = Size::in_five_pools(machines).model();
+    if !own_identities {
+        model["properties"]["orchestratorProfile"]["kubernetesConfig"] = json!({
+            "loadBalancerSku": "Standard", "networkPlugin": "cilium", "clusterSubnet": "172.16.0.0/12",
+            "useManagedIdentity": true, "userAssignedID": "fleet",
+        });
+    }
+    model
+}
+
 fn tell(name: &str, seconds: f64, bound: f64, (refused, requests): (usize, usize)) {
     println!(
         "{name:<34} {seconds:>8.1} s  {:>6.3} of the bound  {requests:>6} requests, {refused} refused",
@@ -90,7 +104,8 @@ fn main() {
     let machines: u32 = number.and_then(|number| number.parse().ok()).unwrap_or(1_000);
     let place = tempfile::tempdir().unwrap();
     let model = place.path().join("apimodel.json");
-    std::fs::write(&model, Size::in_five_pools(machines).model().to_string()).unwrap();
+    let has = |option: &str| arguments.iter().any(|argument| argument == option);
+    std::fs::write(&model, model_of(machines, has("--own-identities")).to_string()).unwrap();
 
     let mut limit = 0.0;
     // The second one knows how long things take.
@@ -114,7 +129,7 @@ fn main() {
         println!("{:<34} {:>8.2} s of CPU, {:.0} MB at most, {:.1} s real", "", cost.cpu, cost.peak, cost.wall);
         assert!(seconds <= LONGEST * limit, "{seconds} s are more than {LONGEST} of {limit} s");
     }
-    if !arguments.iter().any(|argument| argument == "--no-plain") {
+    if !has("--no-plain") {
         let azure = place.path().join("azure-3");
         let simulator = Azure::start(&azure);
         let seconds = plain::deploy(&place.path().join("cluster-3"), &azure, &model);

@@ -1,4 +1,5 @@
-//! What every room stands on: diagnostics, secrets, clock and waiting, randomness, environment, atomic files, address arithmetic.
+//! What every room stands on: diagnostics, secrets, clock and waiting, randomness, environment, atomic files, address
+//! arithmetic, pages of memory.
 //!
 //! Deliberately absent: anything that knows a cluster, a cloud or a resource.
 
@@ -8,6 +9,7 @@ mod entropy;
 mod environment;
 mod files;
 mod network;
+mod pages;
 mod secret;
 mod similar;
 mod stepped;
@@ -22,7 +24,8 @@ pub use files::{
     read_text, write_private, write_public,
 };
 pub use network::{address_at, network_contains, network_size, parse_network};
-pub use secret::{Digesting, Secret, digest, digest_json};
+pub use pages::{take_large_pages, take_small_pages};
+pub use secret::{Digesting, Secret, digest, digest_json, short_digest};
 pub use similar::closest;
 pub use stepped::SteppedClock;
 pub use timer::{Alarm, SystemTimer, Timer, Waiting};

@@ -53,6 +53,13 @@ pub fn digest(bytes: &[u8]) -> String {
     as_text(&Sha256::digest(bytes))
 }
 
+/// The first digits of the SHA-256 of some bytes that come in parts, hexadecimal.
+pub fn short_digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>, digits: usize) -> String {
+    let mut digest = Sha256::new();
+    parts.into_iter().for_each(|part| digest.update(part));
+    hexadecimal(&digest.finalize()).take(digits).collect()
+}
+
 /// The digest of a value's JSON, which is not kept as a whole: a plan of thousands of machines has 100 MB of it.
 pub fn digest_json(value: &impl serde::Serialize) -> String {
     let mut stream = std::io::BufWriter::with_capacity(1 << 16, Sha256::new());
@@ -92,13 +99,16 @@ impl<W: std::io::Write> std::io::Write for Digesting<W> {
 }
 
 fn as_text(digest: &[u8]) -> String {
-    use std::fmt::Write as _;
     let mut text = String::with_capacity(71);
     text.push_str("sha256:");
-    for byte in digest {
-        let _ = write!(text, "{byte:02x}");
-    }
+    text.extend(hexadecimal(digest));
     text
+}
+
+/// Formatting each byte would take longer than digesting what most texts have.
+fn hexadecimal(bytes: &[u8]) -> impl Iterator<Item = char> {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)]))
 }
 
 #[cfg(test)]

@@ -143,12 +143,16 @@ pub struct OperationHandle {
     pub kind: String,
     /// The resource whose final state is read when the operation has ended; none for a deletion or an action.
     pub result: Option<Address>,
+    /// Whether that resource read as made from the first answer on, so that no read of it tells how the operation goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads_as_made: bool,
 }
 
 /// How far a request has come.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Progress {
-    /// It has ended well. After a write the resource is here as read back; after a deletion or an action nothing.
+    /// It has ended well. After a write the resource is here as read back, if it was read; after a deletion or an action
+    /// nothing.
     Done(Option<Observation>),
     /// It goes on. Ask again after this time, if the target said so.
     Running(OperationHandle, Option<Duration>),

@@ -45,6 +45,7 @@ impl Unit {
         /// A question that fails says nothing about the operation, so it is asked again; not for ever.
         const QUESTIONS_THAT_MAY_FAIL: u32 = 4;
         let (mut operation, mut told) = (operation, told);
+        let aim = Aim { is_new: aim.is_new && !operation.reads_as_made, ..aim };
         let began = self.shared.timer.now();
         if !is_recorded {
             self.accept(&operation).await;
@@ -53,7 +54,9 @@ impl Unit {
         let is_lesson = !is_recorded;
         let (mut times, mut failures, mut running) = (0, 0, None);
         loop {
-            let is_first = times == 0 && is_lesson && told != Some(Duration::ZERO);
+            // One that reads as made has ended perhaps, so the first of its kind is asked at once; it teaches how long the
+            // others take.
+            let is_first = times == 0 && is_lesson && (told != Some(Duration::ZERO) || operation.reads_as_made);
             let found = self.wait_until_likely(aim, is_first.then_some(began), times, told).await?;
             if let Found::Done(seen) = found {
                 let seen = seen.map(|seen| seen.saturating_duration_since(began));
@@ -146,7 +149,7 @@ impl Unit {
             let wait = match first {
                 Some(began) => (began + polling.first(told, expected)).saturating_duration_since(now),
                 None => {
-                    let wait = polling.again(times, told, expected.time);
+                    let wait = polling.again(times, told, expected);
                     // What this one lets begin would wait for its turn.
                     let is_behind = self.shared.gate.is_behind();
                     if is_behind { wait.max(polling.patient(expected.time)) } else { wait }

@@ -54,8 +54,9 @@ impl Unit {
             let digested = digested.map_err(|cause| unresolved(&cause))?;
             Ok::<_, Fault>(Wanted { address: Arc::clone(&address), digested })
         };
+        // Whether one was new that another run began is not known.
+        let mut is_new = change.kind == ChangeKind::Create && !matches!(start, Start::Accepted(_));
         let mut stage = Stage::first(start, change.kind == ChangeKind::Create);
-        let mut is_new = change.kind == ChangeKind::Create;
         let mut looks = 0;
         let observation = loop {
             stage = match stage {
@@ -95,10 +96,7 @@ impl Unit {
                     }
                 }
                 Stage::Ask { operation, told, is_recorded } => {
-                    // One that read as made from the first moment tells nothing of how its making goes; nor is it known
-                    // whether one was new that another run began. Both are to be asked for at once.
-                    let tells = told != Some(std::time::Duration::ZERO);
-                    let aim = Aim { resource: Some(&address), goes: false, is_new: is_new && tells };
+                    let aim = Aim { resource: Some(&address), goes: false, is_new };
                     match Box::pin(self.ask_target(aim, operation, told, is_recorded)).await? {
                         Answer::Done(observation) => break observation,
                         Answer::Look => Stage::Look,

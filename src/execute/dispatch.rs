@@ -51,7 +51,10 @@ type Ended = Result<(Id, (usize, Result<Option<Finish>, Fault>)), JoinError>;
 
 /// So long what is to be written waits for answers that are on their way. One that goes to another place and back takes
 /// longer, and no step takes so short that anybody noticed.
-const PATIENCE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// The steps of a few hundred machines.
+const MANY: usize = 1_000;
 
 struct Dispatcher {
     shared: Arc<Shared>,
@@ -261,8 +264,10 @@ impl Dispatcher {
             self.events.event(&Event::StepStarted { at: self.clock.now(), step: id });
             let (shared, started) = (Arc::clone(&self.shared), self.shared.timer.now());
             self.shared.timer.begin_work();
+            // What nothing depends on keeps nobody waiting; among many it is made durable with others, not by itself.
+            let is_unhurried = self.queue.is_last(step) && self.running.len() >= MANY;
             // In a box, because what is spawned is moved several times.
-            let unit = Box::pin(work(shared, step, self.queue.weight(step), start));
+            let unit = Box::pin(work(shared, step, (self.queue.weight(step), is_unhurried), start));
             let task = self.units.spawn(async move { (step, unit.await) });
             self.running[step] = Some((task.id(), started));
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::durations::Estimate;
 use super::gate::Gate;
 use super::settings::Polling;
 use crate::base::{Alarm, Timer};
@@ -292,7 +293,9 @@ impl Harvest {
                             tell(&self.timer, waiting, Found::AskOperation);
                             continue;
                         }
-                        waiting.due = now + self.polling.again(waiting.lists.min(SOON), None, waiting.expected);
+                        // A list costs more than a question, so it is not hurried.
+                        let expected = Estimate { time: waiting.expected, is_learnt: false };
+                        waiting.due = now + self.polling.again(waiting.lists.min(SOON), None, expected);
                     }
                     stay.push(waiting);
                 }

@@ -84,6 +84,8 @@ impl Default for Polling {
 
 /// The share of a type's own estimate after which a question is worth while as long as nothing was learnt.
 const SCOUT: f64 = 0.3;
+/// After so many questions about something learnt, which found it on its way, each wait is longer than the one before.
+const SOON: u32 = 3;
 
 impl Polling {
     /// How long to wait before the first question, given what the target said: until it is likely to be done.
@@ -96,11 +98,13 @@ impl Polling {
         wait.max(self.shortest)
     }
 
-    /// How long to wait before the next question, after so many that found it on its way. Soon at first.
-    pub fn again(&self, times: u32, told: Option<Duration>, expected: Duration) -> Duration {
+    /// How long to wait before the next question, after so many that found it on its way. Soon at first, and for longer where
+    /// it is known how long it takes: most take little longer than those before them.
+    pub fn again(&self, times: u32, told: Option<Duration>, expected: Estimate) -> Duration {
         let own = || {
-            let step = (expected / 20).max(Duration::from_secs(1));
-            step.saturating_mul(times.max(1)).min(self.longest).mul_f64(self.share)
+            let step = (expected.time / 20).max(Duration::from_secs(1));
+            let steps = if expected.is_learnt { times.saturating_sub(SOON - 1) } else { times }.max(1);
+            step.saturating_mul(steps).min(self.longest).mul_f64(self.share)
         };
         told.unwrap_or_else(own).max(self.shortest)
     }
@@ -160,10 +164,13 @@ mod tests {
         assert_eq!(polling.first(Some(seconds(30)), learnt), seconds(30), "as the target asks");
         assert_eq!(polling.first(None, guessed), seconds(6), "a guess is tried early");
         assert_eq!(polling.first(Some(seconds(10)), guessed), seconds(10));
-        assert_eq!(polling.again(1, None, seconds(100)), seconds(5));
-        assert_eq!(polling.again(3, None, seconds(100)), seconds(15));
-        assert_eq!(polling.again(90, None, seconds(100)), seconds(30));
-        assert_eq!(polling.again(3, Some(Duration::ZERO), seconds(100)), Duration::from_millis(20));
+        let long = |is_learnt| Estimate { time: seconds(100), is_learnt };
+        assert_eq!(polling.again(1, None, long(false)), seconds(5));
+        assert_eq!(polling.again(3, None, long(false)), seconds(15));
+        assert_eq!(polling.again(3, None, long(true)), seconds(5), "it will soon be done");
+        assert_eq!(polling.again(5, None, long(true)), seconds(15));
+        assert_eq!(polling.again(90, None, long(true)), seconds(30));
+        assert_eq!(polling.again(3, Some(Duration::ZERO), long(true)), Duration::from_millis(20));
         let (start, beat) = (Instant::now(), polling.beat(false));
         let at = |beats: f64| start + beat.mul_f64(beats);
         assert_eq!(polling.on_beat(start, at(1.5), at(40.2), false), at(41.0));

@@ -105,6 +105,8 @@ pub(super) struct Unit {
     pub(super) step: usize,
     /// How much depends on it.
     pub(super) weight: u64,
+    /// Whether nobody minds if it ends a little later.
+    is_unhurried: bool,
     pub(super) deadline: Instant,
     /// How often each class of fault was met.
     met: BTreeMap<FaultClass, u32>,
@@ -117,7 +119,12 @@ pub(super) struct Unit {
 }
 
 /// Runs the step to its end. Nothing is what becomes of one that was still waiting to begin when the run was to stop.
-pub(super) async fn work(shared: Arc<Shared>, step: usize, weight: u64, start: Start) -> Result<Option<Finish>, Fault> {
+pub(super) async fn work(
+    shared: Arc<Shared>,
+    step: usize,
+    (weight, is_unhurried): (u64, bool),
+    start: Start,
+) -> Result<Option<Finish>, Fault> {
     let plan = Arc::clone(&shared.plan);
     let Step { operation, .. } = &plan.steps[step];
     let deadline = shared.timer.now() + shared.kinds.of(step).allowed;
@@ -125,6 +132,7 @@ pub(super) async fn work(shared: Arc<Shared>, step: usize, weight: u64, start: S
         shared,
         step,
         weight,
+        is_unhurried,
         deadline,
         met: BTreeMap::new(),
         is_intended: matches!(start, Start::Unknown { is_intended: true }),
@@ -271,7 +279,7 @@ impl Unit {
 
     /// Waits before a resource that is on its way is looked at once more.
     pub(super) async fn idle(&self, times: u32) -> Result<(), Fault> {
-        let moment = self.in_time(self.shared.polling.again(times, None, self.expected().time))?;
+        let moment = self.in_time(self.shared.polling.again(times, None, self.expected()))?;
         self.shared.timer.sleep_until(moment).await;
         Ok(())
     }
@@ -283,7 +291,8 @@ impl Unit {
         if moment > self.deadline {
             return Err(self.timed_out(None));
         }
-        Ok(self.shared.polling.on_beat(self.shared.started, now, moment, self.shared.gate.is_behind()))
+        let is_unhurried = self.is_unhurried || self.shared.gate.is_behind();
+        Ok(self.shared.polling.on_beat(self.shared.started, now, moment, is_unhurried))
     }
 
     /// Reads a resource, however often it takes.

@@ -157,7 +157,12 @@ impl MemberActions {
     fn operation(&self, act: &str, node: &str, within: Duration) -> OperationHandle {
         let seconds = i64::try_from(within.as_secs()).unwrap_or(i64::MAX);
         let until = self.settings.clock.now_plus_seconds(seconds);
-        OperationHandle { url: format!("kubernetes:///{act}/{node}?until={until}"), kind: act.to_owned(), result: None }
+        OperationHandle {
+            url: format!("kubernetes:///{act}/{node}?until={until}"),
+            kind: act.to_owned(),
+            result: None,
+            reads_as_made: false,
+        }
     }
 
     fn is_over(&self, operation: &OperationHandle) -> bool {

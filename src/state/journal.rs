@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lock::LockFile;
 use super::{StateError, sealed};
-use crate::base::{FileError, append_line_durably, digest, write_private};
+use crate::base::{FileError, append_line_durably, short_digest, write_private};
 use crate::contract::{Applied, Journal, JournalError, Record, StepId};
 
 #[derive(Serialize, Deserialize)]
@@ -58,8 +58,7 @@ pub(super) fn lines_of(records: &[Record], previous: &str) -> Result<(String, St
 
 /// The checksum of a line: 64 bits are plenty against accidents.
 fn sum(previous: &str, record: &str) -> String {
-    let digest = digest(format!("{previous}\n{record}").as_bytes());
-    digest["sha256:".len()..][..SUM_LENGTH].to_owned()
+    short_digest([previous.as_bytes(), b"\n", record.as_bytes()], SUM_LENGTH)
 }
 
 impl JournalFile {

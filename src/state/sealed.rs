@@ -111,14 +111,16 @@ fn unseal(path: &Path, mut text: String) -> Result<Opened, StateError> {
     struct Format {
         format: u32,
     }
-    // Asked first and of the whole, because a newer format may look different otherwise.
-    if let Ok(Format { format }) = serde_json::from_str(&text) {
+    let framed = text.split_once(OPEN).and_then(|(header, rest)| Some((header, rest.strip_suffix(CLOSE)?)));
+    // A newer format may look different otherwise, so then the whole is asked.
+    let format = match framed {
+        Some((header, _)) => serde_json::from_str(&format!("{header}}}")),
+        None => serde_json::from_str(&text),
+    };
+    if let Ok(Format { format }) = format {
         refuse_newer(path, format)?;
     }
-    let (header, content) = text
-        .split_once(OPEN)
-        .and_then(|(header, rest)| Some((header, rest.strip_suffix(CLOSE)?)))
-        .ok_or_else(|| damaged(path, "its header or its end is missing"))?;
+    let (header, content) = framed.ok_or_else(|| damaged(path, "its header or its end is missing"))?;
     let header: Header = serde_json::from_str(&format!("{header}}}"))
         .map_err(|error| damaged(path, format!("its header cannot be read: {error}")))?;
     if digest(content.as_bytes()) != header.checksum {

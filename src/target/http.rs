@@ -183,6 +183,8 @@ impl HttpClient {
         }
         let mut builder = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            // Each request would be copied for it.
+            .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy()
             .connect_timeout(settings.connect_timeout)

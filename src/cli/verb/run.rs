@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::base::take_large_pages;
 use crate::cli::error::{CliError, exit_of};
 use crate::cli::output::{ask, ask_for_word};
 use crate::cli::place::describe_target;
@@ -58,6 +59,10 @@ pub async fn consent(call: &Call, session: &Session, prepared: &Prepared, word: 
     Ok(prepared.refuse_stale(session).await?)
 }
 
+/// From so many steps on a run takes so much memory, for so long, that large pages are worth their while: those of a few
+/// hundred machines.
+const MANY_STEPS: usize = 1_000;
+
 /// Carries a plan out, and tells what came of it. `next` are the commands to go on with.
 pub async fn carry_out(
     call: &Call,
@@ -84,6 +89,9 @@ pub async fn tell<'a, R>(
 where
     R: Future<Output = Result<Finished, ClusterError>> + 'a,
 {
+    if plan.steps.len() >= MANY_STEPS {
+        take_large_pages();
+    }
     let target = session.target.name();
     let record = RunRecord::new(plan, target.word(), target == TargetName::Simulator);
     let telling = Telling::begin(call, telling, record).await?;

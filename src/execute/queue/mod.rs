@@ -169,6 +169,11 @@ impl Queue {
         self.weights[place]
     }
 
+    /// Whether no step comes after this one.
+    pub fn is_last(&self, place: usize) -> bool {
+        self.offsets[place] == self.offsets[place + 1]
+    }
+
     /// The places of the steps that were neither started nor blocked.
     pub fn unstarted(&self) -> Vec<usize> {
         (0..self.states.len()).filter(|place| self.states[*place] == State::Waiting).collect()

@@ -142,6 +142,8 @@ proptest! {
         let queue = steps.queue().unwrap();
         for step in 0..steps.ids.len() {
             prop_assert_eq!(queue.weight(step), steps.longest(step));
+            let waits = steps.after.iter().flatten().any(|before| *before == steps.ids[step]);
+            prop_assert_eq!(queue.is_last(step), !waits);
         }
     }
 

@@ -218,12 +218,12 @@ impl State {
         Some(Observation { body: thing.body.clone(), etag: Some(thing.version.to_string()) })
     }
 
-    fn begin_operation(&mut self, address: &Address) -> Progress {
+    fn begin_operation(&mut self, address: &Address, reads_as_made: bool) -> Progress {
         self.next += 1;
         let url = format!("https://fake/operations/{}", self.next);
         self.operations.insert(url.clone(), address.id.to_lowercase());
         Progress::Running(
-            OperationHandle { url, kind: "fake".into(), result: Some(address.clone()) },
+            OperationHandle { url, kind: "fake".into(), result: Some(address.clone()), reads_as_made },
             Some(Duration::from_secs(2)),
         )
     }
@@ -317,11 +317,8 @@ impl Target for Fake {
             state.effects.push(("put", address.name.clone(), Instant::now()));
             state.bodies.insert(address.name.clone(), body.clone());
             state.etags.insert(address.name.clone(), etag.map(str::to_owned));
-            let mut progress = state.begin_operation(address);
-            if let (Progress::Running(_, told), true) = (&mut progress, seems_done) {
-                *told = Some(Duration::ZERO);
-            }
-            answer.map(|()| progress)
+            // It does not matter when one is told to ask.
+            answer.map(|()| state.begin_operation(address, seems_done))
         })
     }
 
@@ -345,7 +342,7 @@ impl Target for Fake {
                 _ => Ends::Gone,
             };
             state.effects.push(("delete", address.name.clone(), Instant::now()));
-            let progress = state.begin_operation(address);
+            let progress = state.begin_operation(address, false);
             match trouble {
                 Some(Trouble::AnswerLost(fault)) => Err(fault),
                 _ => Ok(progress),
@@ -449,7 +446,10 @@ impl Action for Fake {
             if let Some(Trouble::AnswerLost(fault)) = trouble {
                 return Err(fault);
             }
-            Ok(Progress::Running(OperationHandle { url: name, kind: "fake".into(), result: None }, None))
+            Ok(Progress::Running(
+                OperationHandle { url: name, kind: "fake".into(), result: None, reads_as_made: false },
+                None,
+            ))
         })
     }
 

@@ -139,7 +139,12 @@ fn ended(complete: bool) -> Record {
 
 fn every_kind_of_record(plan: &Plan) -> Vec<Record> {
     let id = step(ChangeKind::Create, "a").id;
-    let operation = OperationHandle { url: "https://x/?s=ü&t=\"1\"".into(), kind: "location".into(), result: None };
+    let operation = OperationHandle {
+        url: "https://x/?s=ü&t=\"1\"".into(),
+        kind: "location".into(),
+        result: None,
+        reads_as_made: false,
+    };
     vec![
         began(plan),
         Record::Intended { at: AT, step: id.clone(), name: Some("n".into()) },

@@ -1,6 +1,6 @@
 //! A page of a list, of which only ids and states are read: the bodies of a thousand machines are megabytes.
 
-use reqwest::{Method, Url};
+use reqwest::Url;
 use serde::Deserialize;
 
 use super::target::AzureTarget;
@@ -43,12 +43,11 @@ impl AzureTarget {
                 url
             }
         };
-        let answer = self.pipeline.send(Method::GET, &url, None, None).await?;
-        if !answer.status.is_success() {
-            return Err(self.pipeline.fault(&answer));
-        }
-        let body: Body = serde_json::from_slice(&answer.body)
-            .map_err(|_| Fault::new(FaultClass::Unavailable, "NoList", "the answer is no list of resources"))?;
+        let body: Body = self
+            .pipeline
+            .read_as(&url)
+            .await?
+            .ok_or_else(|| Fault::new(FaultClass::Unavailable, "NoList", "the answer is no list of resources"))?;
         let items = body.value.into_iter().map(|item| Listed {
             id: item.id,
             state: item.properties.and_then(|properties| properties.provisioning_state),

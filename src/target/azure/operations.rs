@@ -82,6 +82,8 @@ pub(super) struct Operation {
     pub(super) kind: &'static str,
     /// What it was begun for.
     pub(super) purpose: Purpose,
+    /// Whether the answer that began it told the resource as made.
+    pub(super) reads_as_made: bool,
 }
 
 /// How far an operation has come.
@@ -117,11 +119,12 @@ impl Pipeline {
             (None, None) => return Ok(Stage::Ended(answer)),
         };
         let mut wait = answer.retry_after(self.now());
-        if kind == ASYNC_OPERATION && state == Some(State::Succeeded) && !accepted {
+        let reads_as_made = kind == ASYNC_OPERATION && state == Some(State::Succeeded) && !accepted;
+        if reads_as_made {
             // It has ended as far as the resource tells; the operation will say so when it is asked.
             wait = wait.or(Some(Duration::ZERO));
         }
-        Ok(Stage::Running(Operation { url, kind, purpose }, wait))
+        Ok(Stage::Running(Operation { url, kind, purpose, reads_as_made }, wait))
     }
 
     /// A URL as it was given; one that is relative to the endpoint is made whole.
@@ -218,8 +221,11 @@ impl Pipeline {
             kind.ok_or_else(|| lost("UnknownOperation", "the operation is of a kind that this target does not know"))?;
         let purpose = if journalled.result.is_some() { Purpose::Write } else { Purpose::Delete };
         let result = journalled.result.as_ref();
-        match self.advance(Operation { url: journalled.url.clone(), kind, purpose }).await? {
+        let reads_as_made = journalled.reads_as_made;
+        match self.advance(Operation { url: journalled.url.clone(), kind, purpose, reads_as_made }).await? {
             Stage::Running(operation, wait) => Ok(Progress::Running(handle(operation, result), wait)),
+            // Another read would tell what the first answer told.
+            Stage::Ended(_) if reads_as_made => Ok(Progress::Done(None)),
             Stage::Ended(answer) => {
                 let is_result = |body: &Json| {
                     let id = body.get("id").and_then(Json::as_str);
@@ -247,7 +253,12 @@ impl Pipeline {
     /// Reads what an operation has made. It has a body, or it is a fault.
     pub(super) async fn read_result(&self, url: &Url) -> Result<Stage, Fault> {
         let answer = self.send(Method::GET, url, None, None).await?;
-        let by_itself = || Operation { url: url.as_str().to_owned(), kind: RESOURCE, purpose: Purpose::Write };
+        let by_itself = || Operation {
+            url: url.as_str().to_owned(),
+            kind: RESOURCE,
+            purpose: Purpose::Write,
+            reads_as_made: false,
+        };
         let wait = answer.retry_after(self.now());
         match answer.status.as_u16() {
             404 | 410 => return Err(lost("ResultNotFound", "the operation ended well, but the resource is not there")),
@@ -276,7 +287,8 @@ fn state_at_location(body: Option<&Json>) -> State {
 
 /// What the journal keeps of an operation.
 fn handle(operation: Operation, result: Option<&Address>) -> OperationHandle {
-    OperationHandle { url: operation.url, kind: operation.kind.to_owned(), result: result.cloned() }
+    let Operation { url, kind, reads_as_made, .. } = operation;
+    OperationHandle { url, kind: kind.to_owned(), result: result.cloned(), reads_as_made }
 }
 
 /// A resource as an answer tells it.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode, Url};
+use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::error::{fault_of_answer, foreign, is_foreign};
@@ -76,6 +77,31 @@ impl Pipeline {
         body: Option<&Json>,
         etag: Option<&str>,
     ) -> Result<Answer, Fault> {
+        let (answer, token) = self.exchange(method, url, body, etag).await?;
+        self.checked(answer, &token, body)
+    }
+
+    /// Reads something of this form; nothing if it has another. That it is JSON is seen by reading it: a list has megabytes,
+    /// which would be gone through twice.
+    pub(super) async fn read_as<T: DeserializeOwned>(&self, url: &Url) -> Result<Option<T>, Fault> {
+        let (answer, token) = self.exchange(Method::GET, url, None, None).await?;
+        if answer.status.is_success()
+            && let Some(value) = answer.json_as()
+        {
+            return Ok(Some(value));
+        }
+        let answer = self.checked(answer, &token, None)?;
+        if answer.status.is_success() { Ok(None) } else { Err(self.fault(&answer)) }
+    }
+
+    /// One request and its answer, whatever that is, and the token that it was sent with.
+    async fn exchange(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<&Json>,
+        etag: Option<&str>,
+    ) -> Result<(Answer, Secret), Fault> {
         if !self.is_ours(url) {
             let host = url.host_str().unwrap_or_default();
             let message = format!("{host} is not this target's; the token is not sent there");
@@ -84,15 +110,15 @@ impl Pipeline {
         let token = self.tokens.token().await?;
         let answer = self.send_with(&token, method.clone(), url, body, etag).await?;
         if answer.status != StatusCode::UNAUTHORIZED {
-            return self.checked(answer, &token, body);
+            return Ok((answer, token));
         }
         self.tokens.forget(&token);
         let renewed = self.tokens.token().await?;
         if renewed == token {
-            return self.checked(answer, &token, body);
+            return Ok((answer, token));
         }
         let answer = self.send_with(&renewed, method, url, body, etag).await?;
-        self.checked(answer, &renewed, body)
+        Ok((answer, renewed))
     }
 
     async fn send_with(

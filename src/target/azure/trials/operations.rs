@@ -80,6 +80,30 @@ async fn azure_async_operation_is_preferred_and_its_url_is_kept_byte_for_byte() 
 }
 
 #[tokio::test]
+async fn what_reads_as_made_is_asked_for_by_its_operation_and_not_read_again() {
+    // A network interface: 201 and `Succeeded`, while its operation goes on, and may fail.
+    let interface = |seen: &Seen, url: &str, operation: serde_json::Value| match seen.method.as_str() {
+        "PUT" => Reply::json(201, resource("Succeeded"))
+            .header("azure-asyncoperation", format!("{url}{OPERATION}"))
+            .header("retry-after", "10"),
+        _ if is_operation(seen) => Reply::json(200, operation),
+        _ => Reply::json(200, resource("Succeeded")),
+    };
+    let (server, handles, end) =
+        applied(move |_, seen, url| interface(seen, url, json!({ "status": "Succeeded" }))).await;
+    assert_eq!(end.unwrap(), None);
+    assert!(handles[0].reads_as_made);
+    assert_eq!(handles[0].result, Some(vnet()));
+    assert_eq!(server.seen().len(), 2);
+    // Another process that takes it up knows it, too.
+    let kept = serde_json::to_string(&handles[0]).unwrap();
+    assert_eq!(serde_json::from_str::<OperationHandle>(&kept).unwrap(), handles[0]);
+    let failed = json!({ "status": "Failed", "error": { "code": "SubnetIsFull", "message": "no address is left" } });
+    let (_, _, end) = applied(move |_, seen, url| interface(seen, url, failed.clone())).await;
+    assert_eq!(end.unwrap_err().code, "SubnetIsFull");
+}
+
+#[tokio::test]
 async fn waits_are_told() {
     let server = FakeServer::start(|_, seen, url| match seen.method.as_str() {
         "PUT" => Reply::json(201, resource("Updating"))
@@ -252,7 +276,7 @@ async fn the_token_is_not_sent_to_another_host() {
         "file:///etc/passwd".to_owned(),
         "no url".to_owned(),
     ] {
-        let handle = OperationHandle { url: url.clone(), kind: "location".into(), result: None };
+        let handle = OperationHandle { url: url.clone(), kind: "location".into(), result: None, reads_as_made: false };
         assert_eq!(target.poll(&handle).await.unwrap_err().class, FaultClass::OperationLost, "{url}");
     }
     assert!(server.seen().is_empty());
