@@ -35,7 +35,7 @@ impl Haproxy {
 
     /// Ends what an earlier gateway of this folder has left running because it was killed: two would share the addresses,
     /// one of them by an old configuration.
-    pub(super) async fn end_left_over(&self) -> Result<(), GatewayError> {
+    pub(super) async fn end_left_over(&self) {
         let file = self.folder.join(FILE);
         let file = file.as_os_str().as_encoded_bytes();
         let mut left: Vec<u32> = Vec::new();
@@ -44,7 +44,8 @@ impl Haproxy {
             // One that ends meanwhile has no command any more.
             let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let mut arguments = command.split(|byte| *byte == 0);
-            let is_haproxy = arguments.next().is_some_and(|program| program.ends_with(b"haproxy"));
+            let own = self.program.file_name().unwrap_or_default().as_encoded_bytes();
+            let is_haproxy = arguments.next().is_some_and(|program| program.ends_with(own));
             if is_haproxy && arguments.any(|argument| argument == file) {
                 left.push(id);
             }
@@ -55,15 +56,16 @@ impl Haproxy {
         }
         let end = tokio::time::Instant::now() + PATIENCE;
         for id in left {
-            let process = Path::new("/proc").join(id.to_string());
-            while process.exists() {
+            let command = Path::new("/proc").join(id.to_string()).join("cmdline");
+            // One of whose end nobody has heard is still there, without a command.
+            while std::fs::read(&command).is_ok_and(|command| !command.is_empty()) {
                 if tokio::time::Instant::now() > end {
-                    return Err(self.failed(format!("the process {id} of an earlier gateway does not end")));
+                    _ = signal("-KILL", id).await;
+                    break;
                 }
                 tokio::time::sleep(LOOK).await;
             }
         }
-        Ok(())
     }
 
     fn failed(&self, cause: String) -> GatewayError {

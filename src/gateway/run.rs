@@ -21,7 +21,7 @@ pub const METADATA: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::
 /// Where the wire server is.
 pub const WIRE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(168, 63, 129, 16)), 80);
 
-/// How long a gateway waits for an address that somebody else gives its machine.
+/// How long a gateway waits for an address that its interface is still about to get.
 const BINDING: Duration = Duration::from_secs(30);
 /// The addresses are seen to once in so many looks, too: a network that is made anew has lost them.
 const ADDRESSES: u32 = 10;
@@ -67,7 +67,9 @@ impl Gateway {
         let (stop, stopped) = watch::channel(false);
         let (sender, configuration) = watch::channel(Arc::new(Configuration::default()));
         let mut follower = Follower::new(settings.clone(), sender);
-        follower.end_left_over().await?;
+        if let Some(haproxy) = &follower.haproxy {
+            haproxy.end_left_over().await;
+        }
         // First the addresses, for somebody listens on two of them.
         follower.look().await;
         let knowledge = Knowledge {
@@ -105,13 +107,6 @@ impl Gateway {
     }
 }
 
-/// Whether an address, or the interface that is to have it, may still come.
-fn is_about_to_come(cause: &std::io::Error) -> bool {
-    // A device that is not there is `ENODEV`, for which there is no kind.
-    const NO_DEVICE: i32 = 19;
-    cause.kind() == std::io::ErrorKind::AddrNotAvailable || cause.raw_os_error() == Some(NO_DEVICE)
-}
-
 /// Whoever follows the configuration.
 struct Follower {
     settings: GatewaySettings,
@@ -125,6 +120,8 @@ struct Follower {
     done: bool,
     /// What was told that is not balanced.
     left_out: Vec<String>,
+    /// Whether there was a configuration. Before, nobody knows which addresses are wanted, so none is taken away.
+    is_known: bool,
     /// How many looks there were.
     looks: u32,
     /// Looks until haproxy is started again, and how many there will be the next time.
@@ -142,6 +139,7 @@ impl Follower {
             told: None,
             done: true,
             left_out: Vec::new(),
+            is_known: false,
             looks: 0,
             pause: (0, 1),
         }
@@ -154,28 +152,20 @@ impl Follower {
         }
     }
 
-    async fn end_left_over(&self) -> Result<(), GatewayError> {
-        match &self.haproxy {
-            Some(haproxy) => haproxy.end_left_over().await,
-            None => Ok(()),
-        }
-    }
-
-    /// A socket at an address that may be on its way to the interface: until it is there where this gateway gives it, which
-    /// it cannot before there is a network.
+    /// A socket at an address that may be on its way to the interface: somebody else's, or this gateway's, which it cannot give
+    /// before there is a network.
     async fn patiently(&mut self, address: SocketAddr) -> Result<(tokio::net::TcpListener, SocketAddr), GatewayError> {
         let end = tokio::time::Instant::now() + BINDING;
         loop {
-            let error = match listen(address, self.settings.interface.as_deref()) {
-                Err(error) => error,
-                listening => return listening,
-            };
-            let may_come = matches!(&error, GatewayError::Listen { cause, .. } if is_about_to_come(cause));
-            if !may_come || (self.settings.interface.is_none() && tokio::time::Instant::now() > end) {
-                return Err(error);
+            match listen(address).await {
+                Err(GatewayError::Listen { cause, .. })
+                    if cause.kind() == std::io::ErrorKind::AddrNotAvailable && tokio::time::Instant::now() < end =>
+                {
+                    tokio::time::sleep(self.settings.look_every).await;
+                    self.look().await;
+                }
+                other => return other,
             }
-            tokio::time::sleep(self.settings.look_every).await;
-            self.look().await;
         }
     }
 
@@ -190,6 +180,7 @@ impl Follower {
                         self.told = None;
                         _ = self.sender.send(Arc::new(configuration));
                         self.done = false;
+                        self.is_known = true;
                     }
                     // What is known stays so until there is something better.
                     Err(error) => self.tell_once(error.to_string()),
@@ -204,7 +195,8 @@ impl Follower {
                 Ok(()) => self.done = true,
                 Err(error) => self.tell_once(error.to_string()),
             }
-        } else if self.looks.is_multiple_of(ADDRESSES)
+        } else if self.is_known
+            && self.looks.is_multiple_of(ADDRESSES)
             && let Err(error) = self.hold_addresses().await
         {
             self.tell_once(error.to_string());

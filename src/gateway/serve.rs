@@ -10,7 +10,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::configuration::{Configuration, FORMAT, Machine};
@@ -58,28 +58,10 @@ pub(super) async fn serve(socket: TcpListener, router: Router, mut stop: watch::
     _ = axum::serve(Listener::new(socket), service).with_graceful_shutdown(stopped).await;
 }
 
-/// How many connections wait to be accepted: each machine asks for itself when it starts.
-const BACKLOG: u32 = 1024;
-
-/// A socket, and the address that it has. Bound to an interface, several gateways of a host have the same address, each in
-/// its own network, and none hears another's machines.
-pub(super) fn listen(address: SocketAddr, interface: Option<&str>) -> Result<(TcpListener, SocketAddr), GatewayError> {
+/// A socket, and the address that it has.
+pub(super) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {
     let failed = |cause| GatewayError::Listen { address, cause };
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    };
-    let socket = socket.map_err(failed)?;
-    // One that was just ended leaves connections behind that are not yet forgotten.
-    socket.set_reuseaddr(true).map_err(failed)?;
-    #[cfg(target_os = "linux")]
-    if let Some(interface) = interface {
-        socket.bind_device(Some(interface.as_bytes())).map_err(failed)?;
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = interface;
-    socket.bind(address).map_err(failed)?;
-    let socket = socket.listen(BACKLOG).map_err(failed)?;
+    let socket = TcpListener::bind(address).await.map_err(failed)?;
     let own = socket.local_addr().map_err(failed)?;
     Ok((socket, own))
 }

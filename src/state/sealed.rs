@@ -113,9 +113,9 @@ fn unseal(path: &Path, mut text: String) -> Result<Opened, StateError> {
     }
     let framed = text.split_once(OPEN).and_then(|(header, rest)| Some((header, rest.strip_suffix(CLOSE)?)));
     // A newer format may look different otherwise, so then the whole is asked.
-    let format = match framed {
-        Some((header, _)) => serde_json::from_str(&format!("{header}}}")),
-        None => serde_json::from_str(&text),
+    let format = match framed.map(|(header, _)| serde_json::from_str(&format!("{header}}}"))) {
+        Some(Ok(format)) => Ok(format),
+        _ => serde_json::from_str(&text),
     };
     if let Ok(Format { format }) = format {
         refuse_newer(path, format)?;

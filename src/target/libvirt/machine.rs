@@ -90,6 +90,10 @@ impl Work<'_> {
             let help = "on-prem they are those that a machine was made with: delete it, and make it anew";
             return Err(invalid(message, help));
         }
+        // One that somebody has removed is made anew.
+        for disk in items(&body, "/properties/storageProfile/dataDisks") {
+            self.ensure_machine_disk(address, disk)?;
+        }
         let record = self.record_machine(address, body, &domain.uuid, true)?;
         if resized {
             let plan = self.domain_plan(address, &record.body, &domain.uuid, false)?;

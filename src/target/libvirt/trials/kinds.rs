@@ -103,6 +103,28 @@ async fn a_script_of_which_the_agent_knows_nothing_more_is_run_again() {
     assert!(matches!(place.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))));
 }
 
+#[tokio::test]
+async fn a_machine_that_is_there_keeps_its_disks() {
+    let place = Place::new();
+    place.make().await;
+    let (address, body) = place.resources().into_iter().find(|(address, _)| address.name == "vm-0").unwrap();
+    assert!(matches!(place.apply(&address, &body).await.unwrap(), Progress::Done(Some(_))), "nothing has changed");
+    let before = place.seen(MACHINE, "vm-0").await.unwrap();
+    let disks = "/properties/storageProfile/dataDisks";
+    let more = json!({ "name": "data", "lun": 1, "createOption": "Empty", "diskSizeGB": 8 });
+    for change in [
+        json!([body.pointer(disks).unwrap()[0], more]),
+        json!([]),
+        json!([{ "name": "etcd", "lun": 0, "createOption": "Empty", "diskSizeGB": 128 }]),
+    ] {
+        let mut changed = body.clone();
+        *changed.pointer_mut(disks).unwrap() = change;
+        let fault = place.apply(&address, &changed).await.unwrap_err();
+        assert_eq!(fault.class, FaultClass::Invalid, "{fault}");
+        assert_eq!(place.seen(MACHINE, "vm-0").await.unwrap().body, before.body, "nothing is recorded");
+    }
+}
+
 #[test]
 fn what_cannot_be_made_is_told_with_a_way_out() {
     let place = Place::new();
