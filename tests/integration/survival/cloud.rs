@@ -22,7 +22,8 @@ fn test_07_a_storm_of_429_is_weathered_with_bounded_requests() {
     assert!(told.notes.contains("again in"), "the wait is told: {}", told.notes);
     let log = faulty.log();
     let refused = log.iter().filter(|line| line["status"] == 429).count();
-    assert!((200..=320).contains(&refused), "{refused}");
+    // What a network interface reads as is not asked for any more, so fewer meet the storm.
+    assert!((100..=320).contains(&refused), "{refused}");
     assert!(log.len() - refused < 250, "{} requests besides those refused", log.len() - refused);
     faulty.has_converged();
 }
