@@ -53,8 +53,8 @@ type Ended = Result<(Id, (usize, Result<Option<Finish>, Fault>)), JoinError>;
 /// longer, and no step takes so short that anybody noticed.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// The steps of a few hundred machines.
-const MANY: usize = 1_000;
+/// From so many steps on a run is a large one: those of a few hundred machines.
+pub const MANY_STEPS: usize = 1_000;
 
 struct Dispatcher {
     shared: Arc<Shared>,
@@ -265,7 +265,7 @@ impl Dispatcher {
             let (shared, started) = (Arc::clone(&self.shared), self.shared.timer.now());
             self.shared.timer.begin_work();
             // What nothing depends on keeps nobody waiting; among many it is made durable with others, not by itself.
-            let is_unhurried = self.queue.is_last(step) && self.running.len() >= MANY;
+            let is_unhurried = self.queue.is_last(step) && self.running.len() >= MANY_STEPS;
             // In a box, because what is spawned is moved several times.
             let unit = Box::pin(work(shared, step, (self.queue.weight(step), is_unhurried), start));
             let task = self.units.spawn(async move { (step, unit.await) });

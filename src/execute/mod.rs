@@ -36,7 +36,7 @@ mod unit;
 mod world;
 
 pub use cancel::{Cancel, CancelLevel};
-pub use dispatch::execute;
+pub use dispatch::{MANY_STEPS, execute};
 pub use durations::{Durations, Estimate};
 pub use error::ExecuteError;
 pub use expectation::expected_seconds;

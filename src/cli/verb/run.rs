@@ -13,7 +13,7 @@ use crate::cli::telling::{Telling, TellingOptions};
 use crate::cli::{Call, Exit, TROUBLE};
 use crate::cluster::{ClusterError, Finished, Prepared, Session};
 use crate::contract::{ChangeKind, EventSink, Summary, TargetName};
-use crate::execute::{Cancel, CancelLevel};
+use crate::execute::{Cancel, CancelLevel, MANY_STEPS};
 use crate::plan::Plan;
 use crate::view::{
     Progress, RunRecord, chain_as_json, plan_as_json, render_chain, render_plan, render_resources, render_summary,
@@ -59,10 +59,6 @@ pub async fn consent(call: &Call, session: &Session, prepared: &Prepared, word: 
     Ok(prepared.refuse_stale(session).await?)
 }
 
-/// From so many steps on a run takes so much memory, for so long, that large pages are worth their while: those of a few
-/// hundred machines.
-const MANY_STEPS: usize = 1_000;
-
 /// Carries a plan out, and tells what came of it. `next` are the commands to go on with.
 pub async fn carry_out(
     call: &Call,
@@ -89,6 +85,7 @@ pub async fn tell<'a, R>(
 where
     R: Future<Output = Result<Finished, ClusterError>> + 'a,
 {
+    // It takes much memory for long.
     if plan.steps.len() >= MANY_STEPS {
         take_large_pages();
     }

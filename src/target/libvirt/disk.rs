@@ -12,7 +12,7 @@ use crate::contract::{Address, Fault, Progress};
 pub const GIB: u64 = 1 << 30;
 
 /// How many GiB a disk has of which nothing is said.
-pub const SMALLEST_DISK: u64 = 32;
+pub const DEFAULT_DISK: u64 = 32;
 
 /// The name of a disk's volume.
 pub fn disk_volume_name(id: &str) -> String {
@@ -26,7 +26,7 @@ impl Work<'_> {
         if !option.eq_ignore_ascii_case("Empty") {
             return Err(invalid(format!("a disk made by `{option}` is not built on-prem"), "make an empty one"));
         }
-        let size = body::number(&body, "/properties/diskSizeGB").unwrap_or(SMALLEST_DISK);
+        let size = body::number(&body, "/properties/diskSizeGB").unwrap_or(DEFAULT_DISK);
         let mut body = body::completed(address, body, "Succeeded");
         if let Some(owner) = self.ledger.get(&address.id).and_then(|record| record.text("/managedBy")) {
             body["managedBy"] = json!(owner);
@@ -59,7 +59,7 @@ impl Work<'_> {
                 return Err(invalid("a data disk has neither a name nor an id", "name it"));
             }
         };
-        let size = body::number(disk, "/diskSizeGB").unwrap_or(SMALLEST_DISK);
+        let size = body::number(disk, "/diskSizeGB").unwrap_or(DEFAULT_DISK);
         let address = Address {
             resource_type: types::DISK.to_owned(),
             api_version: machine.api_version.clone(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items};
-use super::disk::SMALLEST_DISK;
+use super::disk::DEFAULT_DISK;
 use super::hypervisor::{Domain, DomainState, ErrorKind};
 use super::ledger::Record;
 use super::machine_plan::{domain_name, medium_volume, provisioning, system_volume, without_secrets};
@@ -36,7 +36,7 @@ fn fixed_parts(machine: &Json) -> (Vec<String>, Vec<(u64, String, u64)>) {
     let interfaces = told::interfaces_of_machine(machine).into_iter().map(str::to_ascii_lowercase).collect();
     let disk = |disk: &Json| {
         let named = body::text(disk, "/managedDisk/id").map(body::last).or_else(|| body::text(disk, "/name"));
-        let size = body::number(disk, "/diskSizeGB").unwrap_or(SMALLEST_DISK);
+        let size = body::number(disk, "/diskSizeGB").unwrap_or(DEFAULT_DISK);
         (body::number(disk, "/lun").unwrap_or_default(), named.unwrap_or_default().to_ascii_lowercase(), size)
     };
     let mut disks: Vec<_> = items(machine, "/properties/storageProfile/dataDisks").map(disk).collect();
