@@ -80,6 +80,11 @@ pub(super) fn election(machine: &ControlPlaneMachine) -> Vec<(&'static str, Stri
     ]
 }
 
+/// Arguments of kubelets: how often they measure every control group by themselves takes a quarter of their work.
+pub(super) fn kubelet(slow: bool) -> Vec<(&'static str, &'static str)> {
+    if slow { vec![("housekeeping-interval", "60s")] } else { Vec::new() }
+}
+
 /// Arguments of the controller manager: a node is gone once several of its leases have ended.
 pub(super) fn nodes(slow: bool) -> Vec<(&'static str, String)> {
     if slow { vec![("node-monitor-grace-period", "400s".to_owned())] } else { Vec::new() }
@@ -93,6 +98,7 @@ struct PatchView {
     component: &'static str,
     /// The share of the processors: Kubernetes' notation.
     processors: &'static str,
+    /// Whether kubeadm asks it each second whether it is ready.
     readiness: bool,
     probe_seconds: u32,
 }
@@ -106,7 +112,7 @@ pub(super) fn patches(slow: bool) -> Result<Vec<MachineFile>, BootstrapError> {
         [("etcd", "500m"), ("kube-apiserver", "700m"), ("kube-controller-manager", "200m"), ("kube-scheduler", "100m")];
     let components: &[(&'static str, &'static str)] = if slow { &COMPONENTS } else { &[] };
     let patch = |(component, processors): &(&'static str, &'static str)| {
-        let readiness = *component == "kube-apiserver";
+        let readiness = matches!(*component, "kube-apiserver" | "etcd");
         let probe_seconds = PatienceView::new(slow).probe_seconds;
         let view = PatchView { component, processors, readiness, probe_seconds };
         let text = templates::render("kubeadm/patient.yaml", &view)?;

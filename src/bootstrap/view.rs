@@ -308,6 +308,7 @@ impl<'a> MachineView<'a> {
         if !labels.is_empty() {
             own.push(("node-labels", labels.join(",")));
         }
+        own.extend(patience::kubelet(cluster.slow_host).into_iter().map(|(name, value)| (name, value.to_owned())));
         let mut kubelet: BTreeMap<&str, &str> = own.iter().map(|(name, value)| (*name, value.as_str())).collect();
         kubelet.extend(cluster.kubelet_arguments.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let kubelet_flags = pairs(kubelet.iter().map(|(name, value)| (*name, *value)));

@@ -25,15 +25,15 @@ mod with_library {
     use std::sync::Arc;
 
     use super::{Call, CliError, Connected, Exit, TargetOptions, Wanted};
-    use crate::base::{Secret, SystemClock};
+    use crate::base::{Clock, Secret, SystemClock};
     use crate::cli::session::{administrator, session};
     use crate::contract::{Fault, FaultClass, Future, KeyVaultSecret, KeyVaults};
     use crate::graph::Scope;
     use crate::model::{self, OnPrem, OnPremImage};
     use crate::target::http::{HttpSettings, Names};
     use crate::target::libvirt::{
-        DEFAULT_IMAGE, DEFAULT_URI, FolderGateways, Gateways, LibvirtConnection, LibvirtTarget, NetworkMode, Settings,
-        Size,
+        DEFAULT_IMAGE, DEFAULT_URI, FolderGateways, Gateways, Hypervisor, LibvirtConnection, LibvirtTarget,
+        MachineGateways, NetworkMode, Settings, Size,
     };
 
     /// On-prem there are no key vaults.
@@ -109,6 +109,7 @@ mod with_library {
             image,
             network_mode,
             sizes: on_prem.sizes.iter().map(|(name, own)| (name.to_ascii_lowercase(), size(own))).collect(),
+            gateway: size(&on_prem.gateway),
             // Who says that a host is slow says that it emulates.
             emulated: on_prem.slow_host,
             ..Settings::default()
@@ -124,10 +125,13 @@ mod with_library {
         let host = on_prem.hosts.first().map(|host| host.uri.as_str());
         let uri = host.or(options.connect.as_deref()).unwrap_or(DEFAULT_URI);
         let settings = settings(&on_prem)?;
-        let connection = LibvirtConnection::open(uri).map_err(Fault::from)?;
-        let gateways =
-            options.gateways.clone().map(|folder| Arc::new(FolderGateways::new(folder)) as Arc<dyn Gateways>);
-        let target = LibvirtTarget::new(Arc::new(connection), gateways, settings, Arc::new(SystemClock));
+        let connection: Arc<dyn Hypervisor> = Arc::new(LibvirtConnection::open(uri).map_err(Fault::from)?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let gateways: Arc<dyn Gateways> = match &options.gateways {
+            Some(folder) => Arc::new(FolderGateways::new(folder.clone())),
+            None => Arc::new(MachineGateways::new(Arc::clone(&connection), settings.clone(), Arc::clone(&clock))),
+        };
+        let target = LibvirtTarget::new(connection, Some(gateways), settings, clock);
         let scope = Scope {
             subscription_id: target.subscription()?,
             tenant_id: LibvirtTarget::tenant(),

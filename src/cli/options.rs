@@ -159,8 +159,8 @@ pub struct TargetOptions {
     /// The libvirt that machines are made by, such as qemu+ssh://host/system; without it, qemu:///system [env: LIBVIRT_DEFAULT_URI]
     #[arg(long, value_name = "URI")]
     pub connect: Option<String>,
-    /// Where gateways of libvirt's networks run as processes of this host; without it, machines are ready when their guest
-    /// agent answers, and nothing balances load
+    /// Where gateways of libvirt's networks run as processes of this host, for tests; without it, each network has a machine
+    /// for a gateway
     #[arg(long, value_name = "FOLDER")]
     pub gateways: Option<PathBuf>,
     /// Which Azure, as a check: the model's location must belong to it

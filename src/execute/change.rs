@@ -58,6 +58,8 @@ impl Unit {
         let mut is_new = change.kind == ChangeKind::Create && !matches!(start, Start::Accepted(_));
         let mut stage = Stage::first(start, change.kind == ChangeKind::Create);
         let mut looks = 0;
+        // Whether nothing but its operation could tell that it is made, and that does not tell any more.
+        let mut is_doubtful = false;
         let observation = loop {
             stage = match stage {
                 Stage::Look => match Box::pin(self.observe(&address)).await? {
@@ -66,7 +68,9 @@ impl Unit {
                         self.idle(looks).await?;
                         Stage::Look
                     }
-                    Some(there) if is_settled(&*shared.target, change, &wanted()?, prior, &there) => break Some(there),
+                    Some(there) if !is_doubtful && is_settled(&*shared.target, change, &wanted()?, prior, &there) => {
+                        break Some(there);
+                    }
                     there => Stage::Write(there),
                 },
                 Stage::Write(there) => {
@@ -97,6 +101,8 @@ impl Unit {
                 }
                 Stage::Ask { operation, told, is_recorded } => {
                     let aim = Aim { resource: Some(&address), goes: false, is_new };
+                    // Written once more it has an operation that tells.
+                    is_doubtful = operation.reads_as_made;
                     match Box::pin(self.ask_target(aim, operation, told, is_recorded)).await? {
                         Answer::Done(observation) => break observation,
                         Answer::Look => Stage::Look,

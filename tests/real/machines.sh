@@ -61,7 +61,7 @@ start_machine() {
     model="<cpu mode='custom' match='exact'><model>qemu64</model></cpu>"
     # Linux mistrusts the time-stamp counters of several emulated processors, and takes the HPET: then every look at the
     # clock is a system call that leaves the emulated processor, and Go's programs look at it all the time.
-    clock="tsc=reliable clocksource=tsc"
+    clock="tsc=reliable clocksource=tsc psi=0"
   fi
   [ -e "$machines/key" ] || ssh-keygen -q -t ed25519 -N '' -f "$machines/key"
   mkdir -p "$folder/seed"

@@ -3,8 +3,11 @@
 # tests/real/machines.sh, and names the cluster by KUBECONFIG.
 # shellcheck disable=SC2154
 
+# To validate what is applied, kubectl would fetch all that the API server knows of its types, which takes an emulated
+# processor longer than kubectl waits.
+#
 # A pod of the Deployment on each node, and on each node a client.
-kubectl apply -f - >/dev/null <<'YAML'
+kubectl apply --validate=false -f - >/dev/null <<'YAML'
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -71,10 +74,11 @@ done
 stage "DNS resolves"
 
 # A claim of local-path's class is bound once a pod wants it; what one pod wrote, the next one reads.
-kubectl get storageclass local-path >/dev/null 2>&1 ||
-  kubectl apply -f "$cache/programs/local_path/$(sed -n 's/^local_path //p' "$cache/$minor/versions")/local-path-storage.yaml" >/dev/null
+until_true 300 "the API server tells its storage classes" kubectl get storageclass
+kubectl get storageclass --output name | grep -q -x storageclass.storage.k8s.io/local-path ||
+  kubectl apply --validate=false -f "$cache/programs/local_path/$(sed -n 's/^local_path //p' "$cache/$minor/versions")/local-path-storage.yaml" >/dev/null
 pod() {
-  kubectl apply -f - >/dev/null <<YAML
+  kubectl apply --validate=false -f - >/dev/null <<YAML
 apiVersion: v1
 kind: Pod
 metadata: {name: $1}
@@ -90,7 +94,7 @@ spec:
 YAML
   kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout=900s >/dev/null
 }
-kubectl apply -f - >/dev/null <<'YAML'
+kubectl apply --validate=false -f - >/dev/null <<'YAML'
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: data}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::base::SystemClock;
+use crate::base::{SystemClock, take_large_pages};
 use crate::cli::error::CliError;
 use crate::cli::{Call, Exit};
 use crate::gateway::{Gateway, GatewaySettings, METADATA, WIRE};
@@ -39,6 +39,8 @@ pub struct Arguments {
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
+    // haproxy inherits what is forbidden, and lives long.
+    take_large_pages();
     let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel::<String>();
     let settings = GatewaySettings {
         folder: arguments.folder.clone(),

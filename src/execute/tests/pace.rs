@@ -174,6 +174,18 @@ async fn what_reads_as_made_before_its_operation_has_ended_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_reads_as_made_is_written_again_when_its_operation_does_not_tell() {
+    for class in [FaultClass::Busy, FaultClass::OperationLost] {
+        let (plan, world) = (interfaces(1), Fake::new());
+        world.tell_by_reading();
+        world.script("put", "nic-000", [Trouble::SeemsDone(fault(class))]);
+        let (summary, _) = carry_out(&plan, &world).await;
+        assert!(summary.is_complete(), "{class:?}: {summary:?}");
+        assert_eq!(world.requests("put", "nic-000"), 2, "{class:?}: that it reads as made says nothing");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_deletion_that_failed_is_noticed_while_lists_tell_of_others() {
     let troubles = [Trouble::Fails(fault(FaultClass::Failed)), Trouble::FailsUnseen(fault(FaultClass::Failed))];
     for trouble in troubles {

@@ -13,7 +13,7 @@ use super::network::network_name;
 use super::told;
 use super::work::{Work, observation, types};
 use super::xml::{METADATA_ADDRESS, WIRE_SERVER_ADDRESS};
-use crate::contract::{Address, Fault, Progress};
+use crate::contract::{Address, Fault, FaultClass, Progress};
 use crate::gateway::{
     Administrator, Backend, Balancer, Configuration, FORMAT, Frontend, Image, Interface, Machine, MachineAddress,
     Probe, ProbeProtocol, Rule, SystemKind, TransportProtocol,
@@ -84,17 +84,26 @@ impl Work<'_> {
     /// Forgets a balancer, and tells the gateways.
     pub(super) fn delete_balancer(&mut self, address: &Address) -> Result<Progress, Fault> {
         self.remove(&address.id)?;
-        self.sync_gateways()?;
+        self.sync_gateways_of_less()?;
         Ok(Progress::Done(None))
     }
 
     /// Tells the gateway of each network what it has to do now.
     pub(super) fn sync_gateways(&self) -> Result<(), Fault> {
         let Some(gateways) = self.gateways else { return Ok(()) };
-        for network in self.ledger.of_type(types::NETWORK) {
+        // One that is not in force yet has no gateway either.
+        for network in self.ledger.of_type(types::NETWORK).filter(|network| network.local["state"].is_string()) {
             gateways.configure(&network_name(&network.address.id), &self.configuration(network)?)?;
         }
         Ok(())
+    }
+
+    /// Tells gateways of what is gone. One that does not answer keeps nobody from deleting: it is told with the next change.
+    pub(super) fn sync_gateways_of_less(&self) -> Result<(), Fault> {
+        match self.sync_gateways() {
+            Err(fault) if fault.class == FaultClass::NotYet => Ok(()),
+            told => told,
+        }
     }
 
     /// What the gateway of a network has to do.

@@ -3,6 +3,10 @@
 //! A connection may be used by several threads at once: the library takes care of that. It tells errors by values alone: the
 //! default of printing them is switched off.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use virt::connect::Connect;
 use virt::domain::Domain as VirtDomain;
 use virt::enumutil::Enum;
@@ -20,6 +24,9 @@ use super::hypervisor::{
 
 /// The most bytes of a volume that are read.
 const MOST_BYTES: u64 = 16 << 20;
+
+/// How much of a volume is sent at once: more than a message of libvirt's holds is cut by it.
+const SENT_AT_ONCE: usize = 256 << 10;
 
 /// How long the guest agent may take to answer, in seconds.
 const AGENT_SECONDS: i32 = 10;
@@ -110,6 +117,32 @@ impl LibvirtConnection {
         found(self.connect.lookup_domain_by_name(name))
     }
 
+    /// Sends so many bytes into a volume.
+    fn send(&self, pool: &str, name: &str, content: &mut dyn Read, length: u64) -> Answer<()> {
+        let missing = || HypervisorError::new(ErrorKind::Missing, format!("there is no volume {name}"));
+        let volume = self.find_volume(pool, name)?.ok_or_else(missing)?;
+        let stream = Stream::new(&self.connect, 0).map_err(told)?;
+        volume.upload(&stream, 0, length, 0).map_err(told)?;
+        let mut content = content.take(length);
+        let mut buffer = vec![0; SENT_AT_ONCE];
+        loop {
+            let read = content
+                .read(&mut buffer)
+                .map_err(|cause| HypervisorError::new(ErrorKind::Failed, cause.to_string()))?;
+            let mut rest = buffer.get(..read).unwrap_or_default();
+            if rest.is_empty() {
+                return stream.finish().map_err(told);
+            }
+            while !rest.is_empty() {
+                let sent = usize::try_from(stream.send(rest).map_err(told)?).unwrap_or_default();
+                if sent == 0 {
+                    return Err(HypervisorError::new(ErrorKind::Unreachable, format!("{name} was not taken whole")));
+                }
+                rest = rest.get(sent..).unwrap_or_default();
+            }
+        }
+    }
+
     fn must_find_network(&self, name: &str) -> Answer<VirtNetwork> {
         self.connect.lookup_network_by_name(name).map_err(told)
     }
@@ -150,21 +183,16 @@ impl Hypervisor for LibvirtConnection {
     }
 
     fn upload(&self, pool: &str, name: &str, content: &[u8]) -> Answer<()> {
-        let missing = || HypervisorError::new(ErrorKind::Missing, format!("there is no volume {name}"));
-        let volume = self.find_volume(pool, name)?.ok_or_else(missing)?;
-        let stream = Stream::new(&self.connect, 0).map_err(told)?;
-        let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
-        volume.upload(&stream, 0, length, 0).map_err(told)?;
-        let mut rest = content;
-        while !rest.is_empty() {
-            let sent = stream.send(rest).map_err(told)?;
-            let sent = usize::try_from(sent).unwrap_or_default();
-            if sent == 0 {
-                return Err(HypervisorError::new(ErrorKind::Unreachable, format!("{name} was not taken whole")));
-            }
-            rest = rest.get(sent..).unwrap_or_default();
-        }
-        stream.finish().map_err(told)
+        self.send(pool, name, &mut &*content, u64::try_from(content.len()).unwrap_or(u64::MAX))
+    }
+
+    fn upload_file(&self, pool: &str, name: &str, path: &Path) -> Answer<()> {
+        let failed = |cause: std::io::Error| {
+            HypervisorError::new(ErrorKind::Invalid, format!("cannot read {}: {cause}", path.display()))
+        };
+        let mut file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        self.send(pool, name, &mut file, length)
     }
 
     fn download(&self, pool: &str, name: &str) -> Answer<Option<Vec<u8>>> {

@@ -2,6 +2,7 @@
 //! what is in use or missing, and can stop at any call, as if the process had been killed there.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::hypervisor::{
@@ -120,6 +121,12 @@ impl Hypervisor for Double {
             Some(_) => error(ErrorKind::Failed, "no room in the volume"),
             None => error(ErrorKind::Missing, "no such volume"),
         }
+    }
+
+    fn upload_file(&self, pool: &str, name: &str, path: &Path) -> Answer<()> {
+        let content =
+            std::fs::read(path).map_err(|cause| HypervisorError::new(ErrorKind::Failed, cause.to_string()))?;
+        self.upload(pool, name, &content)
     }
 
     fn download(&self, _: &str, name: &str) -> Answer<Option<Vec<u8>>> {

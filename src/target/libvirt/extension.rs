@@ -1,13 +1,10 @@
 //! Extensions of machines: scripts, which the guest agent runs.
-//!
-//! Source: qemu.org, "QEMU Guest Agent Protocol Reference" (guest-exec, guest-exec-status), from memory.
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 
+use super::agent;
 use super::body::{self, invalid, items};
 use super::hypervisor::ErrorKind;
 use super::ledger::Record;
@@ -66,10 +63,7 @@ impl Work<'_> {
             properties.remove("protectedSettings");
         }
         self.put(address, body.clone(), json!({ "asked": asked }))?;
-        let order = json!({ "execute": "guest-exec", "arguments": {
-            "path": "/bin/sh", "arg": ["-c", command], "capture-output": true } });
-        let answer = self.hypervisor.ask_agent(&domain_name(machine), &order.to_string())?;
-        let process = returned(&answer)["pid"].as_i64().ok_or_else(|| unclear(address))?;
+        let process = agent::begin(self.hypervisor, &domain_name(machine), &command, None)?;
         self.put(address, body, json!({ "asked": asked, "process": process }))?;
         Ok(running(address, process))
     }
@@ -85,21 +79,17 @@ impl Work<'_> {
 
     fn ask_script(&mut self, address: &Address, record: &Record, process: i64) -> Result<Progress, Fault> {
         let machine = body::parent(&address.id, "/extensions/").unwrap_or_default();
-        let order = json!({ "execute": "guest-exec-status", "arguments": { "pid": process } });
-        let answer = self.hypervisor.ask_agent(&domain_name(machine), &order.to_string());
-        let answer = answer.map_err(|error| match error.kind {
-            // The agent answers, and knows no such process.
-            ErrorKind::Failed => Fault::new(FaultClass::OperationLost, "", error.to_string())
-                .help("the machine or its agent has started again meanwhile; the script is run once more"),
-            _ => error.into(),
-        })?;
-        let status = returned(&answer);
-        if status["exited"].as_bool() != Some(true) {
-            return Ok(running(address, process));
-        }
-        let output = ["out-data", "err-data"].map(|name| decoded(&status[name])).join("");
+        let ended =
+            agent::ended(self.hypervisor, &domain_name(machine), process).map_err(|error| match error.kind {
+                // The agent answers, and knows no such process.
+                ErrorKind::Failed => Fault::new(FaultClass::OperationLost, "", error.to_string())
+                    .help("the machine or its agent has started again meanwhile; the script is run once more"),
+                _ => error.into(),
+            })?;
+        let Some(ended) = ended else { return Ok(running(address, process)) };
+        let output = [ended.output, ended.errors].map(|bytes| last_part(&bytes)).join("");
         let mut body = record.body.clone();
-        let succeeded = status["exitcode"].as_i64() == Some(0);
+        let succeeded = ended.code == Some(0);
         body["properties"]["provisioningState"] = json!(if succeeded { "Succeeded" } else { "Failed" });
         body["properties"]["instanceView"] = json!({ "substatuses": [{ "code": "output", "message": output }] });
         // A script that failed is run again when it is asked for again.
@@ -108,7 +98,7 @@ impl Work<'_> {
         if succeeded {
             return Ok(Progress::Done(Some(observation(&record))));
         }
-        let code = status["exitcode"].as_i64().map_or_else(|| "by a signal".to_owned(), |code| format!("with {code}"));
+        let code = ended.code.map_or_else(|| "by a signal".to_owned(), |code| format!("with {code}"));
         let message = format!("{} ended {code}: {}", address.name, output.trim());
         Err(Fault::new(FaultClass::Failed, "", message).help("its whole log is on the machine"))
     }
@@ -124,18 +114,8 @@ fn running(address: &Address, process: i64) -> Progress {
     Progress::Running(operation, Some(ASK_AGAIN))
 }
 
-fn returned(answer: &str) -> Json {
-    serde_json::from_str::<Json>(answer).map(|mut answer| answer["return"].take()).unwrap_or_default()
-}
-
-fn unclear(address: &Address) -> Fault {
-    Fault::new(FaultClass::Failed, "", format!("{}: the guest agent's answer is not understood", address.name))
-        .help("the machine's image needs qemu-guest-agent 2.5 or newer, with guest-exec allowed")
-}
-
 /// The last part of what was written, as text.
-fn decoded(value: &Json) -> String {
-    let bytes = value.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
+fn last_part(bytes: &[u8]) -> String {
     let start = bytes.len().saturating_sub(MOST_OUTPUT);
     String::from_utf8_lossy(bytes.get(start..).unwrap_or_default()).into_owned()
 }

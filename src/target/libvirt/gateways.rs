@@ -14,6 +14,15 @@ pub trait Gateways: Send + Sync {
     /// The gateway cannot be told.
     fn configure(&self, network: &str, configuration: &Configuration) -> Result<(), Fault>;
 
+    /// Whether a gateway is there to be told something.
+    ///
+    /// # Errors
+    /// The host cannot be asked.
+    fn is_there(&self, network: &str) -> Result<bool, Fault>;
+
+    /// Whether a gateway is known to have heard what it was told last.
+    fn is_told(&self, network: &str) -> bool;
+
     /// What a machine has told its gateway; nothing if it has not yet.
     ///
     /// # Errors
@@ -55,6 +64,16 @@ impl Gateways for FolderGateways {
             return Ok(());
         }
         write_private(&path, text.as_bytes()).map_err(|error| failed(&error))
+    }
+
+    fn is_there(&self, _: &str) -> Result<bool, Fault> {
+        // Somebody else sees to it.
+        Ok(true)
+    }
+
+    fn is_told(&self, _: &str) -> bool {
+        // What is written is written.
+        true
     }
 
     fn status(&self, network: &str, machine: &str) -> Result<Option<MachineStatus>, Fault> {

@@ -2,6 +2,8 @@
 //!
 //! An object that is not there is `None` or, for a removal, no fault. All else that goes wrong is a [`HypervisorError`].
 
+use std::path::Path;
+
 use crate::contract::{Fault, FaultClass};
 
 /// What kind of thing went wrong.
@@ -147,6 +149,8 @@ pub trait Hypervisor: Send + Sync {
     fn create_volume(&self, pool: &str, xml: &str) -> Answer<()>;
     /// Writes a volume's first bytes.
     fn upload(&self, pool: &str, name: &str, content: &[u8]) -> Answer<()>;
+    /// Writes a file's content into a volume, from its first byte on.
+    fn upload_file(&self, pool: &str, name: &str, path: &Path) -> Answer<()>;
     /// Reads a small volume; at most 16 MiB.
     fn download(&self, pool: &str, name: &str) -> Answer<Option<Vec<u8>>>;
     /// Removes a volume.

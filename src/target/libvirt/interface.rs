@@ -113,7 +113,7 @@ impl Work<'_> {
         }
         self.hypervisor.remove_filter(&interface_filter(&address.id))?;
         self.remove(&address.id)?;
-        self.sync_gateways()?;
+        self.sync_gateways_of_less()?;
         Ok(Progress::Done(None))
     }
 }

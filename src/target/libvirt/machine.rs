@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use super::body::{self, invalid, items};
 use super::disk::DEFAULT_DISK;
 use super::hypervisor::{Domain, DomainState, ErrorKind};
+use super::image;
 use super::ledger::Record;
 use super::machine_plan::{domain_name, medium_volume, provisioning, system_volume, without_secrets};
 use super::names::uuid_of;
@@ -128,7 +129,7 @@ impl Work<'_> {
 
     /// A machine of which there is no domain.
     fn create_machine(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
-        let image = self.image()?;
+        let image = image::volume(self.hypervisor, self.settings)?;
         // Each life of a machine has an id of its own, so that what an earlier one has told is not taken for this one's.
         let vm_id = uuid_of(&format!("{}@{}", address.id, self.now)).to_string();
         for disk in items(&body, "/properties/storageProfile/dataDisks") {
@@ -210,6 +211,9 @@ impl Work<'_> {
             .and_then(told::network_of_interface)
             .map(network_name)
             .unwrap_or_default();
+        if !gateways.is_told(&network) {
+            self.sync_gateways()?;
+        }
         let status = gateways.status(&network, body::last(&address.id))?;
         let vm_id = machine.text("/properties/vmId");
         Ok(match status.filter(|status| Some(status.vm_id.as_str()) == vm_id) {
@@ -350,7 +354,7 @@ impl Work<'_> {
             self.remove(&child)?;
         }
         self.remove(&address.id)?;
-        self.sync_gateways()?;
+        self.sync_gateways_of_less()?;
         Ok(Progress::Done(None))
     }
 }

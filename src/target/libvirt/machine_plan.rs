@@ -5,21 +5,16 @@ use serde_json::Value as Json;
 use super::body::{self, invalid, items, text};
 use super::disk::{GIB, disk_volume_name};
 use super::hypervisor::Volume;
+use super::image;
 use super::interface::interface_filter;
 use super::names::{mac_of, object};
 use super::network::network_name;
 use super::ovf::Provisioning;
 use super::told;
 use super::work::Work;
-use super::xml::{Boot, DiskFormat, DiskPlan, DomainPlan, InterfacePlan};
+use super::xml::{AZURE_ASSET_TAG, DiskFormat, DiskPlan, DomainPlan, InterfacePlan};
 use crate::base::Secret;
-use crate::contract::{Address, Fault, FaultClass};
-
-/// The command line of a kernel that the host gives a machine. The clock: Linux mistrusts the time-stamp counters of several
-/// emulated processors and takes the HPET, and then each look at the clock leaves the emulated processor. An emulated processor
-/// speculates on nothing, so that the kernel's guards against it only cost time.
-const COMMAND_LINE: &str = "root=LABEL=rootfs ro console=ttyS0 net.ifnames=0 quiet loglevel=3";
-const EMULATED: &str = "tsc=reliable clocksource=tsc mitigations=off";
+use crate::contract::{Address, Fault};
 
 /// The name of a machine's domain.
 pub fn domain_name(id: &str) -> String {
@@ -66,27 +61,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The base image.
-    pub(super) fn image(&self) -> Result<Volume, Fault> {
-        let name = &self.settings.image;
-        self.hypervisor.volume(self.pool(), name)?.ok_or_else(|| {
-            let message = format!("the pool {} has no volume {name} to make machines from", self.pool());
-            Fault::new(FaultClass::NotFound, "", message)
-                .help("make an image and put it into the pool, or name another in `onPremProfile.image`")
-        })
-    }
-
-    fn boot(&self, emulated: bool) -> Result<Boot, Fault> {
-        let part = |end: &str| self.hypervisor.volume(self.pool(), &format!("{}.{end}", self.settings.image));
-        let Some(kernel) = part("kernel")? else { return Ok(Boot::Firmware) };
-        let more = if emulated { EMULATED } else { "" };
-        Ok(Boot::Kernel {
-            kernel: kernel.path,
-            initrd: part("initrd")?.map(|initrd| initrd.path),
-            command_line: format!("{COMMAND_LINE} {more}").trim_end().to_owned(),
-        })
-    }
-
     /// The domain of a machine. `medium` says whether it finds its provisioning medium.
     pub(super) fn domain_plan(
         &self,
@@ -131,8 +105,8 @@ impl Work<'_> {
             kvm,
             processors: size.processors,
             memory_mib: size.memory_mib,
-            boot: self.boot(!kvm)?,
-            azure: self.settings.azure_image,
+            boot: image::boot(self.hypervisor, self.settings, !kvm, "")?,
+            asset_tag: self.settings.azure_image.then_some(AZURE_ASSET_TAG),
             disks,
             interfaces,
         })

@@ -4,6 +4,7 @@
 //! its description and a name that begins with `engine-<group>-`, so that nothing of it is lost or taken for another's.
 //! Deliberately absent: the gateway's own work (`crate::gateway`), several hosts.
 
+mod agent;
 mod balancer;
 mod body;
 #[cfg(feature = "libvirt")]
@@ -14,9 +15,11 @@ mod connection_trials;
 mod double;
 mod disk;
 mod extension;
+mod gateway_machine;
 mod gateways;
 mod group;
 mod hypervisor;
+mod image;
 mod interface;
 mod iso;
 mod ledger;
@@ -38,9 +41,11 @@ mod xml;
 
 #[cfg(feature = "libvirt")]
 pub use connection::LibvirtConnection;
+pub use gateway_machine::MachineGateways;
 pub use gateways::{FolderGateways, Gateways};
 pub use hypervisor::{
     Answer, Domain, DomainState, ErrorKind, Hypervisor, HypervisorError, Network, NetworkChange, Pool, Volume,
 };
+pub use image::ImageFiles;
 pub use settings::{DEFAULT_IMAGE, DEFAULT_POOL, DEFAULT_URI, NetworkMode, Settings, Size};
 pub use target::LibvirtTarget;

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid};
+use super::gateway_machine::gateway_id;
 use super::group::fronts;
 use super::hypervisor::NetworkChange;
 use super::ledger::Record;
@@ -109,7 +110,7 @@ impl Work<'_> {
             subnets: subnets.iter().map(|subnet| subnet.plan).collect(),
             fronts: range.filter(|_| !is_taken),
             gateway: Reservation {
-                mac: mac_of(&format!("{}/gateway", address.id)),
+                mac: mac_of(&gateway_id(&address.id)),
                 name: "gateway".to_owned(),
                 address: first.plan.gateway.into(),
             },
@@ -181,6 +182,10 @@ impl Work<'_> {
             return Err(invalid(message, "delete the interfaces first"));
         }
         let name = network_name(&address.id);
+        // It is in the network.
+        if let Some(gateways) = self.gateways {
+            gateways.remove(&name)?;
+        }
         if self.hypervisor.network(&name)?.is_some_and(|there| belongs_to(&there.xml, &address.id)) {
             self.hypervisor.remove_network(&name)?;
         }
@@ -188,15 +193,12 @@ impl Work<'_> {
         for filter in self.hypervisor.filters()?.into_iter().filter(|filter| filter.ends_with(&end)) {
             self.hypervisor.remove_filter(&filter)?;
         }
-        if let Some(gateways) = self.gateways {
-            gateways.remove(&name)?;
-        }
         self.remove(&address.id)?;
         Ok(Progress::Done(None))
     }
 
     /// Names and reservations of all networks of a group.
-    pub(super) fn sync_networks(&mut self, group: &str) -> Result<(), Fault> {
+    pub(super) fn sync_networks(&self, group: &str) -> Result<(), Fault> {
         let networks: Vec<Record> = self
             .ledger
             .of_type(types::NETWORK)
@@ -206,7 +208,7 @@ impl Work<'_> {
         for network in networks {
             self.sync_network(&network)?;
         }
-        self.sync_gateways()
+        Ok(())
     }
 
     /// Sees to it that a network gives every machine its address, and knows the names of public addresses.

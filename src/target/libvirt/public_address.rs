@@ -34,6 +34,7 @@ impl Work<'_> {
         }
         let progress = self.done(address, body, Json::Null)?;
         self.sync_networks(body::group(&address.id))?;
+        self.sync_gateways()?;
         Ok(progress)
     }
 
@@ -63,6 +64,7 @@ impl Work<'_> {
     pub(super) fn delete_public_address(&mut self, address: &Address) -> Result<Progress, Fault> {
         self.remove(&address.id)?;
         self.sync_networks(body::group(&address.id))?;
+        self.sync_gateways_of_less()?;
         Ok(Progress::Done(None))
     }
 }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use super::image::ImageFiles;
 use crate::catalog::MachineSize;
 
 /// The pool that is used if none is named.
@@ -43,6 +44,8 @@ pub struct Settings {
     /// The volume in it that machines' disks start from. Volumes of the same name with `.kernel` and `.initrd` behind it,
     /// where they are there, boot it without a boot loader.
     pub image: String,
+    /// Where the volume's content comes from, if it is not in the pool yet.
+    pub image_files: Option<ImageFiles>,
     /// Whether the image is provisioned as Azure's are. Others get the same data as cloud-init's NoCloud.
     pub azure_image: bool,
     /// How machines reach the outside.
@@ -51,6 +54,8 @@ pub struct Settings {
     pub addresses: Vec<(Ipv4Addr, Ipv4Addr)>,
     /// Processors and memory by VM size, in lower case, before the table of Azure's sizes.
     pub sizes: BTreeMap<String, Size>,
+    /// Processors and memory of a network's gateway.
+    pub gateway: Size,
     /// Whether machines are emulated by software, also where the processor could run them.
     pub emulated: bool,
 }
@@ -60,10 +65,12 @@ impl Default for Settings {
         Self {
             storage_pool: DEFAULT_POOL.to_owned(),
             image: DEFAULT_IMAGE.to_owned(),
+            image_files: None,
             azure_image: true,
             network_mode: NetworkMode::Nat,
             addresses: Vec::new(),
             sizes: BTreeMap::new(),
+            gateway: Size { processors: 1, memory_mib: 512 },
             emulated: false,
         }
     }

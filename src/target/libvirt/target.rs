@@ -135,15 +135,16 @@ impl Host {
                 work.refresh()?;
                 work.observe_machine(address, record)
             }
-            Some(Family::Network) => Ok(match self.hypervisor.network(&network::network_name(&address.id))? {
-                None => None,
-                Some(there) if there.is_active => Some(observation(&record)),
-                Some(_) => {
-                    let mut seen = observation(&record);
+            Some(Family::Network) => {
+                let name = network::network_name(&address.id);
+                let Some(there) = self.hypervisor.network(&name)? else { return Ok(None) };
+                let mut seen = observation(&record);
+                let has_gateway = self.gateways.as_ref().map_or(Ok(true), |gateways| gateways.is_there(&name))?;
+                if !there.is_active || !has_gateway {
                     seen.body["properties"]["provisioningState"] = json!("Failed");
-                    Some(seen)
                 }
-            }),
+                Ok(Some(seen))
+            }
             Some(Family::Disk) => {
                 let name = disk::disk_volume_name(&address.id);
                 let volume = self.hypervisor.volume(&self.settings.storage_pool, &name)?;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by a panic")]
 
+mod gateway_machine;
 mod kinds;
 mod trouble;
 
@@ -32,6 +33,14 @@ impl Gateways for Heard {
     fn configure(&self, network: &str, configuration: &Configuration) -> Result<(), Fault> {
         self.configurations.lock().unwrap().insert(network.to_owned(), configuration.clone());
         Ok(())
+    }
+
+    fn is_there(&self, _: &str) -> Result<bool, Fault> {
+        Ok(true)
+    }
+
+    fn is_told(&self, network: &str) -> bool {
+        self.configurations.lock().unwrap().contains_key(network)
     }
 
     fn status(&self, _: &str, machine: &str) -> Result<Option<MachineStatus>, Fault> {

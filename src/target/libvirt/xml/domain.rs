@@ -2,8 +2,8 @@
 
 use super::{Element, element, owner};
 
-/// The chassis asset tag by which cloud-init knows Azure's machines (`DataSourceAzure`, cloud-init 25.1).
-const AZURE_ASSET_TAG: &str = "7783-7084-3265-9085-8269-3286-77";
+/// The chassis' asset tag by which cloud-init knows Azure's machines (`DataSourceAzure`, cloud-init 25.1).
+pub const AZURE_ASSET_TAG: &str = "7783-7084-3265-9085-8269-3286-77";
 
 /// A machine as it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct DomainPlan {
     pub memory_mib: u64,
     /// How it boots.
     pub boot: Boot,
-    /// Whether it is told to be a machine of Azure's.
-    pub azure: bool,
+    /// What it reads as its chassis' asset tag, if anything.
+    pub asset_tag: Option<&'static str>,
     /// The disks.
     pub disks: Vec<DiskPlan>,
     /// The interfaces, the primary one first.
@@ -85,8 +85,8 @@ pub struct InterfacePlan {
 
 /// The domain's description.
 pub fn domain(plan: &DomainPlan) -> Element {
-    let smbios = plan.azure.then(|| {
-        let tag = element("entry").set("name", "asset").text(AZURE_ASSET_TAG);
+    let smbios = plan.asset_tag.map(|tag| {
+        let tag = element("entry").set("name", "asset").text(tag);
         element("sysinfo").set("type", "smbios").with(element("chassis").with(tag))
     });
     element("domain")
@@ -120,7 +120,7 @@ fn system(plan: &DomainPlan) -> Element {
     } else {
         system = system.with(element("boot").set("dev", "hd"));
     }
-    if plan.azure { system.with(element("smbios").set("mode", "sysinfo")) } else { system }
+    if plan.asset_tag.is_some() { system.with(element("smbios").set("mode", "sysinfo")) } else { system }
 }
 
 fn features(plan: &DomainPlan) -> Element {
@@ -209,7 +209,7 @@ mod tests {
                 initrd: Some("/pool/initrd".into()),
                 command_line: "root=LABEL=rootfs ro <&>".into(),
             },
-            azure: true,
+            asset_tag: Some(AZURE_ASSET_TAG),
             disks: vec![
                 disk("engine-rg-vm.os", DiskFormat::Qcow2, "vda"),
                 DiskPlan { read_only: true, ..disk("engine-rg-vm.iso", DiskFormat::Raw, "vdb") },
@@ -244,7 +244,7 @@ mod tests {
 
     /// The other form: UEFI, KVM, no Azure.
     fn detached_domain() -> String {
-        let other = DomainPlan { kvm: true, boot: Boot::Firmware, azure: false, ..plan() };
+        let other = DomainPlan { kvm: true, boot: Boot::Firmware, asset_tag: None, ..plan() };
         let text = domain(&other).render();
         assert!(text.contains("<os firmware='efi'>") && text.contains("host-passthrough") && !text.contains("asset"));
         text

@@ -12,7 +12,7 @@ mod network;
 pub(super) mod trials;
 mod volume;
 
-pub use domain::{Boot, DiskFormat, DiskPlan, DomainPlan, InterfacePlan, detached_disk, domain};
+pub use domain::{AZURE_ASSET_TAG, Boot, DiskFormat, DiskPlan, DomainPlan, InterfacePlan, detached_disk, domain};
 pub use element::{Element, element};
 pub use filter::{Direction, FilterPlan, FilterRule, MOST_RULES, PortRange, RuleProtocol, filter};
 #[cfg(all(test, feature = "libvirt"))]
@@ -21,7 +21,7 @@ pub use network::{
     METADATA_ADDRESS, NetworkPlan, Reservation, SubnetPlan, WIRE_SERVER_ADDRESS, name_record, network, removed_name,
     removed_reservation, reservation,
 };
-pub use volume::{content_volume, disk_volume, overlay_volume};
+pub use volume::{content_volume, disk_volume, image_volume, overlay_volume};
 
 /// Tells whose object it is: the ARM id, in the metadata.
 fn owner(id: &str) -> Element {

@@ -24,6 +24,11 @@ pub fn disk_volume(name: &str, capacity: u64) -> Element {
     volume(name, capacity, "qcow2")
 }
 
+/// A disk whose whole content comes from a file in this format.
+pub fn image_volume(name: &str, capacity: u64, format: &str) -> Element {
+    volume(name, capacity, format)
+}
+
 /// A volume for this many bytes that are written into it.
 pub fn content_volume(name: &str, length: usize) -> Element {
     volume(name, u64::try_from(length).unwrap_or(u64::MAX), "raw")

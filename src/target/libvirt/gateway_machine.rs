@@ -1,0 +1,210 @@
+//! Gateways that are machines: beside each network a small one that starts from the same image as all others. Its guest agent
+//! takes what it is to do, and gives what it has heard.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::gateways::Gateways;
+use super::hypervisor::{DomainState, ErrorKind, Hypervisor};
+use super::names::{mac_of, uuid_of};
+use super::settings::Settings;
+use super::xml::{DiskFormat, DiskPlan, DomainPlan, InterfacePlan, belongs_to, content_volume, domain, overlay_volume};
+use super::{agent, image};
+use crate::base::{Clock, digest};
+use crate::contract::{Fault, FaultClass};
+use crate::gateway::{CONFIGURATION_FILE, Configuration, MachineStatus, STATUS_FOLDER};
+
+/// By either of these an image knows that it is to be a gateway: a word of its kernel's command line, and its chassis' asset tag.
+const KERNEL_WORD: &str = "engine.gateway";
+const ASSET_TAG: &str = "engine-gateway";
+
+/// The gateway's folder in the machine.
+const FOLDER: &str = "/var/lib/engine/gateway";
+
+/// What machines have told is asked for once in so many seconds, for all of them.
+const FRESH_SECONDS: i64 = 2;
+
+/// Gateways that are machines of a host.
+pub struct MachineGateways {
+    hypervisor: Arc<dyn Hypervisor>,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+/// What this process knows of a gateway.
+#[derive(Default)]
+struct Known {
+    /// The digest of what it is to do, and of what it was told.
+    wanted: Option<String>,
+    told: Option<String>,
+    /// What machines had told it, and when it was asked.
+    heard: Option<(Timestamp, BTreeMap<String, MachineStatus>)>,
+}
+
+/// The ARM id that a network's gateway has, though ARM knows none.
+pub fn gateway_id(network: &str) -> String {
+    format!("{network}/gateway")
+}
+
+fn domain_name(network: &str) -> String {
+    format!("{network}.gateway")
+}
+
+fn system_volume(network: &str) -> String {
+    format!("{}.os", domain_name(network))
+}
+
+/// A volume that is there once the gateway was told something: one that does not answer then is not just about to start.
+fn mark(network: &str) -> String {
+    format!("{}.told", domain_name(network))
+}
+
+impl MachineGateways {
+    /// The gateways of a host.
+    pub fn new(hypervisor: Arc<dyn Hypervisor>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        Self { hypervisor, settings, clock, known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that a gateway runs. One that was never started is made anew: nothing on it is worth anything.
+    fn ensure(&self, network: &str, id: &str) -> Result<(), Fault> {
+        let name = domain_name(network);
+        let there = self.hypervisor.domain(&name)?;
+        if there.as_ref().is_some_and(|there| !belongs_to(&there.xml, id)) {
+            let message = format!("there is a domain {name} that is not the network's gateway");
+            return Err(Fault::new(FaultClass::Invalid, "", message).help("rename or undefine it"));
+        }
+        match there.map(|there| there.state) {
+            Some(DomainState::Running) => Ok(()),
+            Some(_) if self.hypervisor.volume(&self.settings.storage_pool, &system_volume(network))?.is_some() => {
+                Ok(self.hypervisor.start_domain(&name)?)
+            }
+            _ => self.make(network, id),
+        }
+    }
+
+    fn make(&self, network: &str, id: &str) -> Result<(), Fault> {
+        let (hypervisor, pool) = (&*self.hypervisor, &self.settings.storage_pool);
+        self.known().remove(network);
+        let base = image::volume(hypervisor, &self.settings)?;
+        for volume in [mark(network), system_volume(network)] {
+            hypervisor.remove_volume(pool, &volume)?;
+        }
+        let overlay = overlay_volume(&system_volume(network), base.capacity, &base.path, &base.format);
+        hypervisor.create_volume(pool, &overlay.render())?;
+        let kvm = !self.settings.emulated && hypervisor.has_kvm()?;
+        let plan = DomainPlan {
+            id: id.to_owned(),
+            name: domain_name(network),
+            uuid: uuid_of(id).to_string(),
+            kvm,
+            processors: self.settings.gateway.processors,
+            memory_mib: self.settings.gateway.memory_mib,
+            boot: image::boot(hypervisor, &self.settings, !kvm, KERNEL_WORD)?,
+            asset_tag: Some(ASSET_TAG),
+            disks: vec![DiskPlan {
+                pool: pool.clone(),
+                volume: system_volume(network),
+                format: DiskFormat::Qcow2,
+                device: "vda".to_owned(),
+                serial: None,
+                read_only: false,
+            }],
+            interfaces: vec![InterfacePlan { mac: mac_of(id), network: network.to_owned(), filter: None }],
+        };
+        hypervisor.define_domain(&domain(&plan).render())?;
+        Ok(hypervisor.start_domain(&plan.name)?)
+    }
+
+    /// Writes what a gateway is to do, by a rename, so that it never reads half of it.
+    fn tell(&self, network: &str, text: &str) -> Result<bool, Fault> {
+        let script = format!(
+            "umask 077 && mkdir -p {FOLDER} && cat >{FOLDER}/.told && mv {FOLDER}/.told {FOLDER}/{CONFIGURATION_FILE}"
+        );
+        let pool = &self.settings.storage_pool;
+        let is_known = self.hypervisor.volume(pool, &mark(network))?.is_some();
+        match agent::run(&*self.hypervisor, &domain_name(network), &script, Some(text.as_bytes())) {
+            Ok(_) if is_known => Ok(true),
+            Ok(_) => {
+                self.hypervisor.create_volume(pool, &content_volume(&mark(network), 1).render())?;
+                Ok(true)
+            }
+            // It is starting. Who waits for a machine tells it again, until it has heard.
+            Err(error) if error.kind == ErrorKind::Agent && !is_known => Ok(false),
+            Err(error) if error.kind == ErrorKind::Agent => {
+                let message = format!("the gateway {} does not answer: {error}", domain_name(network));
+                Err(Fault::new(FaultClass::NotYet, "", message)
+                    .help(format!("look at it: `virsh console {}`; deleted, it is made anew", domain_name(network))))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What all machines have told a gateway.
+    fn ask(&self, network: &str) -> Result<BTreeMap<String, MachineStatus>, Fault> {
+        let script = format!("cat {FOLDER}/{STATUS_FOLDER}/*.json 2>/dev/null || true");
+        let text = match agent::run(&*self.hypervisor, &domain_name(network), &script, None) {
+            Ok(text) => text,
+            Err(error) if error.kind == ErrorKind::Agent => return Ok(BTreeMap::new()),
+            Err(error) => return Err(error.into()),
+        };
+        // Each is written by a rename. One of another form is not a status.
+        let all = serde_json::Deserializer::from_slice(&text).into_iter::<MachineStatus>().map_while(Result::ok);
+        Ok(all.map(|status| (super::body::last(&status.id).to_ascii_lowercase(), status)).collect())
+    }
+}
+
+impl Gateways for MachineGateways {
+    fn configure(&self, network: &str, configuration: &Configuration) -> Result<(), Fault> {
+        self.ensure(network, &gateway_id(&configuration.network))?;
+        let text = configuration.text().map_err(|error| Fault::new(FaultClass::Failed, "", error.to_string()))?;
+        let wanted = digest(text.as_bytes());
+        if self.known().get(network).is_some_and(|known| known.told.as_ref() == Some(&wanted)) {
+            self.known().entry(network.to_owned()).or_default().wanted = Some(wanted);
+            return Ok(());
+        }
+        self.known().entry(network.to_owned()).or_default().wanted = Some(wanted.clone());
+        if self.tell(network, &text)? {
+            self.known().entry(network.to_owned()).or_default().told = Some(wanted);
+        }
+        Ok(())
+    }
+
+    fn is_there(&self, network: &str) -> Result<bool, Fault> {
+        let there = self.hypervisor.domain(&domain_name(network))?;
+        Ok(there.is_some_and(|there| there.state == DomainState::Running))
+    }
+
+    fn is_told(&self, network: &str) -> bool {
+        self.known().get(network).is_some_and(|known| known.wanted.is_some() && known.told == known.wanted)
+    }
+
+    fn status(&self, network: &str, machine: &str) -> Result<Option<MachineStatus>, Fault> {
+        let now = self.clock.now();
+        let key = machine.to_ascii_lowercase();
+        if let Some((asked, heard)) = self.known().get(network).and_then(|known| known.heard.as_ref())
+            && now.duration_since(*asked).as_secs() < FRESH_SECONDS
+        {
+            return Ok(heard.get(&key).cloned());
+        }
+        let heard = self.ask(network)?;
+        let status = heard.get(&key).cloned();
+        self.known().entry(network.to_owned()).or_default().heard = Some((now, heard));
+        Ok(status)
+    }
+
+    fn remove(&self, network: &str) -> Result<(), Fault> {
+        self.known().remove(network);
+        self.hypervisor.remove_domain(&domain_name(network))?;
+        for volume in [mark(network), system_volume(network)] {
+            self.hypervisor.remove_volume(&self.settings.storage_pool, &volume)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,254 @@
+//! Gateways that are machines, on a hypervisor in memory whose guest agents do what they are told.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by a panic")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::*;
+use crate::target::libvirt::hypervisor::{ErrorKind, HypervisorError};
+use crate::target::libvirt::{ImageFiles, MachineGateways};
+
+const GATEWAY: &str = "engine-rg-vnet.gateway";
+
+/// The gateway's inside: what it was told, and what it has heard.
+#[derive(Default)]
+struct Inside {
+    answers: AtomicBool,
+    told: Mutex<Vec<Configuration>>,
+    heard: Mutex<String>,
+}
+
+impl Inside {
+    fn answer(&self, domain: &str, command: &str) -> Result<String, HypervisorError> {
+        if domain != GATEWAY || !self.answers.load(Ordering::SeqCst) {
+            return Err(HypervisorError::new(ErrorKind::Agent, "the guest agent is not connected"));
+        }
+        let command: Json = serde_json::from_str(command).unwrap();
+        if command["execute"] == "guest-exec-status" {
+            let output = STANDARD.encode(self.heard.lock().unwrap().as_bytes());
+            let output = if command["arguments"]["pid"] == 2 { json!(output) } else { Json::Null };
+            return Ok(json!({ "return": { "exited": true, "exitcode": 0, "out-data": output } }).to_string());
+        }
+        let process = match command["arguments"]["input-data"].as_str() {
+            Some(input) => {
+                let text = String::from_utf8(STANDARD.decode(input).unwrap()).unwrap();
+                self.told.lock().unwrap().push(Configuration::parse(&text).unwrap());
+                1
+            }
+            None => 2,
+        };
+        Ok(json!({ "return": { "pid": process } }).to_string())
+    }
+}
+
+struct Beside {
+    place: Place,
+    inside: Arc<Inside>,
+}
+
+impl Beside {
+    fn new(settings: Settings) -> Self {
+        let (mut place, inside) = (Place::new(), Arc::new(Inside::default()));
+        let own = Arc::clone(&inside);
+        place.hypervisor.agent(move |domain, command| own.answer(domain, command));
+        place.target = Self::process(&place.hypervisor, settings);
+        Self { place, inside }
+    }
+
+    fn process(hypervisor: &Arc<Double>, settings: Settings) -> LibvirtTarget {
+        let gateways = MachineGateways::new(hypervisor.clone(), settings.clone(), Arc::new(SystemClock));
+        LibvirtTarget::new(hypervisor.clone(), Some(Arc::new(gateways)), settings, Arc::new(SystemClock))
+    }
+
+    /// Another process.
+    fn again(&mut self) {
+        self.place.hypervisor.stop_after(None);
+        self.place.target = Self::process(&self.place.hypervisor, Settings::default());
+    }
+
+    fn hears(&self) {
+        let status = MachineStatus {
+            format: FORMAT,
+            id: self.place.id(MACHINE, "vm-0"),
+            vm_id: self.place.vm_id(),
+            state: MachineState::Ready,
+            at: "2026-11-28T00:00:00Z".parse().unwrap(),
+            description: None,
+        };
+        let other =
+            MachineStatus { id: self.place.id(MACHINE, "vm-1"), state: MachineState::NotReady, ..status.clone() };
+        let text = [other, status].map(|status| serde_json::to_string(&status).unwrap()).concat();
+        *self.inside.heard.lock().unwrap() = text;
+    }
+
+    /// All but the machine.
+    async fn surroundings(&self) -> (Address, Json) {
+        let mut resources = self.place.resources();
+        let machine = resources.pop().unwrap();
+        for (address, body) in &resources {
+            assert!(
+                matches!(self.place.apply(address, body).await.unwrap(), Progress::Done(Some(_))),
+                "{}",
+                address.id
+            );
+        }
+        machine
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_starts_with_its_network_and_is_told_once_it_answers() {
+    let mut beside = Beside::new(Settings::default());
+    let (machine, body) = beside.surroundings().await;
+    let xml = beside.place.hypervisor.things().domains[GATEWAY].xml.clone();
+    for part in
+        ["<memory unit='MiB'>512</memory>", "<entry name='asset'>engine-gateway</entry>", "engine-rg-vnet.gateway.os"]
+    {
+        assert!(xml.contains(part), "{part}: {xml}");
+    }
+    assert!(!xml.contains("filterref"), "{xml}");
+    // The network gives it the address that machines are told of.
+    let mac = xml.split("<mac address='").nth(1).unwrap().split('\'').next().unwrap();
+    let network = beside.place.hypervisor.things().networks["engine-rg-vnet"].xml.clone();
+    assert!(network.contains(&format!("<host mac='{mac}' name='gateway'")), "{network}");
+    // It is still starting: nobody waits for it but who needs it.
+    let operation = running(beside.place.apply(&machine, &body).await.unwrap());
+    running(beside.place.target.poll(&operation).await.unwrap());
+    assert!(beside.inside.told.lock().unwrap().is_empty());
+    // A process that knows nothing of the first one's tells it.
+    beside.again();
+    beside.inside.answers.store(true, Ordering::SeqCst);
+    running(beside.place.target.poll(&operation).await.unwrap());
+    let told = beside.inside.told.lock().unwrap().last().unwrap().clone();
+    assert_eq!((told.machines[0].name.as_str(), told.balancers[0].name.as_str()), ("vm-0", "lb"));
+    running(beside.place.target.poll(&operation).await.unwrap());
+    assert_eq!(beside.inside.told.lock().unwrap().len(), 1, "what it knows is not told again");
+    beside.hears();
+    beside.again();
+    assert!(matches!(beside.place.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))));
+}
+
+#[tokio::test]
+async fn one_that_was_told_and_is_silent_is_waited_for_but_not_by_deletions() {
+    let beside = Beside::new(Settings::default());
+    beside.inside.answers.store(true, Ordering::SeqCst);
+    let (machine, body) = beside.surroundings().await;
+    let operation = running(beside.place.apply(&machine, &body).await.unwrap());
+    beside.hears();
+    assert!(matches!(beside.place.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))));
+    beside.inside.answers.store(false, Ordering::SeqCst);
+    let (balancer, mut body) = beside.place.resources().swap_remove(4);
+    body["properties"]["loadBalancingRules"][0]["properties"]["frontendPort"] = json!(444);
+    let fault = beside.place.apply(&balancer, &body).await.unwrap_err();
+    assert_eq!((fault.class, fault.message.contains(GATEWAY)), (FaultClass::NotYet, true), "{fault:?}");
+    // Shut off it is started; what is on its disk stays.
+    beside.place.hypervisor.things().domains.get_mut(GATEWAY).unwrap().state = DomainState::Off;
+    beside.place.hypervisor.changes();
+    assert_eq!(beside.place.apply(&balancer, &body).await.unwrap_err().class, FaultClass::NotYet);
+    let changes = beside.place.hypervisor.changes();
+    assert!(changes.contains(&format!("start domain {GATEWAY}")), "{changes:?}");
+    assert!(!changes.iter().any(|change| change.contains("gateway.os")), "{changes:?}");
+    // Deleted behind its back it is missed, made anew, and not known to be told any more.
+    let network = async || beside.place.seen(NETWORK, "vnet").await.unwrap().provisioning_state().map(str::to_owned);
+    assert_eq!(network().await.as_deref(), Some("Succeeded"));
+    beside.place.hypervisor.things().domains.remove(GATEWAY);
+    assert_eq!(network().await.as_deref(), Some("Failed"));
+    assert!(beside.place.apply(&balancer, &body).await.is_ok());
+    assert_eq!(beside.place.hypervisor.things().domains[GATEWAY].state, DomainState::Running);
+    assert_eq!(beside.place.target.delete(&machine).await, Ok(Progress::Done(None)));
+}
+
+#[tokio::test]
+async fn a_network_takes_its_gateway_along_and_so_does_a_group() {
+    for whole in [false, true] {
+        let mut beside = Beside::new(Settings::default());
+        beside.inside.answers.store(true, Ordering::SeqCst);
+        let (machine, body) = beside.surroundings().await;
+        running(beside.place.apply(&machine, &body).await.unwrap());
+        if !whole {
+            beside.place.delete_each().await;
+            assert!(!beside.place.hypervisor.things().domains.contains_key(GATEWAY));
+        }
+        beside.again();
+        let group = beside.place.address(GROUP, "rg");
+        assert_eq!(beside.place.target.delete(&group).await, Ok(Progress::Done(None)));
+        assert!(beside.place.is_empty(), "{:?}", beside.place.hypervisor.things());
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_change_the_gateway_comes_up_all_the_same() {
+    for changes in 0.. {
+        let mut beside = Beside::new(Settings::default());
+        beside.inside.answers.store(true, Ordering::SeqCst);
+        beside.place.hypervisor.stop_after(Some(changes));
+        let mut stopped = false;
+        for (address, body) in beside.place.resources().iter().take(3) {
+            stopped |= beside.place.apply(address, body).await.is_err();
+        }
+        beside.again();
+        let (machine, body) = beside.surroundings().await;
+        running(beside.place.apply(&machine, &body).await.unwrap());
+        let told = beside.inside.told.lock().unwrap().last().unwrap().clone();
+        assert_eq!(told.machines.len(), 1, "after {changes} changes");
+        assert_eq!(beside.place.hypervisor.things().domains[GATEWAY].state, DomainState::Running);
+        if !stopped {
+            assert!(changes > 10, "nothing was ever stopped");
+            break;
+        }
+    }
+}
+
+/// The image comes from its folder, as a whole, however often its process was killed meanwhile.
+#[tokio::test]
+async fn an_image_goes_into_the_pool_when_something_starts_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, name).unwrap();
+        path
+    };
+    let files = ImageFiles {
+        disk: file("disk.qcow2"),
+        format: "qcow2".into(),
+        capacity: 1 << 34,
+        kernel: file("kernel"),
+        initrd: file("initrd"),
+        manifest: "{}".into(),
+    };
+    let settings = Settings { image: "engine-own".into(), image_files: Some(files), ..Settings::default() };
+    for changes in 0.. {
+        let beside = Beside::new(settings.clone());
+        beside.place.hypervisor.stop_after(Some(changes));
+        let resources = beside.place.resources();
+        let mut stopped = false;
+        for (address, body) in &resources {
+            stopped |= beside.place.apply(address, body).await.is_err();
+        }
+        beside.place.hypervisor.stop_after(None);
+        for (address, body) in &resources {
+            beside.place.apply(address, body).await.unwrap();
+        }
+        let things = beside.place.hypervisor.things().clone();
+        for (volume, content) in
+            [("engine-own", "disk.qcow2"), ("engine-own.kernel", "kernel"), ("engine-own.initrd", "initrd")]
+        {
+            assert_eq!(things.volumes[volume].1, content.as_bytes(), "{volume} after {changes} changes");
+        }
+        assert!(things.domains["engine-rg-vm-0"].xml.contains("<kernel>/pool/engine-own.kernel</kernel>"));
+        assert!(
+            things.domains[GATEWAY]
+                .xml
+                .contains("quiet loglevel=3 tsc=reliable clocksource=tsc mitigations=off psi=0 engine.gateway")
+        );
+        beside.place.hypervisor.changes();
+        beside.place.apply(&resources[2].0, &resources[2].1).await.unwrap();
+        assert!(!beside.place.hypervisor.changes().iter().any(|change| change.contains("engine-own")));
+        if !stopped {
+            break;
+        }
+    }
+}
