@@ -112,7 +112,7 @@ pub(super) fn patches(slow: bool) -> Result<Vec<MachineFile>, BootstrapError> {
         [("etcd", "500m"), ("kube-apiserver", "700m"), ("kube-controller-manager", "200m"), ("kube-scheduler", "100m")];
     let components: &[(&'static str, &'static str)] = if slow { &COMPONENTS } else { &[] };
     let patch = |(component, processors): &(&'static str, &'static str)| {
-        let readiness = matches!(*component, "kube-apiserver" | "etcd");
+        let readiness = *component != "kube-controller-manager";
         let probe_seconds = PatienceView::new(slow).probe_seconds;
         let view = PatchView { component, processors, readiness, probe_seconds };
         let text = templates::render("kubeadm/patient.yaml", &view)?;

@@ -236,8 +236,8 @@ fn kubeadm_takes_the_patient_probes() {
     for component in ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd"] {
         said += &std::fs::read_to_string(manifests.join(format!("{component}.yaml"))).unwrap();
     }
-    // Each has a probe of liveness and of start, the API server and etcd one of readiness besides.
-    assert_eq!(said.matches("timeoutSeconds: 60").count(), 10, "{said}");
+    // Each has a probe of liveness and of start, and all but the controller manager one of readiness.
+    assert_eq!(said.matches("timeoutSeconds: 60").count(), 11, "{said}");
     assert!(!said.contains("periodSeconds: 1\n"), "nobody is asked each second: {said}");
     assert!(said.contains("--heartbeat-interval=1000") && said.contains("--leader-elect=false"), "{said}");
 }
