@@ -16,6 +16,7 @@ mod disk;
 mod extension;
 mod gateways;
 mod group;
+pub mod host;
 mod hypervisor;
 mod interface;
 mod iso;
@@ -42,5 +43,6 @@ pub use gateways::{FolderGateways, Gateways};
 pub use hypervisor::{
     Answer, Domain, DomainState, ErrorKind, Hypervisor, HypervisorError, Network, NetworkChange, Pool, Volume,
 };
+pub use machine_plan::domain_name;
 pub use settings::{DEFAULT_IMAGE, DEFAULT_POOL, DEFAULT_URI, NetworkMode, Settings, Size};
 pub use target::LibvirtTarget;
