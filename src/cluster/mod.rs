@@ -28,7 +28,9 @@ mod vaults;
 pub use definition::{Definition, fact};
 pub use deploy::prepare_deploy;
 pub use destroy::{Beyond, prepare_destroy};
-pub use doctor::{Demand, Finding, PROVIDERS, Verdict, doctor, preflight};
+pub use doctor::{
+    Demand, Finding, HostDemand, HostView, MachineDemand, PROVIDERS, Verdict, doctor, judge_host, preflight,
+};
 pub use error::ClusterError;
 pub use generate::{Artifacts, Form, generate};
 pub use import::{Imported, import_group, import_model, keys_of_aks_engine};
