@@ -11,6 +11,8 @@ mod storage;
 #[cfg(test)]
 mod trials;
 
+use std::path::Path;
+
 pub use demand::{HostDemand, MachineDemand};
 
 use super::{Finding, Verdict};
@@ -27,6 +29,8 @@ pub struct HostView<'a> {
     pub pool: &'a str,
     /// The image's volume.
     pub image: &'a str,
+    /// The folder from which it comes into the pool with the first machine, if there is one.
+    pub image_folder: Option<&'a Path>,
     /// What the host told.
     pub survey: &'a Survey,
     /// What the machines need; without a model nothing.

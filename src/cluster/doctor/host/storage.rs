@@ -91,6 +91,10 @@ pub(super) fn image(view: &HostView<'_>) -> Vec<Finding> {
         Err(error) => return vec![untold(ABOUT, error)],
     };
     let Some(disk) = &image.disk else {
+        if let Some(folder) = view.image_folder {
+            let message = format!("{name} comes into the pool {} with the first machine, from {}", view.pool, folder.display());
+            return vec![Finding::new(ABOUT, Verdict::Good, message, "")];
+        }
         // A host is prepared before it has an image.
         let verdict = if view.demand.is_some() { Verdict::Bad } else { Verdict::Note };
         let message = format!("the pool {} has no volume {name} that machines start from", view.pool);

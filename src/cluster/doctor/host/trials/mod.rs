@@ -102,8 +102,16 @@ fn demand() -> HostDemand {
     }
 }
 
+fn view<'a>(
+    survey: &'a Survey,
+    demand: Option<&'a HostDemand>,
+    probed: Option<&'a Result<Probe, Fault>>,
+) -> HostView<'a> {
+    HostView { uri: "qemu:///system", pool: "engine", image: "engine-image", image_folder: None, survey, demand, probed }
+}
+
 fn judged(survey: &Survey, demand: Option<&HostDemand>, probed: Option<&Result<Probe, Fault>>) -> Vec<Finding> {
-    judge_host(&HostView { uri: "qemu:///system", pool: "engine", image: "engine-image", survey, demand, probed })
+    judge_host(&view(survey, demand, probed))
 }
 
 /// The one finding about something, after one thing was changed of a host that is well.
@@ -159,8 +167,7 @@ fn what_is_not_qemu_is_told_alone() {
     let old = Versions { libvirt: Version::new(7, 9, 0), emulator: Version::new(6, 0, 0) };
     is(&only(&|survey| survey.versions = Ok(old.clone())), Verdict::Bad, "libvirt 8.0.0 is the oldest", "newer");
     let survey = well();
-    let view =
-        HostView { uri: "qemu:///session", pool: "p", image: "i", survey: &survey, demand: None, probed: None };
+    let view = HostView { uri: "qemu:///session", ..view(&survey, None, None) };
     is(&judge_host(&view)[0], Verdict::Bad, "a user's own libvirt", "qemu:///system");
 }
 

@@ -34,6 +34,10 @@ fn an_image_has_to_be_there_and_boot() {
     none(&mut survey);
     let found = judged(&survey, None, None);
     is(found.iter().find(|finding| finding.about == about).unwrap(), Verdict::Note, "no volume", "image");
+    let demand = demand();
+    let view = HostView { image_folder: Some(std::path::Path::new("/images/a")), ..view(&survey, Some(&demand), None) };
+    let found = judge_host(&view);
+    is(found.iter().find(|finding| finding.about == about).unwrap(), Verdict::Good, "first machine, from /images/a", "");
     let by_firmware = |uefi| {
         changed(about, |survey, _| {
             survey.image.as_mut().unwrap().as_mut().unwrap().has_kernel = false;
