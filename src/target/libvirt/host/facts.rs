@@ -128,6 +128,11 @@ pub(super) fn find(hypervisor: &dyn Hypervisor, pool: &str) -> Result<Found, Fau
     Ok(found)
 }
 
+/// Whether somebody was stopped while writing.
+pub(super) fn is_unfinished(hypervisor: &dyn Hypervisor, pool: &str) -> Answer<bool> {
+    Ok(hypervisor.volume(pool, NEXT_VOLUME)?.is_some())
+}
+
 /// A content without the zeros behind it.
 fn whole(content: &[u8]) -> &[u8] {
     let end = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);

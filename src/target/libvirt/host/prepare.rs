@@ -1,7 +1,7 @@
 //! Preparing a host: its storage pool, and what it is prepared with. What is there already is left as it is, so that whoever
 //! was stopped in the middle does it again.
 
-use super::facts::{FACTS_VOLUME, Found, HostFacts, find, write};
+use super::facts::{FACTS_VOLUME, Found, HostFacts, find, is_unfinished, write};
 use super::hypervisor::{HostHypervisor, StoragePool};
 use crate::contract::Fault;
 use crate::target::libvirt::body::invalid;
@@ -129,19 +129,21 @@ pub fn plan_host(hypervisor: &dyn HostHypervisor, wish: &HostWish) -> Result<Hos
             }
         }
     }
-    let before = match &pool {
-        Some(pool) if pool.is_active => find(hypervisor, &wish.pool)?,
-        _ => Found::Nothing,
-    };
-    let known = match before {
-        Found::Facts(facts) => Some(facts),
-        Found::Nothing | Found::Damaged => None,
-    };
+    let runs = pool.is_some_and(|pool| pool.is_active);
+    let known = if runs { known(hypervisor, &wish.pool)? } else { None };
     let facts = wish.facts(known.as_ref())?;
-    if known.as_ref() != Some(&facts) {
+    if known.as_ref() != Some(&facts) || is_unfinished(hypervisor, &wish.pool)? {
         steps.push(HostStep::WriteFacts { before: known, facts });
     }
     Ok(HostPlan { wish: wish.clone(), steps })
+}
+
+/// What a host is prepared with, if it can be read: what is damaged is written anew.
+fn known(hypervisor: &dyn HostHypervisor, pool: &str) -> Result<Option<HostFacts>, Fault> {
+    Ok(match find(hypervisor, pool)? {
+        Found::Facts(facts) => Some(facts),
+        Found::Nothing | Found::Damaged => None,
+    })
 }
 
 /// Refuses a pool that lies elsewhere than it is asked to.
@@ -181,14 +183,9 @@ pub fn prepare_host(
             HostStep::AutostartPool => hypervisor.autostart_pool(pool)?,
             HostStep::WriteFacts { .. } => {
                 // A pool that did not run may have held what nobody could read then.
-                let before = match find(hypervisor, pool)? {
-                    Found::Facts(facts) => Some(facts),
-                    Found::Nothing | Found::Damaged => None,
-                };
+                let before = known(hypervisor, pool)?;
                 let facts = plan.wish.facts(before.as_ref())?;
-                if before.as_ref() != Some(&facts) {
-                    write(hypervisor, pool, &facts)?;
-                }
+                write(hypervisor, pool, &facts)?;
                 done(&HostStep::WriteFacts { before, facts });
                 continue;
             }

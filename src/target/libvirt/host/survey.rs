@@ -262,7 +262,7 @@ fn image(hypervisor: &dyn HostHypervisor, scope: SurveyScope<'_>) -> Answer<Imag
 mod tests {
     use super::*;
     use crate::target::libvirt::double::Double;
-    use crate::target::libvirt::hypervisor::{Domain, Hypervisor as _, Network};
+    use crate::target::libvirt::hypervisor::{Domain, Network};
 
     const SCOPE: SurveyScope<'static> = SurveyScope { pool: "engine", image: "engine-image", group: "rg" };
 
