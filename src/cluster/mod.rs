@@ -27,7 +27,7 @@ mod tags;
 mod vaults;
 
 pub use access::{
-    HostOfUri, Hop, How, Member, Place, SshFiles, Way, find_member, host_of_uri, members, ssh_arguments, way_to,
+    Hop, HostOfUri, How, Member, Place, SshFiles, Way, find_member, host_of_uri, members, ssh_arguments, way_to,
 };
 pub use definition::{Definition, fact};
 pub use deploy::prepare_deploy;

@@ -44,7 +44,8 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let (target, scope) = (snapshot.identity.target, &snapshot.identity.scope);
     let group = harmless(&scope.resource_group);
     let refuse = |help: String| {
-        let message = format!("{name} is on {}: the engine opens consoles of libvirt's machines", describe_target(target));
+        let message =
+            format!("{name} is on {}: the engine opens consoles of libvirt's machines", describe_target(target));
         CliError::new(Exit::Environment, message).help(help)
     };
     match target {

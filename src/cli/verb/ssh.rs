@@ -15,9 +15,7 @@ use crate::cli::program::Program;
 use crate::cli::session::Connected;
 use crate::cli::state::existing_store;
 use crate::cli::{Call, Exit, libvirt};
-use crate::cluster::{
-    ClusterError, Hop, How, Member, SshFiles, Way, find_member, members, ssh_arguments, way_to,
-};
+use crate::cluster::{ClusterError, Hop, How, Member, SshFiles, Way, find_member, members, ssh_arguments, way_to};
 use crate::model::Cluster;
 use crate::state::Snapshot;
 

@@ -86,7 +86,8 @@ fn quoted(word: &str) -> String {
 /// A file's name as SSH takes it: a percent sign begins a token there, `${` a variable.
 fn file(path: &Path) -> Result<String, ClusterError> {
     let text = path.to_str().filter(|text| {
-        !text.contains(|letter: char| letter.is_control() || matches!(letter, '"' | '\\' | '$')) && !text.starts_with('~')
+        !text.contains(|letter: char| letter.is_control() || matches!(letter, '"' | '\\' | '$'))
+            && !text.starts_with('~')
     });
     let text = text.ok_or_else(|| ClusterError::NoWay {
         problem: format!("{} is no name that can be given to ssh", path.display()),

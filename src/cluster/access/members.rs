@@ -102,7 +102,11 @@ pub fn find_member<'a>(members: &'a [Member], asked: &str) -> Result<&'a Member,
     match fitting.as_slice() {
         [only] => Ok(only),
         [] => {
-            let problem = if asked.is_empty() { "no machine is named".to_owned() } else { format!("there is no machine `{asked}`") };
+            let problem = if asked.is_empty() {
+                "no machine is named".to_owned()
+            } else {
+                format!("there is no machine `{asked}`")
+            };
             let help = match members {
                 [] => "the cluster has no machines: `engine status` shows what there is".to_owned(),
                 some => format!("the machines are {}", listed(some.iter())),

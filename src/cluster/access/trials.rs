@@ -56,7 +56,8 @@ impl Here {
         });
         here.put(BALANCER, "lb", balancer).await;
         let rule = format!("{}/inboundNatRules/SSH-MASTER-0", here.id(BALANCER, "lb"));
-        here.machine("k8s-master-1-0", "10.240.255.5", json!({ "loadBalancerInboundNatRules": [{ "id": rule }] })).await;
+        here.machine("k8s-master-1-0", "10.240.255.5", json!({ "loadBalancerInboundNatRules": [{ "id": rule }] }))
+            .await;
         here.machine("k8s-pool1-1-0", "10.240.0.4", json!({})).await;
         here
     }
@@ -231,12 +232,16 @@ fn destinations_are_taken_apart_and_nothing_in_them_is_run() {
     assert_eq!(parts("rack-1"), Some((None, "rack-1".into(), None)));
     assert_eq!(parts("ada@10.0.0.1:2222"), Some((some("ada"), "10.0.0.1".into(), Some(2222))));
     assert_eq!(parts("a@[fd00::1]"), Some((some("a"), "fd00::1".into(), None)));
-    for wrong in ["", "-oProxyCommand=x", "a@-b", "-a@b", "a b", "a;b", "$(x)@b", "a@b:0", "a@b:x", "[x]", "[::1]x", "fd00::1"] {
+    for wrong in
+        ["", "-oProxyCommand=x", "a@-b", "-a@b", "a b", "a;b", "$(x)@b", "a@b:0", "a@b:x", "[x]", "[::1]x", "fd00::1"]
+    {
         assert_eq!(parts(wrong), None, "{wrong}");
     }
     assert_eq!(host_of_uri("qemu:///system"), HostOfUri::Here);
     assert_eq!(host_of_uri("qemu+unix:///system?socket=/run/x"), HostOfUri::Here);
-    for wrong in ["qemu+tls://rack/system", "qemu+ssh:///system", "qemu+ssh://-x/system", "qemu://rack/system", "nothing"] {
+    for wrong in
+        ["qemu+tls://rack/system", "qemu+ssh:///system", "qemu+ssh://-x/system", "qemu://rack/system", "nothing"]
+    {
         assert_eq!(host_of_uri(wrong), HostOfUri::Otherwise, "{wrong}");
     }
 }
@@ -250,7 +255,14 @@ fn files(identity: Option<&str>) -> SshFiles {
 }
 
 fn way(host: &str, hop: Option<Hop>) -> Way {
-    Way { user: "ada".into(), host: host.parse().unwrap(), port: 22, alias: "vm.1".into(), public_keys: Vec::new(), hop }
+    Way {
+        user: "ada".into(),
+        host: host.parse().unwrap(),
+        port: 22,
+        alias: "vm.1".into(),
+        public_keys: Vec::new(),
+        hop,
+    }
 }
 
 fn arguments(way: &Way, files: &SshFiles, command: &[&str]) -> Vec<String> {
@@ -288,7 +300,10 @@ fn a_key_is_kept_in_the_clusters_folder_and_never_taken_for_another() {
     assert!(!arguments(&way("10.0.0.5", None), &files(None), &[]).contains(&"-i".to_owned()));
     for wrong in ["/a\"b", "/a${HOME}", "~/x", "/a\nb", "/a\\b"] {
         let files = SshFiles { known_hosts: wrong.into(), ..files(None) };
-        assert!(matches!(ssh_arguments(&way("10.0.0.5", None), &files, &[]), Err(ClusterError::NoWay { .. })), "{wrong}");
+        assert!(
+            matches!(ssh_arguments(&way("10.0.0.5", None), &files, &[]), Err(ClusterError::NoWay { .. })),
+            "{wrong}"
+        );
     }
 }
 
@@ -303,7 +318,8 @@ fn a_machine_on_the_way_is_believed_as_little() {
          -o HostKeyAlias=vm.1 -i '/k'\\''ey' -o IdentitiesOnly=yes -l ada -p 22 -W '[%h]:%p' -- 203.0.113.7"
     );
     // One's own host is one's own affair.
-    let hop = Hop::Host { user: Some("ops".into()), host: "rack-1".into(), port: Some(2222), identity: Some("/r".into()) };
+    let hop =
+        Hop::Host { user: Some("ops".into()), host: "rack-1".into(), port: Some(2222), identity: Some("/r".into()) };
     let told = arguments(&way("10.0.0.5", Some(hop)), &files(None), &[]);
     assert!(told.contains(&"ProxyCommand=ssh -i /r -l ops -p 2222 -W '[%h]:%p' -- rack-1".to_owned()), "{told:?}");
 }

@@ -258,13 +258,16 @@ impl Search<'_> {
         let Some((balancer, name)) = split_id(rule, "/inboundNatRules/") else { return Ok(None) };
         let Some(balancer) = self.read(balancer).await? else { return Ok(None) };
         let named = |array: &str, name: &str| {
-            items(&balancer, array).find(|it| it["name"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(name))).cloned()
+            items(&balancer, array)
+                .find(|it| it["name"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(name)))
+                .cloned()
         };
         let Some(rule) = named("/properties/inboundNatRules", name) else { return Ok(None) };
         if rule.pointer("/properties/backendPort").and_then(Json::as_u64) != Some(22) {
             return Ok(None);
         }
-        let port = rule.pointer("/properties/frontendPort").and_then(Json::as_u64).and_then(|port| u16::try_from(port).ok());
+        let port =
+            rule.pointer("/properties/frontendPort").and_then(Json::as_u64).and_then(|port| u16::try_from(port).ok());
         let front = id(&rule, "/properties/frontendIPConfiguration").and_then(|id| id.rsplit('/').next());
         let Some((port, front)) = port.zip(front) else { return Ok(None) };
         let Some(front) = named("/properties/frontendIPConfigurations", front) else { return Ok(None) };

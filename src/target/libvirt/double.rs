@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::host::double::{HostTold, prepared_pools};
 use super::host::StoragePool;
+use super::host::double::{HostTold, prepared_pools};
 use super::hypervisor::{
     Answer, Domain, DomainState, ErrorKind, Hypervisor, HypervisorError, Network, NetworkChange, Pool, Volume,
 };

@@ -93,7 +93,8 @@ fn ssh_becomes_ssh_on_the_way_to_a_machine() {
     assert_eq!(here.run(&["ssh", "agentpool1", "-i", "key"]).status.code(), Some(64), "two have it in their names");
     let all: Json = serde_json::from_slice(&here.run(&["state", "show", "--json"]).stdout).unwrap();
     let mut ids = all["resources"].as_array().unwrap().iter().map(|resource| resource["id"].as_str().unwrap());
-    let worker = ids.find_map(|id| id.split_once("/virtualMachines/k8s-agentpool1").filter(|(_, end)| !end.contains('/')));
+    let worker =
+        ids.find_map(|id| id.split_once("/virtualMachines/k8s-agentpool1").filter(|(_, end)| !end.contains('/')));
     let worker = &format!("k8s-agentpool1{}", worker.unwrap().1);
     let output = here.run(&["ssh", worker, "-i", "key", "--json"]);
     let data: Json = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));

@@ -17,7 +17,8 @@ fn refused(output: &Output, code: i32, parts: &[&str]) {
 #[test]
 fn a_build_without_libvirt_says_how_to_get_it() {
     let place = Place::new();
-    for arguments in [&["host", "init", "--yes"][..], &["doctor", "--target", "libvirt"], &["doctor", &model(ON_PREM)]] {
+    for arguments in [&["host", "init", "--yes"][..], &["doctor", "--target", "libvirt"], &["doctor", &model(ON_PREM)]]
+    {
         refused(&place.engine(arguments), 64, &["--features libvirt"]);
     }
 }
@@ -74,7 +75,10 @@ mod with_library {
         // The model's host goes before what the command line says.
         let arguments = ["doctor", &model(ON_PREM), "--connect", TEST, "--json"];
         let output = place
-            .command(&[&arguments[..], &["--set", "onPremProfile.hosts[0].uri=qemu+unix:///system?socket=/nowhere"]].concat())
+            .command(
+                &[&arguments[..], &["--set", "onPremProfile.hosts[0].uri=qemu+unix:///system?socket=/nowhere"]]
+                    .concat(),
+            )
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(69), "{}", String::from_utf8_lossy(&output.stdout));
@@ -84,7 +88,8 @@ mod with_library {
     fn a_host_is_shown_what_is_done_before_it_is_asked() {
         let place = Place::new();
         let init = |more: &[&str]| place.engine(&[&["host", "init", "--connect", TEST], more].concat());
-        let output = init(&["--storage", "/srv/engine", "--addresses", "192.168.1.48/28,192.168.1.70", "--bridge", "br0"]);
+        let output =
+            init(&["--storage", "/srv/engine", "--addresses", "192.168.1.48/28,192.168.1.70", "--bridge", "br0"]);
         refused(
             &output,
             64,

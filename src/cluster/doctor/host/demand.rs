@@ -109,14 +109,7 @@ impl Sizes {
         Self(Settings { sizes, ..Settings::default() })
     }
 
-    fn machines(
-        &self,
-        what: &str,
-        count: u32,
-        vm_size: &str,
-        system_gib: Option<u32>,
-        data_gib: u64,
-    ) -> MachineDemand {
+    fn machines(&self, what: &str, count: u32, vm_size: &str, system_gib: Option<u32>, data_gib: u64) -> MachineDemand {
         let Size { processors, memory_mib } = self.0.size(vm_size);
         MachineDemand { what: what.to_owned(), count, processors, memory_mib, system_gib, data_gib }
     }
@@ -132,7 +125,8 @@ mod tests {
     #[test]
     fn a_model_needs_its_machines_and_a_gateway() {
         let text = include_str!("../../../../apimodels/on-prem.json").to_owned();
-        let options = ReadOptions { set: vec!["agentPoolProfiles[0].diskSizesGB=[10,20]".into()], ..ReadOptions::default() };
+        let options =
+            ReadOptions { set: vec!["agentPoolProfiles[0].diskSizesGB=[10,20]".into()], ..ReadOptions::default() };
         let reading = read(&Source { name: "on-prem.json".into(), text }, &options);
         let demand = HostDemand::of(&reading.cluster.unwrap());
         let machines: Vec<(&str, u32, u32, u64)> = demand
@@ -143,7 +137,10 @@ mod tests {
         assert_eq!(machines, [("control plane", 1, 2, 4096), ("pool1", 2, 2, 4096), ("gateway", 1, 1, 512)]);
         assert_eq!((demand.count(), demand.sum(|machines| machines.memory_mib)), (4, 3 * 4096 + 512));
         assert!(demand.machines[0].data_gib > 0 && demand.machines[1].data_gib == 30);
-        assert_eq!(demand.parts(|machines| machines.processors.into()), "1 × 2 control plane, 2 × 2 pool1, 1 × 1 gateway");
+        assert_eq!(
+            demand.parts(|machines| machines.processors.into()),
+            "1 × 2 control plane, 2 × 2 pool1, 1 × 1 gateway"
+        );
         assert_eq!(demand.subnets.len(), 1);
         assert!(!demand.slow_host && demand.network_mode == NetworkMode::Nat);
     }

@@ -16,13 +16,19 @@ pub(super) fn ranges(view: &HostView<'_>) -> Vec<Finding> {
     };
     let Some(demand) = view.demand else {
         let names = listed(networks.iter().map(|network| &network.name));
-        return vec![Finding::new(ABOUT, Verdict::Good, format!("the driver of networks answers; there are: {names}"), "")];
+        return vec![Finding::new(
+            ABOUT,
+            Verdict::Good,
+            format!("the driver of networks answers; there are: {names}"),
+            "",
+        )];
     };
     let mut findings = Vec::new();
     for subnet in &demand.subnets {
         for network in networks.iter().filter(|network| !network.is_own) {
             if let Some(range) = network.ranges.iter().find(|range| overlap(subnet, range)) {
-                let (verdict, state) = if network.is_active { (Verdict::Bad, "") } else { (Verdict::Note, ", which does not run") };
+                let (verdict, state) =
+                    if network.is_active { (Verdict::Bad, "") } else { (Verdict::Note, ", which does not run") };
                 let message = format!("{subnet} overlaps {range} of the network {}{state}", network.name);
                 findings.push(Finding::new(ABOUT, verdict, message, &remedy(network)));
             }
@@ -34,8 +40,7 @@ pub(super) fn ranges(view: &HostView<'_>) -> Vec<Finding> {
     if findings.is_empty() {
         let subnets = listed(demand.subnets.iter().map(ToString::to_string));
         let routes = view.survey.local.as_ref().map(|local| format!(" and none of {} routes", local.routes.len()));
-        let message =
-            format!("{subnets} overlaps none of {} networks{}", networks.len(), routes.unwrap_or_default());
+        let message = format!("{subnets} overlaps none of {} networks{}", networks.len(), routes.unwrap_or_default());
         findings.push(Finding::new(ABOUT, Verdict::Good, message, ""));
     }
     findings
@@ -66,7 +71,8 @@ fn routes(
     others
         .map(|route| {
             let kind = if local.bridges.contains(&route.interface) { "bridge" } else { "interface" };
-            let message = format!("{subnet} overlaps the host's route to {} by the {kind} {}", route.network, route.interface);
+            let message =
+                format!("{subnet} overlaps the host's route to {} by the {kind} {}", route.network, route.interface);
             Finding::new(about, Verdict::Bad, message, OTHER_RANGE)
         })
         .collect()
@@ -100,8 +106,12 @@ pub(super) fn filters(view: &HostView<'_>) -> Vec<Finding> {
     let verdict = match view.survey.local.as_ref().map(|local| local.filters_bridges) {
         None => return findings,
         Some(Some(true)) => (Verdict::Good, "packets within a bridge pass them"),
-        Some(Some(false)) => (Verdict::Bad, "packets within a bridge pass by them: net.bridge.bridge-nf-call-iptables is 0"),
-        Some(None) => (Verdict::Bad, "packets within a bridge pass by them: the kernel's module br_netfilter is not there"),
+        Some(Some(false)) => {
+            (Verdict::Bad, "packets within a bridge pass by them: net.bridge.bridge-nf-call-iptables is 0")
+        }
+        Some(None) => {
+            (Verdict::Bad, "packets within a bridge pass by them: the kernel's module br_netfilter is not there")
+        }
     };
     findings.push(Finding::new("bridge filters", verdict.0, verdict.1, help));
     findings
@@ -121,8 +131,12 @@ pub(super) fn addresses(view: &HostView<'_>) -> Vec<Finding> {
     // What was read of the host was looked through then.
     let ranges = own.unwrap_or_else(|| facts.ranges().unwrap_or_default());
     let bridge = view.demand.and_then(|demand| demand.bridge.clone()).or(facts.bridge);
-    let mut findings: Vec<Finding> =
-        bridge.as_ref().zip(view.survey.local.as_ref()).into_iter().map(|(bridge, local)| judge_bridge(bridge, local)).collect();
+    let mut findings: Vec<Finding> = bridge
+        .as_ref()
+        .zip(view.survey.local.as_ref())
+        .into_iter()
+        .map(|(bridge, local)| judge_bridge(bridge, local))
+        .collect();
     if ranges.is_empty() {
         let help = "`engine host init --addresses RANGE` gives the host some of its site's, such as 192.168.1.48/28.";
         let message = "none are known: clusters are reached from this host alone";
@@ -156,15 +170,15 @@ fn judge_bridge(bridge: &str, local: &LocalHost) -> Finding {
         return Finding::new(ABOUT, Verdict::Good, format!("{bridge} is there"), "");
     }
     let message = format!("there is no bridge {bridge}; there are: {}", listed(&local.bridges));
-    let help = format!("Make it (`ip link add {bridge} type bridge`, or the host's network settings), or name another.");
+    let help =
+        format!("Make it (`ip link add {bridge} type bridge`, or the host's network settings), or name another.");
     Finding::new(ABOUT, Verdict::Bad, message, &help)
 }
 
 /// Who has some of these addresses already.
 fn taken(range: AddressRange, networks: &[HostNetwork], local: Option<&LocalHost>) -> Option<String> {
-    let own = local.and_then(|local| {
-        local.addresses.iter().find(|address| range.first <= **address && **address <= range.last)
-    });
+    let own = local
+        .and_then(|local| local.addresses.iter().find(|address| range.first <= **address && **address <= range.last));
     if let Some(address) = own {
         return Some(format!("the host's own address {address}"));
     }
@@ -178,7 +192,9 @@ fn taken(range: AddressRange, networks: &[HostNetwork], local: Option<&LocalHost
 
 /// Whether an interface of the host is in the addresses' network.
 fn is_near(range: AddressRange, local: &LocalHost) -> bool {
-    local.routes.iter().filter(|route| route.is_direct).any(|route| {
-        route.network.contains(&range.first) && route.network.contains(&range.last)
-    })
+    local
+        .routes
+        .iter()
+        .filter(|route| route.is_direct)
+        .any(|route| route.network.contains(&range.first) && route.network.contains(&range.last))
 }

@@ -10,7 +10,8 @@ const HOST_SHARE_MIB: u64 = 1024;
 /// What QEMU takes beside a machine's own memory, in MiB: between 80 and 170 were measured (QEMU 10.0).
 const EMULATOR_SHARE_MIB: u64 = 150;
 
-const SLOW_HELP: &str = "Or write `\"slowHost\": true` into `onPremProfile`: machines are emulated then, with more time for all.";
+const SLOW_HELP: &str =
+    "Or write `\"slowHost\": true` into `onPremProfile`: machines are emulated then, with more time for all.";
 
 /// Whether KVM works, and whether the model knows.
 pub(super) fn virtualisation(view: &HostView<'_>) -> Vec<Finding> {
@@ -33,9 +34,11 @@ pub(super) fn virtualisation(view: &HostView<'_>) -> Vec<Finding> {
     findings.insert(
         0,
         match (offer.kvm, slow) {
-            (false, Some(true)) => {
-                finding(Verdict::Good, format!("{}: machines are emulated, as the model says", reason(view.survey).0), "")
-            }
+            (false, Some(true)) => finding(
+                Verdict::Good,
+                format!("{}: machines are emulated, as the model says", reason(view.survey).0),
+                "",
+            ),
             (false, slow) => {
                 let (reason, help) = reason(view.survey);
                 let verdict = if slow.is_some() { Verdict::Bad } else { Verdict::Note };
@@ -56,7 +59,11 @@ pub(super) fn virtualisation(view: &HostView<'_>) -> Vec<Finding> {
                 }
                 None => {
                     let silent = domains.iter().filter(|domain| domain.answers == Some(false));
-                    finding(Verdict::Note, format!("KVM is offered, and nothing proves that it works{}", about(silent)), HELP)
+                    finding(
+                        Verdict::Note,
+                        format!("KVM is offered, and nothing proves that it works{}", about(silent)),
+                        HELP,
+                    )
                 }
             },
         },
@@ -108,7 +115,8 @@ fn probed(about: &str, probe: &Probe, slow: Option<bool>) -> Finding {
         }
         Watched::Unseen(shown) => {
             let last = shown.lines().map(str::trim).rfind(|line| !line.is_empty());
-            let last = last.map_or_else(|| "its console showed nothing".to_owned(), |line| format!("the last was: {line}"));
+            let last =
+                last.map_or_else(|| "its console showed nothing".to_owned(), |line| format!("the last was: {line}"));
             let message = format!("no kernel came up {how} within {} s; {last}", probe.patience.as_secs());
             let help = if probe.kvm {
                 format!("On a virtual host, see to nested virtualisation. {SLOW_HELP}")
@@ -149,8 +157,14 @@ pub(super) fn processors(view: &HostView<'_>) -> Finding {
     let most = view.survey.offer.as_ref().ok().and_then(|offer: &Offer| offer.most_processors);
     let largest = demand.machines.iter().max_by_key(|machines| machines.processors);
     if let Some((most, largest)) = most.zip(largest).filter(|(most, largest)| largest.processors > *most) {
-        let message = format!("{} has {}, and a machine of this host can have {most}", largest.what, largest.processors);
-        return Finding::new(ABOUT, Verdict::Bad, message, "Take a smaller size, or give it fewer in `onPremProfile.sizes`.");
+        let message =
+            format!("{} has {}, and a machine of this host can have {most}", largest.what, largest.processors);
+        return Finding::new(
+            ABOUT,
+            Verdict::Bad,
+            message,
+            "Take a smaller size, or give it fewer in `onPremProfile.sizes`.",
+        );
     }
     let message = format!("machines have {needed} ({parts}), the host has {there}{taken}");
     let is_enough = needed + others <= there;
@@ -181,7 +195,8 @@ pub(super) fn memory(view: &HostView<'_>) -> Finding {
     };
     let parts = demand.parts(|machines| machines.memory_mib);
     let needed = demand.sum(|machines| machines.memory_mib + EMULATOR_SHARE_MIB);
-    let message = format!("{needed} MiB are needed ({parts}, and {EMULATOR_SHARE_MIB} for each), {free} are there: {of}");
+    let message =
+        format!("{needed} MiB are needed ({parts}, and {EMULATOR_SHARE_MIB} for each), {free} are there: {of}");
     if needed > free {
         let help = "Take fewer or smaller machines (`onPremProfile.sizes`), stop others, or take a larger host.";
         return Finding::new(ABOUT, Verdict::Bad, message, help);

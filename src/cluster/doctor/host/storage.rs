@@ -27,7 +27,8 @@ pub(super) fn pool(view: &HostView<'_>) -> Vec<Finding> {
     let finding = |verdict, message: String, help: &str| vec![Finding::new(ABOUT, verdict, message, help)];
     let Some(pool) = pool else {
         let message = format!("there is no pool {name}; there are: {}", listed(others));
-        let help = "`engine host init` makes it; another is named by `onPremProfile.storagePool`, or by --storage-pool.";
+        let help =
+            "`engine host init` makes it; another is named by `onPremProfile.storagePool`, or by --storage-pool.";
         return finding(Verdict::Bad, message, help);
     };
     let place = pool.path.as_deref().unwrap_or("storage without a path");
@@ -36,7 +37,8 @@ pub(super) fn pool(view: &HostView<'_>) -> Vec<Finding> {
         return finding(Verdict::Bad, format!("the pool {name} in {place} does not run"), &help);
     }
     if !KINDS.contains(&pool.kind.as_str()) {
-        let message = format!("the pool {name} is of the kind `{}`, and disks are laid over an image's file", pool.kind);
+        let message =
+            format!("the pool {name} is of the kind `{}`, and disks are laid over an image's file", pool.kind);
         return finding(Verdict::Bad, message, "Make one in a folder by `engine host init --storage-pool NAME`.");
     }
     let (free, size) = (pool.available / GIB, pool.capacity / GIB);
@@ -71,7 +73,8 @@ pub(super) fn space(view: &HostView<'_>) -> Option<Finding> {
     let message = format!(
         "{missing} machines write about {least} GiB at least, and {full} GiB if their disks are full; {free} GiB are free"
     );
-    let help = "Make room, take smaller disks in the model (etcdDiskSizeGB, osDiskSizeGB, diskSizesGB), or a larger pool.";
+    let help =
+        "Make room, take smaller disks in the model (etcdDiskSizeGB, osDiskSizeGB, diskSizesGB), or a larger pool.";
     let verdict = match free {
         free if free < least => Verdict::Bad,
         free if free < full => Verdict::Note,
@@ -92,7 +95,8 @@ pub(super) fn image(view: &HostView<'_>) -> Vec<Finding> {
     };
     let Some(disk) = &image.disk else {
         if let Some(folder) = view.image_folder {
-            let message = format!("{name} comes into the pool {} with the first machine, from {}", view.pool, folder.display());
+            let message =
+                format!("{name} comes into the pool {} with the first machine, from {}", view.pool, folder.display());
             return vec![Finding::new(ABOUT, Verdict::Good, message, "")];
         }
         // A host is prepared before it has an image.

@@ -166,12 +166,8 @@ mod tests {
     #[test]
     fn a_pool_is_made_started_and_found_again() {
         let host = LibvirtConnection::open("test:///default").unwrap();
-        let wish = HostWish {
-            pool: "engine".into(),
-            storage: Some("/srv/engine".into()),
-            addresses: None,
-            bridge: None,
-        };
+        let wish =
+            HostWish { pool: "engine".into(), storage: Some("/srv/engine".into()), addresses: None, bridge: None };
         assert_eq!(host.storage_pool("engine"), Ok(None));
         let plan = plan_host(&host, &wish).unwrap();
         // The test driver keeps no contents of volumes, so that the last step ends badly.

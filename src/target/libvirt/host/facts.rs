@@ -147,8 +147,8 @@ fn format_of(content: &[u8]) -> Option<u64> {
 /// Writes what the host is prepared with.
 pub(super) fn write(hypervisor: &dyn Hypervisor, pool: &str, facts: &HostFacts) -> Answer<()> {
     let kept = Kept { format: FORMAT, addresses: facts.addresses.clone(), bridge: facts.bridge.clone() };
-    let mut content = serde_json::to_vec(&kept)
-        .map_err(|cause| HypervisorError::new(ErrorKind::Failed, cause.to_string()))?;
+    let mut content =
+        serde_json::to_vec(&kept).map_err(|cause| HypervisorError::new(ErrorKind::Failed, cause.to_string()))?;
     content.push(b'\n');
     for volume in [NEXT_VOLUME, FACTS_VOLUME] {
         hypervisor.remove_volume(pool, volume)?;

@@ -84,7 +84,9 @@ impl LocalHost {
 
 fn is_there(root: &Path, path: Option<&str>, name: &str) -> bool {
     let own = path.into_iter().flat_map(|path| path.split(':')).filter(|folder| folder.starts_with('/'));
-    own.chain(SYSTEM_FOLDERS).map(|folder| root.join(folder.trim_start_matches('/')).join(name)).any(|file| file.is_file())
+    own.chain(SYSTEM_FOLDERS)
+        .map(|folder| root.join(folder.trim_start_matches('/')).join(name))
+        .any(|file| file.is_file())
 }
 
 /// The lines of `/proc/net/route`: interface, destination, router, flags, three numbers, mask. Numbers are hexadecimal, and

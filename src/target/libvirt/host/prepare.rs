@@ -65,7 +65,8 @@ impl HostStep {
                     [] => "no addresses".to_owned(),
                     some => format!("addresses {}", some.join(", ")),
                 };
-                let bridge = facts.bridge.as_ref().map_or_else(|| "no bridge".to_owned(), |name| format!("bridge {name}"));
+                let bridge =
+                    facts.bridge.as_ref().map_or_else(|| "no bridge".to_owned(), |name| format!("bridge {name}"));
                 let change = if before.is_some() { "written anew" } else { "written" };
                 format!("{FACTS_VOLUME} in it: {change}, with {addresses} and {bridge}")
             }
@@ -315,7 +316,10 @@ mod tests {
         host.changes();
         assert_eq!(plan_host(&host, &there).unwrap().steps, []);
         for (wish, part) in [
-            (HostWish { storage: Some("/elsewhere".into()), ..wish() }, "there is a storage pool engine already, in /srv/engine"),
+            (
+                HostWish { storage: Some("/elsewhere".into()), ..wish() },
+                "there is a storage pool engine already, in /srv/engine",
+            ),
             (HostWish { storage: Some("relative".into()), ..wish() }, "no folder of the host"),
             (HostWish { pool: "a/b".into(), ..wish() }, "no storage pool's name"),
             (HostWish { pool: "-a".into(), ..wish() }, "no storage pool's name"),

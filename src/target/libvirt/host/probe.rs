@@ -87,7 +87,10 @@ mod tests {
         let kernel = Volume { path: "/pool/<kernel>".into(), capacity: 1 << 20, format: "raw".into() };
         host.things().volumes.insert("engine-image.kernel".into(), (kernel, Vec::new()));
         let seen = Watched::Seen(Duration::from_secs(4));
-        assert_eq!(probe(&host, "engine", "engine-image", true).unwrap(), Probe { kvm: true, patience: PATIENCE, watched: seen });
+        assert_eq!(
+            probe(&host, "engine", "engine-image", true).unwrap(),
+            Probe { kvm: true, patience: PATIENCE, watched: seen }
+        );
         host.told().watched = Ok(Watched::Unseen("Booting".into()));
         let emulated = probe(&host, "engine", "engine-image", false).unwrap();
         assert_eq!((emulated.kvm, emulated.patience), (false, PATIENCE_EMULATED));

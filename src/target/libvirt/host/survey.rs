@@ -172,9 +172,8 @@ fn domains(hypervisor: &dyn HostHypervisor, scope: SurveyScope<'_>) -> Answer<Ve
         let kvm = about.attribute("type") == Some("kvm");
         let is_running = domain.state == DomainState::Running;
         let disks = about.at(&["devices"]).into_iter().flat_map(|devices| devices.all("disk"));
-        let is_of_pool = disks
-            .filter_map(|disk| disk.at(&["source"])?.attribute("pool"))
-            .any(|pool| pool == scope.pool);
+        let is_of_pool =
+            disks.filter_map(|disk| disk.at(&["source"])?.attribute("pool")).any(|pool| pool == scope.pool);
         let mut answers = None;
         if kvm && is_running && is_of_pool && !answered && asked < MOST_ASKED {
             asked += 1;

@@ -47,7 +47,10 @@ fn a_probe_is_believed_before_all_else() {
     let probe = |kvm, watched| Ok(Probe { kvm, patience: Duration::from_secs(20), watched });
     let told = |probed: &Result<Probe, Fault>, slow_host| {
         let found = judged(&well(), Some(&HostDemand { slow_host, ..demand() }), Some(probed));
-        found.into_iter().filter(|finding| ["virtualisation", "probe"].contains(&finding.about.as_str())).collect::<Vec<_>>()
+        found
+            .into_iter()
+            .filter(|finding| ["virtualisation", "probe"].contains(&finding.about.as_str()))
+            .collect::<Vec<_>>()
     };
     let seen = || Watched::Seen(Duration::from_millis(3960));
     is(&told(&probe(true, seen()), false)[0], Verdict::Good, "under KVM within 4.0 s", "");
@@ -55,10 +58,20 @@ fn a_probe_is_believed_before_all_else() {
     is(&told(&probe(false, seen()), true)[0], Verdict::Good, "by software alone within 4.0 s", "");
     let unseen = Watched::Unseen("Booting\r\n\u{1b}[2Jclocksource: hpet\r\n\r\n".into());
     let found = told(&probe(true, unseen.clone()), false);
-    is(&found[0], Verdict::Bad, "no kernel came up under KVM within 20 s; the last was: \u{1b}[2Jclocksource", "slowHost");
+    is(
+        &found[0],
+        Verdict::Bad,
+        "no kernel came up under KVM within 20 s; the last was: \u{1b}[2Jclocksource",
+        "slowHost",
+    );
     assert_eq!(found.len(), 1);
     is(&told(&probe(true, unseen.clone()), true)[0], Verdict::Note, "no kernel came up", "");
-    is(&told(&probe(false, Watched::Unseen(String::new())), true)[0], Verdict::Bad, "showed nothing", "engine-probe.log");
+    is(
+        &told(&probe(false, Watched::Unseen(String::new())), true)[0],
+        Verdict::Bad,
+        "showed nothing",
+        "engine-probe.log",
+    );
     let fault = Err(Fault::new(FaultClass::NotFound, "", "no kernel").help("put one there"));
     let found = told(&fault, false);
     is(&found[0], Verdict::Good, "KVM works", "");

@@ -107,7 +107,15 @@ fn view<'a>(
     demand: Option<&'a HostDemand>,
     probed: Option<&'a Result<Probe, Fault>>,
 ) -> HostView<'a> {
-    HostView { uri: "qemu:///system", pool: "engine", image: "engine-image", image_folder: None, survey, demand, probed }
+    HostView {
+        uri: "qemu:///system",
+        pool: "engine",
+        image: "engine-image",
+        image_folder: None,
+        survey,
+        demand,
+        probed,
+    }
 }
 
 fn judged(survey: &Survey, demand: Option<&HostDemand>, probed: Option<&Result<Probe, Fault>>) -> Vec<Finding> {
@@ -120,7 +128,10 @@ fn changed(about: &str, change: impl FnOnce(&mut Survey, &mut HostDemand)) -> Fi
     change(&mut survey, &mut demand);
     let found = judged(&survey, Some(&demand), None);
     let finding = found.iter().find(|finding| finding.about == about && finding.verdict != Verdict::Good);
-    finding.or_else(|| found.iter().find(|finding| finding.about == about)).unwrap_or_else(|| panic!("{about}: {found:?}")).clone()
+    finding
+        .or_else(|| found.iter().find(|finding| finding.about == about))
+        .unwrap_or_else(|| panic!("{about}: {found:?}"))
+        .clone()
 }
 
 fn is(finding: &Finding, verdict: Verdict, message: &str, help: &str) {
@@ -135,7 +146,10 @@ fn a_host_that_is_well_is_told_so_with_its_numbers() {
     let found = judged(&well(), Some(&demand()), None);
     assert!(found.iter().all(|finding| finding.verdict == Verdict::Good), "{found:?}");
     let told = |about: &str| found.iter().find(|finding| finding.about == about).unwrap().message.clone();
-    assert_eq!(told("libvirt"), "qemu:///system answers: libvirt 11.3.0, QEMU 10.0.2 (tried with libvirt 11.3 and QEMU 10.0)");
+    assert_eq!(
+        told("libvirt"),
+        "qemu:///system answers: libvirt 11.3.0, QEMU 10.0.2 (tried with libvirt 11.3 and QEMU 10.0)"
+    );
     assert_eq!(told("virtualisation"), "KVM works: engine-demo-vm runs under it and answers");
     assert_eq!(told("processors"), "machines have 7 (1 × 2 control plane, 2 × 2 pool1, 1 × 1 gateway), the host has 8");
     assert!(told("memory").starts_with("11352 MiB are needed (1 × 4096 control plane,"), "{}", told("memory"));

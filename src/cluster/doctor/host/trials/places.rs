@@ -11,13 +11,33 @@ fn storage_has_to_be_there_run_and_have_room() {
     }
     let about = "storage pool";
     let gone = |survey: &mut Survey| (survey.pool, survey.image) = (Ok((None, vec!["default".into()])), Ok(None));
-    is(&changed(about, |survey, _| gone(survey)), Verdict::Bad, "no pool engine; there are: default", "engine host init");
-    is(&changed(about, |survey, _| pool(survey).is_active = false), Verdict::Bad, "does not run", "virsh pool-start engine");
+    is(
+        &changed(about, |survey, _| gone(survey)),
+        Verdict::Bad,
+        "no pool engine; there are: default",
+        "engine host init",
+    );
+    is(
+        &changed(about, |survey, _| pool(survey).is_active = false),
+        Verdict::Bad,
+        "does not run",
+        "virsh pool-start engine",
+    );
     is(&changed(about, |survey, _| pool(survey).kind = "logical".into()), Verdict::Bad, "kind `logical`", "host init");
-    is(&changed(about, |survey, _| pool(survey).starts_with_host = false), Verdict::Note, "does not start", "autostart");
+    is(
+        &changed(about, |survey, _| pool(survey).starts_with_host = false),
+        Verdict::Note,
+        "does not start",
+        "autostart",
+    );
     let about = "space for disks";
     is(&changed(about, |survey, _| pool(survey).available = 100 * GIB), Verdict::Note, "100 GiB are free", "Make room");
-    is(&changed(about, |survey, _| pool(survey).available = 8 * GIB), Verdict::Bad, "about 9 GiB at least", "Make room");
+    is(
+        &changed(about, |survey, _| pool(survey).available = 8 * GIB),
+        Verdict::Bad,
+        "about 9 GiB at least",
+        "Make room",
+    );
     let whole = |survey: &mut Survey| {
         pool(survey).available = 0;
         survey.domains = Ok((0..4).map(|number| domain(&format!("engine-demo-{number}"), true)).collect());
@@ -37,7 +57,12 @@ fn an_image_has_to_be_there_and_boot() {
     let demand = demand();
     let view = HostView { image_folder: Some(std::path::Path::new("/images/a")), ..view(&survey, Some(&demand), None) };
     let found = judge_host(&view);
-    is(found.iter().find(|finding| finding.about == about).unwrap(), Verdict::Good, "first machine, from /images/a", "");
+    is(
+        found.iter().find(|finding| finding.about == about).unwrap(),
+        Verdict::Good,
+        "first machine, from /images/a",
+        "",
+    );
     let by_firmware = |uefi| {
         changed(about, |survey, _| {
             survey.image.as_mut().unwrap().as_mut().unwrap().has_kernel = false;
@@ -95,9 +120,7 @@ fn filters_have_to_answer_and_to_see_everything() {
     is(&filters(ErrorKind::Unreachable), Verdict::Bad, "does not answer: no socket", "driver-nwfilter");
     is(&filters(ErrorKind::Invalid), Verdict::Bad, "does not answer", "restart libvirtd");
     is(&filters(ErrorKind::Forbidden), Verdict::Untold, "does not tell", "group `libvirt`");
-    let bridges = |value| {
-        changed("bridge filters", |survey, _| survey.local.as_mut().unwrap().filters_bridges = value)
-    };
+    let bridges = |value| changed("bridge filters", |survey, _| survey.local.as_mut().unwrap().filters_bridges = value);
     is(&bridges(Some(true)), Verdict::Good, "packets within a bridge pass them", "");
     is(&bridges(Some(false)), Verdict::Bad, "is 0", "sysctl -w net.bridge.bridge-nf-call-iptables=1");
     is(&bridges(None), Verdict::Bad, "br_netfilter is not there", "modprobe br_netfilter");
