@@ -111,9 +111,14 @@ impl From<ClusterError> for CliError {
             ClusterError::Execute(ExecuteError::Journal(_) | ExecuteError::Stopped) => Exit::Partial,
             ClusterError::Plan(_) | ClusterError::Execute(_) => Exit::Failure,
             ClusterError::State(ref error) => exit_of_state(error),
-            ClusterError::Unsupported { .. } | ClusterError::LongSecret { .. } => Exit::Environment,
+            ClusterError::Unsupported { .. } | ClusterError::LongSecret { .. } | ClusterError::NoWay { .. } => {
+                Exit::Environment
+            }
             ClusterError::Stale { .. } => Exit::PlanStale,
-            ClusterError::NothingToResume | ClusterError::NoCluster { .. } | ClusterError::Scale { .. } => Exit::Usage,
+            ClusterError::NothingToResume
+            | ClusterError::NoCluster { .. }
+            | ClusterError::NoMachine { .. }
+            | ClusterError::Scale { .. } => Exit::Usage,
             ClusterError::KnownAlready { .. } => Exit::StateRefused,
             ClusterError::NothingToImport { .. } | ClusterError::SeveralClusters { .. } => Exit::Usage,
             ClusterError::OtherPlace { .. } | ClusterError::NotAPlan { .. } | ClusterError::Untagged { .. } => {

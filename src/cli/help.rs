@@ -4,9 +4,9 @@ use clap::Command;
 
 /// The groups in order, and the verbs in each.
 pub const GROUPS: [(&str, &[&str]); 5] = [
-    ("Start", &["init", "generate", "deploy"]),
+    ("Start", &["init", "host", "generate", "deploy"]),
     ("Change", &["scale", "destroy"]),
-    ("Look", &["plan", "status", "validate", "explain", "graph", "get-versions"]),
+    ("Look", &["plan", "status", "ssh", "console", "validate", "explain", "graph", "get-versions"]),
     ("Repair", &["doctor", "resume", "refresh", "import", "state", "unlock"]),
     ("Develop", &["simulate", "schema", "config", "completion", "man", "version"]),
 ];

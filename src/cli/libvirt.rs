@@ -1,9 +1,29 @@
 //! The connection to a libvirt host.
 
+#[cfg(not(feature = "libvirt"))]
+use std::sync::Arc;
+
 use super::error::CliError;
 use super::options::TargetOptions;
 use super::session::{Connected, Wanted};
 use super::{Call, Exit};
+use crate::model::OnPrem;
+use crate::target::libvirt::DEFAULT_URI;
+#[cfg(not(feature = "libvirt"))]
+use crate::target::libvirt::host::HostHypervisor;
+
+/// Which libvirt: the model's first host, then what the command line or the environment names, then this machine's.
+pub fn uri<'a>(on_prem: Option<&'a OnPrem>, connect: Option<&'a str>) -> &'a str {
+    let host = on_prem.and_then(|on_prem| on_prem.hosts.first()).map(|host| host.uri.as_str());
+    host.or(connect).unwrap_or(DEFAULT_URI)
+}
+
+#[cfg(not(feature = "libvirt"))]
+fn without_library() -> CliError {
+    CliError::new(Exit::Usage, "this engine was built without the target `libvirt`").help(
+        "build it with `cargo build --features libvirt`; it needs libvirt's library (Debian: apt install libvirt-dev)",
+    )
+}
 
 /// Connects to a libvirt host. Nothing is changed on it.
 ///
@@ -11,13 +31,20 @@ use super::{Call, Exit};
 /// A build without libvirt; nothing answers; the host lacks its storage pool.
 #[cfg(not(feature = "libvirt"))]
 pub fn connect(_: &Call, _: &TargetOptions, _: Wanted<'_>) -> Result<Connected, CliError> {
-    Err(CliError::new(Exit::Usage, "this engine was built without the target `libvirt`").help(
-        "build it with `cargo build --features libvirt`; it needs libvirt's library (Debian: apt install libvirt-dev)",
-    ))
+    Err(without_library())
+}
+
+/// Connects to a host that may lack everything.
+///
+/// # Errors
+/// A build without libvirt; nothing answers.
+#[cfg(not(feature = "libvirt"))]
+pub fn open_host(_: &str) -> Result<Arc<dyn HostHypervisor>, CliError> {
+    Err(without_library())
 }
 
 #[cfg(feature = "libvirt")]
-pub use with_library::connect;
+pub use with_library::{connect, open_host};
 
 #[cfg(feature = "libvirt")]
 mod with_library {
@@ -27,12 +54,14 @@ mod with_library {
     use super::{Call, CliError, Connected, Exit, TargetOptions, Wanted};
     use crate::base::{Clock, Secret, SystemClock};
     use crate::cli::session::{administrator, session};
+    use crate::cluster::{HostOfUri, host_of_uri};
     use crate::contract::{Fault, FaultClass, Future, KeyVaultSecret, KeyVaults};
     use crate::graph::Scope;
     use crate::model::{self, OnPrem, OnPremImage};
     use crate::target::http::{HttpSettings, Names};
+    use crate::target::libvirt::host::HostHypervisor;
     use crate::target::libvirt::{
-        DEFAULT_IMAGE, DEFAULT_URI, FolderGateways, Gateways, Hypervisor, LibvirtConnection, LibvirtTarget,
+        DEFAULT_IMAGE, ErrorKind, FolderGateways, Gateways, Hypervisor, LibvirtConnection, LibvirtTarget,
         MachineGateways, NetworkMode, Settings, Size,
     };
 
@@ -116,14 +145,35 @@ mod with_library {
         })
     }
 
+    /// Connects to a host that may lack everything.
+    ///
+    /// # Errors
+    /// Nothing answers, or lets nobody in.
+    pub fn open_host(uri: &str) -> Result<Arc<dyn HostHypervisor>, CliError> {
+        let connection = LibvirtConnection::open(uri).map_err(|error| {
+            let unreachable = error.kind == ErrorKind::Unreachable;
+            let told = CliError::from(Fault::from(error));
+            match (unreachable, host_of_uri(uri)) {
+                (true, HostOfUri::Here) => told.help(
+                    "install libvirt and start it (Debian: `apt install libvirt-daemon-system qemu-system-x86 qemu-utils \
+                     dnsmasq-base ovmf`, `systemctl enable --now libvirtd`)",
+                ),
+                (true, HostOfUri::BySsh(_)) => {
+                    told.help("see that `ssh` gets there without a question, and that libvirtd runs on the host")
+                }
+                _ => told,
+            }
+        })?;
+        Ok(Arc::new(connection))
+    }
+
     /// Connects to a libvirt host. Nothing is changed on it.
     ///
     /// # Errors
     /// Nothing answers; the host lacks its storage pool; a model that asks for what is not built.
     pub fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
         let on_prem = wanted.on_prem.unwrap_or_default();
-        let host = on_prem.hosts.first().map(|host| host.uri.as_str());
-        let uri = host.or(options.connect.as_deref()).unwrap_or(DEFAULT_URI);
+        let uri = super::uri(Some(&on_prem), options.connect.as_deref());
         let settings = settings(&on_prem)?;
         let connection: Arc<dyn Hypervisor> = Arc::new(LibvirtConnection::open(uri).map_err(Fault::from)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -70,6 +70,22 @@ pub enum ClusterError {
         /// What to do instead.
         help: String,
     },
+    /// No machine of the cluster is meant, or several are.
+    #[error("{problem}")]
+    NoMachine {
+        /// What is wrong.
+        problem: String,
+        /// Which machines there are.
+        help: String,
+    },
+    /// Nothing leads to a machine.
+    #[error("{problem}")]
+    NoWay {
+        /// Why not.
+        problem: String,
+        /// What would.
+        help: String,
+    },
     /// The world has moved since the plan was shown.
     #[error("the plan does not fit any more: {}", moved.join(", "))]
     Stale {
@@ -135,7 +151,10 @@ impl ClusterError {
             Self::State(error) => Some(error.help()),
             Self::Execute(error) => Some(error.help().to_owned()),
             Self::Target(fault) => fault.help.clone(),
-            Self::Unsupported { help, .. } | Self::Scale { help, .. } => Some(help.clone()),
+            Self::Unsupported { help, .. }
+            | Self::Scale { help, .. }
+            | Self::NoMachine { help, .. }
+            | Self::NoWay { help, .. } => Some(help.clone()),
             Self::NoCluster { .. } => {
                 Some("name its folder or its apimodel.json, or run `engine deploy` first".to_owned())
             }

@@ -1,6 +1,7 @@
 //! The verbs, one file each: typed in, typed out. They observe, plan, execute and keep the state; they print nothing,
 //! ask nothing, and do not know which target they work on.
 
+mod access;
 mod definition;
 mod deploy;
 mod destroy;
@@ -25,10 +26,15 @@ mod status;
 mod tags;
 mod vaults;
 
+pub use access::{
+    Hop, HostOfUri, How, Member, Place, SshFiles, Way, find_member, host_of_uri, members, ssh_arguments, way_to,
+};
 pub use definition::{Definition, fact};
 pub use deploy::prepare_deploy;
 pub use destroy::{Beyond, prepare_destroy};
-pub use doctor::{Demand, Finding, PROVIDERS, Verdict, doctor, preflight};
+pub use doctor::{
+    Demand, Finding, HostDemand, HostView, MachineDemand, PROVIDERS, Verdict, doctor, judge_host, preflight,
+};
 pub use error::ClusterError;
 pub use generate::{Artifacts, Form, generate};
 pub use import::{Imported, import_group, import_model, keys_of_aks_engine};

@@ -96,7 +96,7 @@ pub(super) async fn read_all(
 }
 
 /// Reads one resource, again if the fault may pass.
-async fn read(target: &dyn Target, address: &Address) -> Result<Option<Observation>, Fault> {
+pub(super) async fn read(target: &dyn Target, address: &Address) -> Result<Option<Observation>, Fault> {
     let mut attempt = 0;
     loop {
         match target.observe(address).await {

@@ -10,12 +10,14 @@ use serde_json::json;
 use crate::catalog::Cloud;
 use crate::cli::azure::{self, Access};
 use crate::cli::error::CliError;
+use crate::cli::host::{Question, image, look, tell};
+use crate::cli::libvirt;
 use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, describe_target, folder_for_model, read_model};
 use crate::cli::preflight::render_findings;
 use crate::cli::session::{Wanted, connect};
 use crate::cli::{Call, Exit};
-use crate::cluster::{Demand, PROVIDERS, Verdict, doctor};
+use crate::cluster::{Demand, HostDemand, PROVIDERS, Verdict, doctor};
 use crate::contract::TargetName;
 use crate::graph::Scope;
 use crate::model::{Cluster, Identity};
@@ -24,7 +26,8 @@ use crate::target::azure::{ArmClient, Patience, register};
 /// Arguments of `engine doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  engine doctor --target azure -l westus2\n  \
-                        engine doctor apimodels/quickstart.json --target azure --register")]
+                        engine doctor apimodels/quickstart.json --target azure --register\n  \
+                        engine doctor apimodels/on-prem.json --target libvirt --probe")]
 pub struct Arguments {
     #[command(flatten)]
     model: ModelOptions,
@@ -35,6 +38,12 @@ pub struct Arguments {
     /// Registers the subscription with the resource providers that it needs, and waits until it is
     #[arg(long)]
     register: bool,
+    /// Starts a machine without a disk for 20 s to see whether KVM works; libvirt only
+    #[arg(long)]
+    probe: bool,
+    /// The storage pool, if it is not the model's; libvirt only
+    #[arg(long, value_name = "NAME")]
+    storage_pool: Option<String>,
 }
 
 /// How long to wait between two looks at a registration.
@@ -42,7 +51,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
-    let Arguments { model, place, target, register: registers } = arguments;
+    let Arguments { model, place, target, register: registers, .. } = arguments;
     let path = model.path();
     let cluster = match path {
         Some(_) => Some(read_model(path, model, target.into(), &call.output)?.cluster),
@@ -52,6 +61,13 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let location = cluster.as_ref().map(|cluster| cluster.location.clone()).or_else(|| model.location.clone());
     let prefix = cluster.as_ref().map(|cluster| cluster.dns_prefix.clone());
     let resource_group = place.resource_group.clone().or(prefix).unwrap_or_default();
+    if name == TargetName::Libvirt {
+        return host(call, arguments, cluster.as_ref(), &resource_group);
+    }
+    if arguments.probe || arguments.storage_pool.is_some() {
+        let message = format!("there is no host to look at on the target `{}`", name.word());
+        return Err(CliError::usage(message).help("leave out --probe and --storage-pool, or say --target libvirt"));
+    }
     let (location, cloud) =
         (location.unwrap_or_default(), cluster.as_ref().map_or(Cloud::Public, |cluster| cluster.cloud));
     let place = Place { name, cloud, resource_group, location, folder: folder(path, place, cluster.as_ref()) };
@@ -80,6 +96,29 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let title = call.output.style.strong(&describe_target(name));
     call.output.text(&format!("{title}\n{}", render_findings(&findings, call.output.style)));
     Ok(if bad == 0 { Exit::Success } else { Exit::Environment })
+}
+
+/// The same of a host on-prem.
+fn host(call: &Call, arguments: &Arguments, cluster: Option<&Cluster>, group: &str) -> Result<Exit, CliError> {
+    if arguments.register {
+        return Err(CliError::usage("a host has no resource providers").help("leave out --register"));
+    }
+    let on_prem = cluster.and_then(|cluster| cluster.on_prem.clone()).unwrap_or_default();
+    let uri = libvirt::uri(Some(&on_prem), arguments.target.connect.as_deref());
+    let (image, image_folder) = image(&on_prem);
+    let demand = cluster.map(HostDemand::of);
+    let hypervisor = libvirt::open_host(uri)?;
+    let question = Question {
+        uri,
+        pool: arguments.storage_pool.as_deref().unwrap_or(&on_prem.storage_pool),
+        image: &image,
+        image_folder,
+        group,
+        demand: demand.as_ref(),
+        probes: arguments.probe,
+    };
+    let findings = look(call, &*hypervisor, &question);
+    Ok(tell(call, uri, &findings, &json!({ "storagePool": question.pool })))
 }
 
 /// The folder of the simulator, which lies in the cluster's.

@@ -2,6 +2,7 @@
 
 mod completion;
 mod config;
+mod console;
 mod deploy;
 mod destroy;
 mod doctor;
@@ -10,6 +11,7 @@ mod gateway;
 mod generate;
 mod get_versions;
 mod graph;
+mod host;
 mod import;
 mod init;
 mod man;
@@ -20,6 +22,7 @@ mod run;
 mod scale;
 mod schema;
 mod simulate;
+mod ssh;
 mod state;
 mod status;
 mod unlock;
@@ -37,6 +40,8 @@ use super::{Call, CliError, Exit};
 pub enum Verb {
     /// Writes a model to begin with, with a comment at each value
     Init(init::Arguments),
+    /// Prepares a host on-prem, and checks it
+    Host(host::Arguments),
     /// Writes a cluster's template, parameters, keys and kubeconfig
     Generate(generate::Arguments),
     /// Makes a cluster as its model says, or changes it to that
@@ -50,6 +55,10 @@ pub enum Verb {
     Plan(plan::Arguments),
     /// Shows what a cluster has and how its nodes are
     Status(status::Arguments),
+    /// Signs in to a machine of a cluster, or runs a command on it
+    Ssh(ssh::Arguments),
+    /// Opens a machine's serial console
+    Console(console::Arguments),
     /// Tells all faults of a model
     Validate(validate::Arguments),
     /// Shows each value of a model, where it came from, and why
@@ -93,12 +102,15 @@ impl Verb {
     pub fn run(self, call: &Call) -> Result<Exit, CliError> {
         match self {
             Self::Init(arguments) => init::run(call, &arguments),
+            Self::Host(arguments) => host::run(call, &arguments),
             Self::Generate(arguments) => generate::run(call, &arguments),
             Self::Deploy(arguments) => block_on(deploy::run(call, &arguments)),
             Self::Scale(arguments) => block_on(scale::run(call, &arguments)),
             Self::Destroy(arguments) => block_on(destroy::run(call, &arguments)),
             Self::Plan(arguments) => block_on(plan::run(call, &arguments)),
             Self::Status(arguments) => block_on(status::run(call, &arguments)),
+            Self::Ssh(arguments) => block_on(ssh::run(call, &arguments)),
+            Self::Console(arguments) => block_on(console::run(call, &arguments)),
             Self::Validate(arguments) => validate::run(call, &arguments),
             Self::Explain(arguments) => explain::run(call, &arguments),
             Self::Graph(arguments) => graph::run(call, &arguments),

@@ -1,5 +1,7 @@
 //! `status`: what there is, and how the nodes are.
 
+use std::path::Path;
+
 use clap::Args;
 use serde_json::json;
 
@@ -13,7 +15,7 @@ use crate::cli::state::existing_store;
 use crate::cli::{Call, Exit};
 use crate::cluster::{Status, status};
 use crate::expand::api_server_url;
-use crate::model::{self, ReadOptions};
+use crate::model::{self, Cluster, ReadOptions};
 use crate::pki::{Given, KeyMaterial};
 use crate::state::Store;
 use crate::view::{harmless, render_resources};
@@ -28,6 +30,13 @@ pub struct Arguments {
     target: TargetOptions,
 }
 
+/// The model in a cluster's folder, if it is there and has no faults.
+pub fn existing_cluster(folder: &Path) -> Option<Cluster> {
+    let path = folder.join("apimodel.json");
+    let text = read_text(&path).ok()?;
+    model::read(&Source { name: path.display().to_string(), text }, &ReadOptions::default()).cluster
+}
+
 /// Connects to the target of a cluster that exists. Its model is read for the API server's address, if it is there.
 pub async fn connect_existing(
     call: &Call,
@@ -37,10 +46,7 @@ pub async fn connect_existing(
 ) -> Result<Connected, CliError> {
     let snapshot = existing_snapshot(store, existing)?;
     let folder = store.folder();
-    let path = folder.join("apimodel.json");
-    let cluster = read_text(&path).ok().and_then(|text| {
-        model::read(&Source { name: path.display().to_string(), text }, &ReadOptions::default()).cluster
-    });
+    let cluster = existing_cluster(folder);
     let keys = KeyMaterial::load_or_generate(folder, &Given::default(), &SystemClock, &SystemEntropy).ok();
     let target = place::target(call, options, Some(&snapshot), cluster.as_ref())?;
     let server = cluster.as_ref().map(|cluster| api_server_url(cluster, target.into()));

@@ -1,12 +1,13 @@
 //! Whether a cluster can be made here: what is needed of a subscription, held against what Azure tells, before anything is
 //! made. `doctor` looks at all of it for a model; the preflight of the verbs that change something, at what concerns the
-//! steps of their plan.
+//! steps of their plan. Of a host on-prem, `host` judges the same.
 //!
 //! Every finding has the numbers and a way out. What Azure does not tell is said to be untold, never taken for good.
 //! Sources: the REST references of Resources, Authorization, Compute (usages, resource SKUs) and Network (usages,
 //! CheckDnsNameAvailability) on learn.microsoft.com, read 2026-11-25; of locks and policies see `rules.rs`.
 
 mod demand;
+mod host;
 mod judge;
 mod look;
 mod rules;
@@ -14,6 +15,7 @@ mod rules;
 use look::Look;
 
 pub use demand::Demand;
+pub use host::{HostDemand, HostView, MachineDemand, judge_host};
 
 use super::Prepared;
 use crate::contract::Fault;
@@ -28,7 +30,7 @@ pub enum Verdict {
     Good,
     /// It works, or is mended on the way; somebody should know.
     Note,
-    /// Azure does not tell.
+    /// Who was asked does not tell.
     Untold,
     /// The cluster cannot be made so.
     Bad,

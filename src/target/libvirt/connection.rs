@@ -34,7 +34,7 @@ const AGENT_SECONDS: i32 = 10;
 /// A connection.
 #[derive(Debug)]
 pub struct LibvirtConnection {
-    connect: Connect,
+    pub(super) connect: Connect,
 }
 
 fn kind(error: &Error) -> ErrorKind {
@@ -62,12 +62,12 @@ fn kind(error: &Error) -> ErrorKind {
     }
 }
 
-fn told(error: Error) -> HypervisorError {
+pub(super) fn told(error: Error) -> HypervisorError {
     HypervisorError::new(kind(&error), error.message().to_owned())
 }
 
 /// What is found, or nothing if it is not there.
-fn found<T>(answer: Result<T, Error>) -> Answer<Option<T>> {
+pub(super) fn found<T>(answer: Result<T, Error>) -> Answer<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if kind(&error) == ErrorKind::Missing => Ok(None),

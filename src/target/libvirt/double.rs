@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::host::StoragePool;
+use super::host::double::{HostTold, prepared_pools};
 use super::hypervisor::{
     Answer, Domain, DomainState, ErrorKind, Hypervisor, HypervisorError, Network, NetworkChange, Pool, Volume,
 };
@@ -27,6 +29,9 @@ pub(super) struct Double {
     left: Mutex<Option<usize>>,
     changes: Mutex<Vec<String>>,
     agent: Mutex<Box<Agent>>,
+    /// The storage pools, and what the host tells of itself.
+    pub(super) pools: Mutex<BTreeMap<String, StoragePool>>,
+    pub(super) told: Mutex<HostTold>,
 }
 
 fn error<T>(kind: ErrorKind, message: &str) -> Answer<T> {
@@ -44,6 +49,8 @@ impl Double {
             left: Mutex::new(None),
             changes: Mutex::default(),
             agent: Mutex::new(Box::new(|_, _| error(ErrorKind::Agent, "the guest agent is not connected"))),
+            pools: Mutex::new(prepared_pools()),
+            told: Mutex::default(),
         };
         let image = Volume { path: "/pool/engine-image".into(), capacity: 12 << 30, format: "raw".into() };
         this.things().volumes.insert("engine-image".into(), (image, Vec::new()));
@@ -68,7 +75,7 @@ impl Double {
         std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn change(&self, what: String) -> Answer<MutexGuard<'_, Things>> {
+    pub(super) fn change(&self, what: String) -> Answer<MutexGuard<'_, Things>> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *left {
             Some(0) => return error(ErrorKind::Unreachable, "the connection is gone"),
@@ -87,7 +94,8 @@ impl Hypervisor for Double {
 
     fn pool(&self, pool: &str) -> Answer<Option<Pool>> {
         let uuid = "6f1c2d5e-7d6f-5b3a-9c1d-444444444444".to_owned();
-        Ok((pool == "engine").then_some(Pool { uuid }))
+        let is_active = self.pools().get(pool).is_some_and(|pool| pool.is_active);
+        Ok(is_active.then_some(Pool { uuid }))
     }
 
     fn volumes(&self, _: &str) -> Answer<Vec<String>> {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::body::parent;
+use super::host::FACTS_VOLUME;
 use super::hypervisor::{Answer, ErrorKind, Hypervisor, HypervisorError};
 use super::names::short_digest;
 use super::xml::content_volume;
@@ -82,6 +83,8 @@ impl Ledger {
             .iter()
             .filter(|name| name.starts_with(PREFIX))
             .filter_map(|name| name.strip_suffix(".next.json").or_else(|| name.strip_suffix(".json")))
+            // What the host was prepared with is nobody's record.
+            .filter(|stem| FACTS_VOLUME.strip_suffix(".json") != Some(*stem))
             .map(str::to_owned)
             .collect();
         self.read.retain(|stem, _| stems.contains(stem));

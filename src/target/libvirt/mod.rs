@@ -18,6 +18,7 @@ mod extension;
 mod gateway_machine;
 mod gateways;
 mod group;
+pub mod host;
 mod hypervisor;
 mod image;
 mod interface;
@@ -47,5 +48,6 @@ pub use hypervisor::{
     Answer, Domain, DomainState, ErrorKind, Hypervisor, HypervisorError, Network, NetworkChange, Pool, Volume,
 };
 pub use image::ImageFiles;
+pub use machine_plan::domain_name;
 pub use settings::{DEFAULT_IMAGE, DEFAULT_POOL, DEFAULT_URI, NetworkMode, Settings, Size};
 pub use target::LibvirtTarget;

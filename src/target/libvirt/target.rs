@@ -81,10 +81,7 @@ impl LibvirtTarget {
         match self.host.hypervisor.pool(pool)? {
             Some(found) => Ok(found.uuid),
             None => Err(Fault::new(FaultClass::NotFound, "", format!("the host has no active storage pool {pool}"))
-                .help(format!(
-                    "make one: virsh pool-define-as {pool} dir --target /var/lib/libvirt/{pool} && virsh pool-build \
-                     {pool} && virsh pool-start {pool} && virsh pool-autostart {pool}"
-                ))),
+                .help(format!("prepare the host: `engine host init --storage-pool {pool}`"))),
         }
     }
 

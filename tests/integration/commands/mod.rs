@@ -1,9 +1,11 @@
 //! The program as its users run it: commands, exit codes, files, and a simulator behind a real socket.
 
+mod access;
 mod azurite;
 mod explain;
 pub mod foreigners;
 mod given_networks;
+mod hosts;
 mod import;
 pub mod killed;
 mod leftovers;

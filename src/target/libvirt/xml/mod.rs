@@ -1,5 +1,5 @@
 //! libvirt's descriptions of networks, filters, domains and volumes, from plain values: pure functions, the same bytes for
-//! the same values.
+//! the same values. And the other way: what libvirt describes, as elements.
 //!
 //! Source: libvirt.org, "XML Format" (formatnetwork, formatnwfilter, formatdomain, formatstorage), from memory;
 //! tests validate against the schemas that libvirt 11.3 brings along.
@@ -8,6 +8,7 @@ mod domain;
 mod element;
 mod filter;
 mod network;
+mod read;
 #[cfg(test)]
 pub(super) mod trials;
 mod volume;
@@ -21,6 +22,7 @@ pub use network::{
     METADATA_ADDRESS, NetworkPlan, Reservation, SubnetPlan, WIRE_SERVER_ADDRESS, name_record, network, removed_name,
     removed_reservation, reservation,
 };
+pub use read::{Read, read};
 pub use volume::{content_volume, disk_volume, image_volume, overlay_volume};
 
 /// Tells whose object it is: the ARM id, in the metadata.

@@ -1,0 +1,76 @@
+//! A host on-prem, looked at and judged: for `doctor` and for `host init`.
+
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use super::preflight::render_findings;
+use super::{Call, Exit};
+use crate::cluster::{Finding, HostDemand, HostOfUri, HostView, Verdict, host_of_uri, judge_host};
+use crate::contract::TargetName;
+use crate::model::{OnPrem, OnPremImage};
+use crate::target::libvirt::DEFAULT_IMAGE;
+use crate::target::libvirt::host::{HostHypervisor, LocalHost, SurveyScope, probe, survey};
+
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// How the host is reached.
+    pub uri: &'a str,
+    /// The storage pool.
+    pub pool: &'a str,
+    /// The image's volume.
+    pub image: &'a str,
+    /// The folder that the image comes from, if it is not in the pool.
+    pub image_folder: Option<&'a Path>,
+    /// The resource group whose machines are the cluster's own; empty for none.
+    pub group: &'a str,
+    /// What the machines need.
+    pub demand: Option<&'a HostDemand>,
+    /// Whether a machine is started to see whether its kernel comes up.
+    pub probes: bool,
+}
+
+/// The image of a model: its volume, and the folder that it comes from.
+pub fn image(on_prem: &OnPrem) -> (String, Option<&Path>) {
+    match &on_prem.image {
+        None => (DEFAULT_IMAGE.to_owned(), None),
+        Some(OnPremImage::Volume(volume)) => (volume.clone(), None),
+        Some(OnPremImage::Folder(folder)) => {
+            let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+            (name.unwrap_or_else(|| DEFAULT_IMAGE.to_owned()), Some(folder.as_path()).filter(|folder| folder.is_dir()))
+        }
+    }
+}
+
+/// Looks and judges. Nothing is changed; a probe leaves nothing behind.
+pub fn look(call: &Call, hypervisor: &dyn HostHypervisor, question: &Question<'_>) -> Vec<Finding> {
+    let Question { uri, pool, image, image_folder, group, demand, probes } = *question;
+    let is_here = host_of_uri(uri) == HostOfUri::Here;
+    let local = is_here.then(|| LocalHost::look(Path::new("/"), call.environment.get("PATH")));
+    let seen = survey(hypervisor, SurveyScope { pool, image, group }, local);
+    let emulates = demand.is_some_and(|demand| demand.slow_host);
+    let offers = seen.offer.as_ref().is_ok_and(|offer| offer.kvm);
+    // Without KVM there is nothing to prove, unless the model means to do without.
+    let probed = (probes && (offers || emulates)).then(|| {
+        call.output.note("A machine without a disk starts, to see whether its kernel comes up …\n");
+        probe(hypervisor, pool, image, !emulates)
+    });
+    judge_host(&HostView { uri, pool, image, image_folder, survey: &seen, demand, probed: probed.as_ref() })
+}
+
+/// Tells what was found, with more data beside it, and gives the exit code.
+pub fn tell(call: &Call, uri: &str, findings: &[Finding], more: &Json) -> Exit {
+    let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
+    let mut data = json!({
+        "format": 1, "target": TargetName::Libvirt.word(), "simulated": false, "uri": uri, "findings": findings,
+        "ok": bad == 0,
+    });
+    if let (Some(data), Some(more)) = (data.as_object_mut(), more.as_object()) {
+        data.extend(more.clone());
+    }
+    call.output.data(&data);
+    let style = call.output.style;
+    call.output.text(&format!("{}\n{}", style.strong(uri), render_findings(findings, style)));
+    if bad == 0 { Exit::Success } else { Exit::Environment }
+}
