@@ -4,7 +4,7 @@ use clap::Command;
 
 /// The groups in order, and the verbs in each.
 pub const GROUPS: [(&str, &[&str]); 5] = [
-    ("Start", &["init", "generate", "deploy"]),
+    ("Start", &["init", "generate", "deploy", "image"]),
     ("Change", &["scale", "destroy"]),
     ("Look", &["plan", "status", "validate", "explain", "graph", "get-versions"]),
     ("Repair", &["doctor", "resume", "refresh", "import", "state", "unlock"]),

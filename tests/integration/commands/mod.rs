@@ -4,6 +4,7 @@ mod azurite;
 mod explain;
 pub mod foreigners;
 mod given_networks;
+mod image;
 mod import;
 pub mod killed;
 mod leftovers;
