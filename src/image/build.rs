@@ -13,8 +13,8 @@ use super::plan::{Plan, plan};
 use super::record::{Parts, record};
 use super::work::Work;
 use super::{
-    BuildRequest, COMMAND_LINE, DISK, INITIAL_DISK, ImageError, ImageFolder, KERNEL, base_system, containers, node, open,
-    packages,
+    BuildRequest, COMMAND_LINE, DISK, INITIAL_DISK, ImageError, ImageFolder, KERNEL, base_system, containers, node,
+    open, packages,
 };
 use crate::base::{FileError, read_own_text, write_public};
 
@@ -36,11 +36,11 @@ pub fn build(request: &BuildRequest, tell: &mut dyn FnMut(&str)) -> Result<Image
         return Err(ImageError::Exists { folder: image });
     }
     let work = Work::begin(&request.images, &plan.name)?;
-    let log = File::create(&work.log)
-        .map_err(|cause| FileError { action: "write", path: work.log.clone(), cause })?;
+    let log = File::create(&work.log).map_err(|cause| FileError { action: "write", path: work.log.clone(), cause })?;
     let path = request.search_path.clone();
     let mut runner = Programs { log, work: &work.folder, path, source_date: request.source_date };
-    let mut building = Building { request: &request, plan: &plan, found: &found, work: &work, runner: &mut runner, tell };
+    let mut building =
+        Building { request: &request, plan: &plan, found: &found, work: &work, runner: &mut runner, tell };
     building.run()?;
     open(&image)
 }
@@ -164,7 +164,9 @@ impl Building<'_> {
         let failure = format!("the packages of {title} cannot be installed");
         self.long_step(&done, &failure, Some(help), |this| this.run_one(&command).map(drop))?;
         match kept {
-            Some(kept) => base_system::keep(&made, &kept, self.plan.distribution.suite).map(|()| kept).map_err(Into::into),
+            Some(kept) => {
+                base_system::keep(&made, &kept, self.plan.distribution.suite).map(|()| kept).map_err(Into::into)
+            }
             None => Ok(made),
         }
     }
@@ -206,7 +208,8 @@ impl Building<'_> {
         let done = format!("{} archives of container images imported", archives.len());
         let failure = "the container images cannot be imported";
         let help = "they are what `docker save` or `ctr images export` writes";
-        let table = self.long_step(&done, failure, Some(help), |this| this.run_one(&containers::import(ROOT, archives)))?;
+        let table =
+            self.long_step(&done, failure, Some(help), |this| this.run_one(&containers::import(ROOT, archives)))?;
         let images = containers::listed(&table);
         for name in containers::missing(wanted, &images) {
             (self.tell)(&format!("note: {name} is not among them: machines fetch it from its registry"));
@@ -235,9 +238,11 @@ impl Building<'_> {
         write_public(&self.path("loader.conf"), Disk::loader_settings().as_bytes())?;
         write_public(&self.path("entry.conf"), disk.loader_entry().as_bytes())?;
         let raw = self.path(RAW);
-        File::create(&raw)
-            .and_then(|file| file.set_len(disk.size))
-            .map_err(|cause| FileError { action: "write", path: raw.clone(), cause })?;
+        File::create(&raw).and_then(|file| file.set_len(disk.size)).map_err(|cause| FileError {
+            action: "write",
+            path: raw.clone(),
+            cause,
+        })?;
         let help = "if the files do not fit, say a larger --size";
         self.long_step("disk made", "the disk cannot be made", Some(help), |this| {
             let commands = [disk.partition(), disk.file_system(ROOT)];
@@ -253,8 +258,8 @@ impl Building<'_> {
 
     /// The one file of a folder whose name begins so.
     fn only_file(&self, folder: &Path, beginning: &str) -> Result<PathBuf, ImageError> {
-        let entries = std::fs::read_dir(folder)
-            .map_err(|cause| FileError { action: "read", path: folder.to_owned(), cause })?;
+        let entries =
+            std::fs::read_dir(folder).map_err(|cause| FileError { action: "read", path: folder.to_owned(), cause })?;
         let mut files: Vec<PathBuf> = entries
             .flatten()
             .filter(|entry| entry.file_name().to_string_lossy().starts_with(beginning))
@@ -272,7 +277,10 @@ impl Building<'_> {
 }
 
 fn create(folder: &Path) -> Result<(), ImageError> {
-    std::fs::create_dir(folder)
-        .map_err(|cause| FileError { action: "create folder", path: folder.to_owned(), cause })?;
+    std::fs::create_dir(folder).map_err(|cause| FileError {
+        action: "create folder",
+        path: folder.to_owned(),
+        cause,
+    })?;
     Ok(set_mode(folder, 0o755)?)
 }

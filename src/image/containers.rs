@@ -48,7 +48,10 @@ mod tests {
         let images = listed(TABLE);
         assert_eq!(
             images,
-            [image("docker.io/library/busybox:1", "sha256:77e4fa"), image("registry.k8s.io/pause:3.10.2", "sha256:6b5e21")]
+            [
+                image("docker.io/library/busybox:1", "sha256:77e4fa"),
+                image("registry.k8s.io/pause:3.10.2", "sha256:6b5e21")
+            ]
         );
         let wanted = "registry.k8s.io/pause:3.10.2\nregistry.k8s.io/etcd:3.6.8-0\n";
         assert_eq!(missing(wanted, &images), ["registry.k8s.io/etcd:3.6.8-0"]);

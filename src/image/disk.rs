@@ -70,8 +70,16 @@ impl Disk<'_> {
             "offset={},hash_seed={uuid},lazy_itable_init=0,lazy_journal_init=0,assume_storage_prezeroed=1,nodiscard",
             Self::root_start()
         );
-        CommandLine::new("mkfs.ext4", ["-q", "-F", "-L", "rootfs", "-U", &uuid.to_string(), "-m", "1"])
-            .and(["-O", "^orphan_file", "-E", &options, "-d", root, RAW, &format!("{}k", self.root_size() >> 10)])
+        CommandLine::new("mkfs.ext4", ["-q", "-F", "-L", "rootfs", "-U", &uuid.to_string(), "-m", "1"]).and([
+            "-O",
+            "^orphan_file",
+            "-E",
+            &options,
+            "-d",
+            root,
+            RAW,
+            &format!("{}k", self.root_size() >> 10),
+        ])
     }
 
     /// What mtools call the first partition.
@@ -108,10 +116,7 @@ impl Disk<'_> {
 
     /// What the boot loader starts.
     pub fn loader_entry(&self) -> String {
-        format!(
-            "title Kubernetes\nlinux /engine/kernel\ninitrd /engine/initrd\noptions {}\n",
-            self.command_line
-        )
+        format!("title Kubernetes\nlinux /engine/kernel\ninitrd /engine/initrd\noptions {}\n", self.command_line)
     }
 
     /// Whether files of so many bytes fit the firmware's partition.

@@ -52,9 +52,9 @@ pub(super) fn needed_libraries(file: &mut (impl Read + Seek)) -> Result<Option<V
     }
     // The table is told by where it will be in memory.
     let place = table.and_then(|table| {
-        let (address, _, offset) = loaded.iter().find(|(address, length, _)| {
-            table.checked_sub(*address).is_some_and(|distance| distance < *length)
-        })?;
+        let (address, _, offset) = loaded
+            .iter()
+            .find(|(address, length, _)| table.checked_sub(*address).is_some_and(|distance| distance < *length))?;
         Some((table - address).saturating_add(*offset))
     });
     let Some(place) = place else { return Ok(Some(Vec::new())) };

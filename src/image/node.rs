@@ -119,8 +119,11 @@ fn folder_for(path: &Path) -> Result<(), FileError> {
     if folder.is_dir() {
         return Ok(());
     }
-    std::fs::create_dir_all(folder)
-        .map_err(|cause| FileError { action: "create folder", path: folder.to_owned(), cause })?;
+    std::fs::create_dir_all(folder).map_err(|cause| FileError {
+        action: "create folder",
+        path: folder.to_owned(),
+        cause,
+    })?;
     set_mode(folder, 0o755)
 }
 
@@ -145,8 +148,11 @@ fn copy(file: &Path, root: &Path, path: &str) -> Result<Program, ImageError> {
 #[cfg(unix)]
 pub(super) fn set_mode(path: &Path, mode: u32) -> Result<(), FileError> {
     let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
-    std::fs::set_permissions(path, permissions)
-        .map_err(|cause| FileError { action: "change the mode of", path: path.to_owned(), cause })
+    std::fs::set_permissions(path, permissions).map_err(|cause| FileError {
+        action: "change the mode of",
+        path: path.to_owned(),
+        cause,
+    })
 }
 
 #[cfg(not(unix))]

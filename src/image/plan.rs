@@ -55,7 +55,7 @@ pub(super) struct Plan {
     pub notes: Vec<String>,
 }
 
-/// Where an engine's packages of shared libraries, and the version that the folder's kubeadm told, are known.
+/// Decides everything. `told` is the version of the folder's kubeadm, `libraries` are the packages that the engine needs.
 pub(super) fn plan(request: &BuildRequest, told: Option<&Version>, libraries: &[&str]) -> Result<Plan, ImageError> {
     let version = resolve(request.kubernetes.as_deref(), told)?;
     let distribution = distribution_of(request)?;

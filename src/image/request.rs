@@ -98,12 +98,8 @@ impl BuildRequest {
         };
         let mut request = self.clone();
         request.images = whole(&request.images)?;
-        let others = [
-            &mut request.kubernetes_binaries,
-            &mut request.container_images,
-            &mut request.engine,
-            &mut request.cache,
-        ];
+        let others =
+            [&mut request.kubernetes_binaries, &mut request.container_images, &mut request.engine, &mut request.cache];
         for path in others.into_iter().flatten() {
             *path = whole(path)?;
         }
@@ -123,7 +119,10 @@ mod tests {
         let request = |environment: &Environment| BuildRequest::new("/images".into(), environment, &clock);
         let today: jiff::Timestamp = "2026-11-28T00:00:00Z".parse().unwrap();
         assert_eq!(request(&Environment::default()).unwrap().source_date, today.as_second());
-        assert_eq!(request(&Environment::of([("SOURCE_DATE_EPOCH", "1700000000")])).unwrap().source_date, 1_700_000_000);
+        assert_eq!(
+            request(&Environment::of([("SOURCE_DATE_EPOCH", "1700000000")])).unwrap().source_date,
+            1_700_000_000
+        );
         for wrong in ["yesterday", "-1", "0"] {
             assert!(request(&Environment::of([("SOURCE_DATE_EPOCH", wrong)])).is_err(), "{wrong}");
         }
@@ -132,7 +131,8 @@ mod tests {
     #[test]
     fn programs_of_administrators_are_found_whatever_the_path() {
         let environment = Environment::of([("PATH", "/opt/bin")]);
-        let request = BuildRequest::new("/images".into(), &environment, &FixedClock(jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        let request =
+            BuildRequest::new("/images".into(), &environment, &FixedClock(jiff::Timestamp::UNIX_EPOCH)).unwrap();
         let folders: Vec<PathBuf> = std::env::split_paths(&request.search_path).collect();
         assert_eq!(folders.first(), Some(&PathBuf::from("/opt/bin")));
         assert!(folders.contains(&PathBuf::from("/usr/sbin")), "{folders:?}");

@@ -148,7 +148,8 @@ fn build_image(call: &Call, arguments: &BuildArguments) -> Result<Exit, CliError
 
 fn list(call: &Call, images: &Path) -> Result<Exit, CliError> {
     let scanned = scan(images)?;
-    let told: Vec<Json> = scanned.iter().map(|(path, image)| told(path, image.as_ref().err(), image.as_ref().ok())).collect();
+    let told: Vec<Json> =
+        scanned.iter().map(|(path, image)| told(path, image.as_ref().err(), image.as_ref().ok())).collect();
     call.output.data(&json!({ "format": 1, "folder": images, "images": told }));
     let style = call.output.style;
     if scanned.is_empty() {
@@ -166,7 +167,7 @@ fn list(call: &Call, images: &Path) -> Result<Exit, CliError> {
                 let manifest = &image.manifest;
                 format!(
                     "{name:<width$}  {:<10}  {:<6}  {:<11}  {:>16}  {}",
-                    manifest.kubernetes.to_string(),
+                    manifest.kubernetes,
                     harmless(&manifest.suite),
                     day(manifest.source_date),
                     manifest.container_images.len(),

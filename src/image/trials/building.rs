@@ -117,8 +117,7 @@ impl Trial {
         let plan = self.plan();
         let work = Work::begin(self.images(), &plan.name)?;
         std::fs::write(&work.log, "+ mkfs.ext4\nno room\n").unwrap();
-        let mut runner =
-            Double { work: &work.folder, ran: Vec::new(), fails: self.fails, kubeadm: self.kubeadm };
+        let mut runner = Double { work: &work.folder, ran: Vec::new(), fails: self.fails, kubeadm: self.kubeadm };
         let told = &mut self.told;
         let mut building = Building {
             request: &self.request,
@@ -164,8 +163,23 @@ fn a_build_ends_with_a_whole_image_and_nothing_beside_it() {
     assert_eq!(
         programs,
         [
-            "mmdebstrap", "tar", "chroot", "chroot", "chroot", "sh", "unshare", "sfdisk", "mkfs.ext4", "mformat", "mmd",
-            "mcopy", "mcopy", "mcopy", "mcopy", "mcopy", "qemu-img"
+            "mmdebstrap",
+            "tar",
+            "chroot",
+            "chroot",
+            "chroot",
+            "sh",
+            "unshare",
+            "sfdisk",
+            "mkfs.ext4",
+            "mformat",
+            "mmd",
+            "mcopy",
+            "mcopy",
+            "mcopy",
+            "mcopy",
+            "mcopy",
+            "qemu-img"
         ]
     );
     // One of the version's images is not in the folder.

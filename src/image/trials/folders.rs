@@ -11,8 +11,12 @@ fn a_manifest_is_read_as_it_was_written() {
     let read = open(&folder).unwrap();
     assert_eq!(read.manifest.text(), std::fs::read_to_string(folder.join(MANIFEST)).unwrap());
     let text = read.manifest.text();
-    for part in ["\"format\": 1", "\"kubernetes\": \"1.36.4\"", "\"bootsBy\": [\n    \"uefi\",\n    \"kernel\"", "\"sourceDate\": 5"]
-    {
+    for part in [
+        "\"format\": 1",
+        "\"kubernetes\": \"1.36.4\"",
+        "\"bootsBy\": [\n    \"uefi\",\n    \"kernel\"",
+        "\"sourceDate\": 5",
+    ] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
 }
@@ -96,9 +100,8 @@ fn images_are_listed_from_the_newest_version_and_the_newest_packages() {
     image(images.path(), ".b.building", "1.37.0", 0);
     std::fs::write(images.path().join("b.log"), "").unwrap();
     std::fs::create_dir(images.path().join("notes")).unwrap();
-    let names = |images: &Path| -> Vec<String> {
-        list(images).unwrap().into_iter().map(|image| image.manifest.name).collect()
-    };
+    let names =
+        |images: &Path| -> Vec<String> { list(images).unwrap().into_iter().map(|image| image.manifest.name).collect() };
     assert_eq!(names(images.path()), ["newest", "new", "old", "former"]);
     let found = |version: &str| find(images.path(), version).unwrap().map(|image| image.manifest.name);
     assert_eq!(found("1.36.4").as_deref(), Some("new"));

@@ -15,7 +15,8 @@ struct Machine {
 impl Machine {
     fn new() -> Self {
         let this = Self { folder: tempfile::tempdir().unwrap() };
-        let programs = ["mmdebstrap", "apt-get", "dpkg", "tar", "unshare", "chroot", "sfdisk", "mformat", "mmd", "mcopy"];
+        let programs =
+            ["mmdebstrap", "apt-get", "dpkg", "tar", "unshare", "chroot", "sfdisk", "mformat", "mmd", "mcopy"];
         for program in programs.into_iter().chain(["qemu-img", "curl"]) {
             this.program(&format!("bin/{program}"), "exit 1");
         }
@@ -98,7 +99,9 @@ fn all_that_is_missing_is_told_at_once_with_the_packages_that_have_it() {
     request.superuser = false;
     request.engine = Some(machine.path("none"));
     let (told, help) = machine.lacks(&request);
-    for part in ["there is no mmdebstrap", "there is no mcopy", "this is not root", "has no crictl", "no archives", "none"] {
+    for part in
+        ["there is no mmdebstrap", "there is no mcopy", "this is not root", "has no crictl", "no archives", "none"]
+    {
         assert!(told.iter().any(|lack| lack.contains(part)), "{part} is missing in {told:#?}");
     }
     // Nothing is fetched where programs are in a folder.

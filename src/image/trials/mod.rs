@@ -18,7 +18,8 @@ use crate::base::{Environment, FixedClock, digest};
 /// A request for programs of a folder, on the day that clocks begin with plus one.
 fn request(images: &Path) -> BuildRequest {
     let clock = FixedClock("1970-01-02T10:00:00Z".parse().unwrap());
-    let mut request = BuildRequest::new(images.to_owned(), &Environment::of([("PATH", "/usr/bin:/bin")]), &clock).unwrap();
+    let mut request =
+        BuildRequest::new(images.to_owned(), &Environment::of([("PATH", "/usr/bin:/bin")]), &clock).unwrap();
     request.kubernetes_binaries = Some(PathBuf::from("/programs"));
     request
 }

@@ -47,8 +47,12 @@ fn packages_of_kubernetes_come_from_archives_whose_keys_are_known() {
     })
     .unwrap();
     let work = Path::new("/w");
-    let fetched: Vec<String> =
-        plan.archives.iter().filter_map(|archive| base_system::fetch_key(work, archive)).map(|line| line.shown()).collect();
+    let fetched: Vec<String> = plan
+        .archives
+        .iter()
+        .filter_map(|archive| base_system::fetch_key(work, archive))
+        .map(|line| line.shown())
+        .collect();
     assert_eq!(
         fetched,
         [
