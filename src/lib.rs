@@ -12,6 +12,7 @@
 
 pub mod base;
 pub mod catalog;
+pub mod image;
 pub mod graph;
 pub mod contract;
 pub mod pki;

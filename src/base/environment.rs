@@ -16,6 +16,10 @@ pub struct Environment {
     pub output_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub error_is_terminal: bool,
+    /// The file of the program that runs, if it can be told.
+    pub program: Option<PathBuf>,
+    /// Whether the process may do everything on this machine: it runs as root.
+    pub superuser: bool,
 }
 
 impl Environment {
@@ -31,6 +35,8 @@ impl Environment {
             interactive: std::io::stdin().is_terminal() && error_is_terminal,
             output_is_terminal: std::io::stdout().is_terminal(),
             error_is_terminal,
+            program: std::env::current_exe().ok(),
+            superuser: is_superuser(),
         }
     }
 
@@ -57,4 +63,14 @@ impl Environment {
     pub fn colour(&self, stream_is_terminal: bool) -> bool {
         stream_is_terminal && self.get("NO_COLOR").is_none() && self.get("TERM") != Some("dumb")
     }
+}
+
+#[cfg(target_os = "linux")]
+fn is_superuser() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_superuser() -> bool {
+    false
 }

@@ -13,6 +13,7 @@ use super::audit::AuditPolicy;
 use super::encryption::Encryption;
 use super::host::HostSettings;
 use crate::base::Secret;
+use crate::catalog::{docker_archive, kubernetes_archive};
 use crate::contract::Platform;
 use crate::pki::{CertifiedKey, KeyMaterial, ServiceAccountKey};
 
@@ -182,7 +183,7 @@ impl PackageSource {
     ///
     /// Source: <https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/install-kubeadm/>, read 2026-11-22.
     pub fn kubernetes(minor: &str) -> Self {
-        let url = format!("https://pkgs.k8s.io/core:/stable:/v{minor}/deb/");
+        let url = kubernetes_archive(minor);
         Self {
             name: "kubernetes".to_owned(),
             key_url: format!("{url}Release.key"),
@@ -198,10 +199,10 @@ impl PackageSource {
     pub fn docker(ubuntu: &str) -> Self {
         Self {
             name: "docker".to_owned(),
-            url: "https://download.docker.com/linux/ubuntu".to_owned(),
+            key_url: format!("{}/gpg", docker_archive("ubuntu")),
+            url: docker_archive("ubuntu"),
             suite: ubuntu.to_owned(),
             components: "stable".to_owned(),
-            key_url: "https://download.docker.com/linux/ubuntu/gpg".to_owned(),
         }
     }
 

@@ -24,9 +24,9 @@ pub enum Exit {
     Bug = 70,
     /// A state does not take the place of the one that is there.
     StateRefused = 71,
-    /// The state or a kept plan is damaged, or of a newer engine.
+    /// The state, a kept plan or an image is damaged, or of a newer engine.
     StateDamaged = 72,
-    /// Somebody else holds the state's lock.
+    /// Somebody else holds the lock of the state or of an image.
     Locked = 73,
     /// Partly done; `engine resume` goes on.
     Partial = 75,
@@ -61,9 +61,9 @@ impl Exit {
         (Self::StateRefused, "A state or a file is older than the one in its place, or another; `--force` overwrites"),
         (
             Self::StateDamaged,
-            "The state or a kept plan is damaged, or of a newer engine; the message says which backup there is",
+            "The state, a kept plan or an image is damaged, or of a newer engine; the message says what to go back to",
         ),
-        (Self::Locked, "Somebody else holds the state's lock, or took it over; the message says who and since when"),
+        (Self::Locked, "Somebody else holds the lock of the state or of an image, or took it over; the message says whose"),
         (Self::Partial, "Partly done; `engine resume` goes on where it stopped"),
         (Self::PlanStale, "The plan does not fit the world any more; make it anew"),
         (Self::Authentication, "The credentials are missing, wrong or expired"),

@@ -4,7 +4,7 @@ use clap::Command;
 
 /// The groups in order, and the verbs in each.
 pub const GROUPS: [(&str, &[&str]); 5] = [
-    ("Start", &["init", "host", "generate", "deploy"]),
+    ("Start", &["init", "host", "image", "generate", "deploy"]),
     ("Change", &["scale", "destroy"]),
     ("Look", &["plan", "status", "ssh", "console", "validate", "explain", "graph", "get-versions"]),
     ("Repair", &["doctor", "resume", "refresh", "import", "state", "unlock"]),

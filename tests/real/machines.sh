@@ -69,7 +69,7 @@ start_machine() {
   printf '#cloud-config\ndisable_root: false\nusers:\n- name: root\n  ssh_authorized_keys:\n  - %s\n' "$(<"$machines/key.pub")" \
     >"$folder/seed/user-data"
   xorriso -as mkisofs -quiet -o "$folder/seed.iso" -V CIDATA -J -R "$folder/seed" 2>/dev/null
-  qemu-img create -q -f qcow2 -b "$guest/disk.raw" -F raw "$folder/disk.qcow2"
+  qemu-img create -q -f qcow2 -b "$guest/disk.qcow2" -F qcow2 "$folder/disk.qcow2"
   cat >"$folder/domain.xml" <<XML
 <domain type='$type'>
   <name>$name</name><memory unit='MiB'>$memory</memory><vcpu>$processors</vcpu>

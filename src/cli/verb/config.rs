@@ -38,6 +38,9 @@ struct ShowArguments {
     /// Takes the model's warnings for errors
     #[arg(long)]
     strict: bool,
+    /// The folder of images for machines on-prem
+    #[arg(long, value_name = "FOLDER")]
+    images: Option<PathBuf>,
     #[command(flatten)]
     state: StateOptions,
     #[command(flatten)]

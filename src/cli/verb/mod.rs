@@ -12,6 +12,7 @@ mod generate;
 mod get_versions;
 mod graph;
 mod host;
+mod image;
 mod import;
 mod init;
 mod man;
@@ -50,6 +51,8 @@ pub enum Verb {
     Scale(scale::Arguments),
     /// Deletes everything that the engine made for a cluster
     Destroy(destroy::Arguments),
+    /// Builds, lists and verifies what on-prem machines start from
+    Image(image::Arguments),
     /// Shows what `deploy` would do, and why; changes nothing
     #[command(alias = "what-if")]
     Plan(plan::Arguments),
@@ -107,6 +110,7 @@ impl Verb {
             Self::Deploy(arguments) => block_on(deploy::run(call, &arguments)),
             Self::Scale(arguments) => block_on(scale::run(call, &arguments)),
             Self::Destroy(arguments) => block_on(destroy::run(call, &arguments)),
+            Self::Image(arguments) => image::run(call, &arguments),
             Self::Plan(arguments) => block_on(plan::run(call, &arguments)),
             Self::Status(arguments) => block_on(status::run(call, &arguments)),
             Self::Ssh(arguments) => block_on(ssh::run(call, &arguments)),

@@ -185,6 +185,46 @@ fn the_inner_wait_script_is_accepted_too() {
     run(Command::new(shellcheck).arg("--exclude=SC2012,SC2001").arg(&path), "inner");
 }
 
+/// The files that machine images are made with, which end so.
+fn image_files(end: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/image");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = paths.filter(|path| path.to_string_lossy().ends_with(end)).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "{end}");
+    paths
+}
+
+#[test]
+fn shellcheck_and_sh_accept_what_builds_images() {
+    let scripts = image_files(".sh");
+    for script in &scripts {
+        run(Command::new("sh").arg("-n").arg(script), &script.display().to_string());
+    }
+    let Some(shellcheck) = tool("shellcheck") else { return };
+    run(Command::new(shellcheck).arg("--severity=style").args(&scripts), "shellcheck");
+}
+
+#[test]
+fn systemd_accepts_the_units_of_images() {
+    let Some(analyze) = tool("systemd-analyze") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut units = Vec::new();
+    for unit in image_files(".service") {
+        // The programs are not installed here, so a stand-in takes their place.
+        let text: String = std::fs::read_to_string(&unit)
+            .unwrap()
+            .lines()
+            .map(|line| if line.starts_with("ExecStart=/") { "ExecStart=/bin/true\n".to_owned() } else { format!("{line}\n") })
+            .collect();
+        let path = folder.path().join(unit.file_name().unwrap());
+        std::fs::write(&path, text).unwrap();
+        units.push(path);
+    }
+    let said = run(Command::new(&analyze).arg("verify").args(&units), "systemd-analyze");
+    assert!(!said.contains("Unknown") && !said.contains("Failed to parse"), "{said}");
+}
+
 #[test]
 fn systemd_accepts_the_units() {
     let Some(analyze) = tool("systemd-analyze") else { return };

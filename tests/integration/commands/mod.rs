@@ -6,6 +6,7 @@ mod explain;
 pub mod foreigners;
 mod given_networks;
 mod hosts;
+mod image;
 mod import;
 pub mod killed;
 mod leftovers;
