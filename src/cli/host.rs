@@ -8,8 +8,6 @@ use super::preflight::render_findings;
 use super::{Call, Exit};
 use crate::cluster::{Finding, HostDemand, HostOfUri, HostView, Verdict, host_of_uri, judge_host};
 use crate::contract::TargetName;
-use crate::model::{OnPrem, OnPremImage};
-use crate::target::libvirt::DEFAULT_IMAGE;
 use crate::target::libvirt::host::{HostHypervisor, LocalHost, SurveyScope, probe, survey};
 
 /// What is looked at.
@@ -29,18 +27,6 @@ pub struct Question<'a> {
     pub demand: Option<&'a HostDemand>,
     /// Whether a machine is started to see whether its kernel comes up.
     pub probes: bool,
-}
-
-/// The image of a model: its volume, and the folder that it comes from.
-pub fn image(on_prem: &OnPrem) -> (String, Option<&Path>) {
-    match &on_prem.image {
-        None => (DEFAULT_IMAGE.to_owned(), None),
-        Some(OnPremImage::Volume(volume)) => (volume.clone(), None),
-        Some(OnPremImage::Folder(folder)) => {
-            let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-            (name.unwrap_or_else(|| DEFAULT_IMAGE.to_owned()), Some(folder.as_path()).filter(|folder| folder.is_dir()))
-        }
-    }
 }
 
 /// Looks and judges. Nothing is changed; a probe leaves nothing behind.

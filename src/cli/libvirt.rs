@@ -53,16 +53,17 @@ mod with_library {
 
     use super::{Call, CliError, Connected, Exit, TargetOptions, Wanted};
     use crate::base::{Clock, Secret, SystemClock};
+    use crate::cli::chosen_image::ChosenImage;
     use crate::cli::session::{administrator, session};
     use crate::cluster::{HostOfUri, host_of_uri};
     use crate::contract::{Fault, FaultClass, Future, KeyVaultSecret, KeyVaults};
     use crate::graph::Scope;
-    use crate::model::{self, OnPrem, OnPremImage};
+    use crate::model::{self, OnPrem};
     use crate::target::http::{HttpSettings, Names};
     use crate::target::libvirt::host::HostHypervisor;
     use crate::target::libvirt::{
-        DEFAULT_IMAGE, ErrorKind, FolderGateways, Gateways, Hypervisor, LibvirtConnection, LibvirtTarget,
-        MachineGateways, NetworkMode, Settings, Size,
+        ErrorKind, FolderGateways, Gateways, Hypervisor, LibvirtConnection,
+        LibvirtTarget, MachineGateways, NetworkMode, Settings, Size,
     };
 
     /// On-prem there are no key vaults.
@@ -92,23 +93,13 @@ mod with_library {
     }
 
     /// What the model says, as far as it is built.
-    fn settings(on_prem: &OnPrem) -> Result<Settings, CliError> {
+    fn settings(on_prem: &OnPrem, image: &ChosenImage) -> Result<Settings, CliError> {
         let refuse = |what: &str, help: &str| {
             CliError::new(Exit::Definition, format!("{what}: this version does not build that on-prem")).help(help)
         };
         if on_prem.hosts.len() > 1 {
             return Err(refuse("onPremProfile.hosts has several hosts", "name one"));
         }
-        let image = match &on_prem.image {
-            Some(OnPremImage::Folder(_)) => {
-                return Err(refuse(
-                    "onPremProfile.image is a folder",
-                    "put the image into the storage pool, and name the volume",
-                ));
-            }
-            Some(OnPremImage::Volume(volume)) => volume.clone(),
-            None => DEFAULT_IMAGE.to_owned(),
-        };
         let network_mode = match on_prem.network_mode {
             model::NetworkMode::Nat => NetworkMode::Nat,
             model::NetworkMode::Routed => NetworkMode::Routed,
@@ -135,7 +126,8 @@ mod with_library {
             |size: &model::OnPremSize| Size { processors: size.processors, memory_mib: u64::from(size.memory_mib) };
         Ok(Settings {
             storage_pool: on_prem.storage_pool.clone(),
-            image,
+            image: image.volume.clone(),
+            image_files: image.files(),
             network_mode,
             sizes: on_prem.sizes.iter().map(|(name, own)| (name.to_ascii_lowercase(), size(own))).collect(),
             gateway: size(&on_prem.gateway),
@@ -172,9 +164,9 @@ mod with_library {
     /// # Errors
     /// Nothing answers; the host lacks its storage pool; a model that asks for what is not built.
     pub fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
-        let on_prem = wanted.on_prem.unwrap_or_default();
+        let on_prem = wanted.cluster.and_then(|cluster| cluster.on_prem.clone()).unwrap_or_default();
         let uri = super::uri(Some(&on_prem), options.connect.as_deref());
-        let settings = settings(&on_prem)?;
+        let settings = settings(&on_prem, &ChosenImage::of(call, wanted.cluster)?)?;
         let connection: Arc<dyn Hypervisor> = Arc::new(LibvirtConnection::open(uri).map_err(Fault::from)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let gateways: Arc<dyn Gateways> = match &options.gateways {

@@ -4,6 +4,7 @@
 //! Deliberately absent: anything that decides what is done to a cluster.
 
 mod azure;
+mod chosen_image;
 mod error;
 mod exit;
 mod faults;

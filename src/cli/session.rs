@@ -15,7 +15,7 @@ use crate::contract::{Action, FaultClass, KeyVaults, Target, TargetName};
 use crate::execute::Settings;
 use crate::graph::Scope;
 use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings, MemberActions, MemberSettings};
-use crate::model::OnPrem;
+use crate::model::Cluster;
 use crate::pki::KeyMaterial;
 use crate::server::{FaultPlan, RunningSimulator, Simulator, SimulatorSettings, follow, simulated_time};
 use crate::target::azure::{
@@ -36,9 +36,9 @@ pub struct Wanted<'a> {
     pub resource_group: String,
     /// The location.
     pub location: String,
-    /// What its model says of hosts on-prem.
+    /// The cluster as its model has it, where there is one.
     #[cfg_attr(not(feature = "libvirt"), expect(dead_code, reason = "only the target libvirt asks for it"))]
-    pub on_prem: Option<OnPrem>,
+    pub cluster: Option<&'a Cluster>,
     /// The cluster's keys and the address of its API server.
     pub keys: Option<(&'a KeyMaterial, String)>,
 }

@@ -147,7 +147,7 @@ async fn tagged_address(call: &Call, group: &str, target: &TargetOptions) -> Res
         cloud: target.azure_env.unwrap_or(Cloud::Public),
         resource_group: group.to_owned(),
         location: String::new(),
-        on_prem: None,
+        cluster: None,
         keys: None,
     };
     let connected = connect(call, target, wanted).await?;

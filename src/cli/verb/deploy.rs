@@ -171,7 +171,7 @@ pub async fn prepare(
         cloud: cluster.cloud,
         resource_group,
         location: cluster.location.clone(),
-        on_prem: definition.cluster.on_prem.clone(),
+        cluster: Some(cluster),
         keys: Some((&definition.keys, server)),
     };
     let real = connect(call, target, wanted).await?;

@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::catalog::Cloud;
 use crate::cli::azure::{self, Access};
 use crate::cli::error::CliError;
-use crate::cli::host::{Question, image, look, tell};
+use crate::cli::chosen_image::ChosenImage;
+use crate::cli::host::{Question, look, tell};
 use crate::cli::libvirt;
 use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, describe_target, folder_for_model, read_model};
@@ -105,14 +106,14 @@ fn host(call: &Call, arguments: &Arguments, cluster: Option<&Cluster>, group: &s
     }
     let on_prem = cluster.and_then(|cluster| cluster.on_prem.clone()).unwrap_or_default();
     let uri = libvirt::uri(Some(&on_prem), arguments.target.connect.as_deref());
-    let (image, image_folder) = image(&on_prem);
+    let image = ChosenImage::of(call, cluster)?;
     let demand = cluster.map(HostDemand::of);
     let hypervisor = libvirt::open_host(uri)?;
     let question = Question {
         uri,
         pool: arguments.storage_pool.as_deref().unwrap_or(&on_prem.storage_pool),
-        image: &image,
-        image_folder,
+        image: &image.volume,
+        image_folder: image.folder.as_ref().map(|folder| folder.path.as_path()),
         group,
         demand: demand.as_ref(),
         probes: arguments.probe,
@@ -154,7 +155,7 @@ impl Place {
             return Ok((Arc::new(client), Scope { subscription_id, tenant_id, resource_group, location }, None));
         }
         let wanted =
-            Wanted { target: name, folder: &folder, cloud, resource_group, location, on_prem: None, keys: None };
+            Wanted { target: name, folder: &folder, cloud, resource_group, location, cluster: None, keys: None };
         let connected = connect(call, options, wanted).await?;
         Ok((Arc::clone(connected.arm()?), connected.session.scope.clone(), Some(connected)))
     }

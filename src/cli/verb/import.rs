@@ -81,7 +81,7 @@ async fn from_model(
         cloud: cluster.cloud,
         resource_group: arguments.place.resource_group.clone().unwrap_or_else(|| cluster.dns_prefix.clone()),
         location: cluster.location.clone(),
-        on_prem: definition.cluster.on_prem.clone(),
+        cluster: Some(cluster),
         keys: Some((&definition.keys, definition.server())),
     };
     let files = own_files(&definition)?;
@@ -116,7 +116,7 @@ async fn from_group(call: &Call, arguments: &Arguments, group: &str) -> Result<(
         cloud: arguments.target.azure_env.unwrap_or(Cloud::Public),
         resource_group: group.to_owned(),
         location: arguments.model.location.clone().unwrap_or_default(),
-        on_prem: None,
+        cluster: None,
         keys: None,
     };
     let connected = connect(call, &arguments.target, wanted).await?;

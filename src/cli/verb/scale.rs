@@ -69,7 +69,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         cloud: cluster.cloud,
         resource_group: snapshot.identity.scope.resource_group.clone(),
         location: cluster.location.clone(),
-        on_prem: definition.cluster.on_prem.clone(),
+        cluster: Some(cluster),
         keys: Some((&definition.keys, definition.server())),
     };
     let real = connect(call, options, wanted).await?;

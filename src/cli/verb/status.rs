@@ -56,7 +56,7 @@ pub async fn connect_existing(
         cloud: cluster.as_ref().map(|cluster| cluster.cloud).unwrap_or(Cloud::Public),
         resource_group: snapshot.identity.scope.resource_group.clone(),
         location: snapshot.identity.scope.location.clone(),
-        on_prem: cluster.as_ref().and_then(|cluster| cluster.on_prem.clone()),
+        cluster: cluster.as_ref(),
         keys: keys.as_ref().zip(server),
     };
     connect(call, options, wanted).await
