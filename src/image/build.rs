@@ -248,10 +248,12 @@ impl Building<'_> {
             let commands = [disk.partition(), disk.file_system(ROOT)];
             commands.iter().chain(&disk.boot_files(ROOT, MADE)).try_for_each(|command| this.run_one(command).map(drop))
         })?;
+        self.work.clear(ROOT)?;
         let compress = self.request.compress;
         self.long_step("disk converted", "the disk cannot be converted", None, |this| {
             this.run_one(&Disk::convert(compress, MADE)).map(drop)
         })?;
+        self.work.clear(RAW)?;
         set_mode(&made.join(DISK), 0o644)?;
         Ok(())
     }

@@ -183,12 +183,12 @@ fn archives_of(folder: Option<&Path>, lacks: &mut Vec<Lack>) -> Vec<PathBuf> {
     archives
 }
 
-/// What a build takes at its peak: the files of the disk, the disk, the disk as it is kept. Containers' images are there
-/// twice, as they came and unpacked.
+/// What a build takes at its peak: the disk twice, from the files that it is made of to the disk as it is kept. Containers'
+/// images are on it twice, as they came and unpacked.
 fn needed_room(container_images: &[PathBuf]) -> u64 {
     let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |archive| archive.len());
     let images: u64 = container_images.iter().map(size).sum();
-    3 * (SYSTEM + 2 * images)
+    2 * (SYSTEM + 2 * images)
 }
 
 #[cfg(target_os = "linux")]
@@ -231,9 +231,9 @@ mod tests {
 
     #[test]
     fn too_little_room_is_told_with_numbers() {
-        let told = room(Path::new("/images"), 5 << 30, needed_room(&[])).map(|lack| lack.what);
-        assert_eq!(told.as_deref(), Some("/images has 5 GiB left, and a build takes up to 6 GiB"));
-        assert_eq!(room(Path::new("/images"), 6 << 30, needed_room(&[])), None);
+        let told = room(Path::new("/images"), 3 << 30, needed_room(&[])).map(|lack| lack.what);
+        assert_eq!(told.as_deref(), Some("/images has 3 GiB left, and a build takes up to 4 GiB"));
+        assert_eq!(room(Path::new("/images"), 4 << 30, needed_room(&[])), None);
     }
 
     #[test]

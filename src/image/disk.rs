@@ -48,7 +48,7 @@ impl Disk<'_> {
 
     /// Writes the table of partitions.
     pub fn partition(&self) -> CommandLine {
-        let identity = |part| uuid_of(self.image, part).to_string().to_uppercase();
+        let identity = |part: &str| uuid_of(self.image, part).to_string().to_uppercase();
         let partition = |start: u64, size: u64, kind: &str, name: &str| {
             let (start, size) = (start / SECTOR, size / SECTOR);
             format!("start={start}, size={size}, type={kind}, uuid={}, name=\"{name}\"\n", identity(name))

@@ -19,8 +19,8 @@ pub(super) fn fingerprints(armored: &str) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
     for block in armored.split(BEGIN).skip(1) {
         let block = block.split_once(END).ok_or("a key does not end")?.0;
-        // Headers stand before the first empty line, a checksum of the text behind all.
-        let mut lines = block.lines().map(str::trim).skip_while(|line| !line.is_empty());
+        // Headers stand before the first empty line (behind the rest of the first one), a checksum of the text behind all.
+        let mut lines = block.lines().skip(1).map(str::trim).skip_while(|line| !line.is_empty());
         lines.next();
         let text: String = lines.filter(|line| !line.starts_with('=')).collect();
         let bytes = STANDARD.decode(text).map_err(|_| "a key is not in base64")?;

@@ -53,6 +53,15 @@ impl Work {
         Ok(Self { folder, image, log, _lock: lock })
     }
 
+    /// Removes what is not needed any more, to make room.
+    ///
+    /// # Errors
+    /// Something is mounted in it, or it cannot be removed.
+    pub fn clear(&self, name: &str) -> Result<(), ImageError> {
+        no_mounts(&self.folder)?;
+        Ok(remove(&self.folder.join(name))?)
+    }
+
     /// Puts a finished folder in the image's place.
     ///
     /// # Errors
