@@ -41,7 +41,9 @@ impl Elsewhere {
 
     fn run(&self, arguments: &[&str]) -> Output {
         let who = &self.cloud.credentials;
-        let mut command = self.place.command(&[arguments, &["-o", &self.folder]].concat());
+        // What stands behind two dashes is the machine's.
+        let (verb, rest) = arguments.split_at(1);
+        let mut command = self.place.command(&[verb, &["-o", &self.folder], rest].concat());
         command.env("PATH", self.place.path("programs")).envs([
             ("AZURE_RESOURCE_MANAGER", self.cloud.url.as_str()),
             ("AZURE_TENANT_ID", who.tenant_id.as_str()),
@@ -91,7 +93,7 @@ fn ssh_becomes_ssh_on_the_way_to_a_machine() {
     // A worker is reached through it, and a key that is named counts for both.
     std::fs::write(here.place.path("key"), "private").unwrap();
     assert_eq!(here.run(&["ssh", "agentpool1", "-i", "key"]).status.code(), Some(64), "two have it in their names");
-    let all: Json = serde_json::from_slice(&here.run(&["state", "show", "--json"]).stdout).unwrap();
+    let all = here.place.json(&["state", "show", "-o", &here.folder]);
     let mut ids = all["resources"].as_array().unwrap().iter().map(|resource| resource["id"].as_str().unwrap());
     let worker =
         ids.find_map(|id| id.split_once("/virtualMachines/k8s-agentpool1").filter(|(_, end)| !end.contains('/')));

@@ -118,16 +118,24 @@ fn probed(about: &str, probe: &Probe, slow: Option<bool>) -> Finding {
             let last =
                 last.map_or_else(|| "its console showed nothing".to_owned(), |line| format!("the last was: {line}"));
             let message = format!("no kernel came up {how} within {} s; {last}", probe.patience.as_secs());
-            let help = if probe.kvm {
-                format!("On a virtual host, see to nested virtualisation. {SLOW_HELP}")
-            } else {
-                "See QEMU's log on the host: /var/log/libvirt/qemu/engine-probe.log.".to_owned()
-            };
-            // With slowHost the model does without.
-            let verdict = if probe.kvm && slow == Some(true) { Verdict::Note } else { Verdict::Bad };
-            Finding::new(about, verdict, message, &help)
+            failed_probe(about, probe.kvm, slow, message)
+        }
+        Watched::NotStarted(reason) => {
+            let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+            failed_probe(about, probe.kvm, slow, format!("no machine starts {how}: {reason}"))
         }
     }
+}
+
+fn failed_probe(about: &str, kvm: bool, slow: Option<bool>, message: String) -> Finding {
+    let help = if kvm {
+        format!("On a virtual host, see to nested virtualisation. {SLOW_HELP}")
+    } else {
+        "See QEMU's log on the host: /var/log/libvirt/qemu/engine-probe.log.".to_owned()
+    };
+    // With slowHost the model does without.
+    let verdict = if kvm && slow == Some(true) { Verdict::Note } else { Verdict::Bad };
+    Finding::new(about, verdict, message, &help)
 }
 
 fn seconds(seconds: f64) -> String {

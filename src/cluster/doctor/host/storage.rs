@@ -105,7 +105,11 @@ pub(super) fn image(view: &HostView<'_>) -> Vec<Finding> {
         let help = "Make an image and put it into the pool, or name the one that is there in `onPremProfile.image`.";
         return vec![Finding::new(ABOUT, verdict, message, help)];
     };
-    let about = format!("{name} has {} GiB, {}", disk.capacity.div_ceil(GIB), disk.format);
+    let size = match disk.capacity {
+        small if small < GIB => format!("{} MiB", small.div_ceil(1 << 20)),
+        large => format!("{} GiB", large.div_ceil(GIB)),
+    };
+    let about = format!("{name} has {size}, {}", disk.format);
     if image.has_kernel {
         return vec![Finding::new(ABOUT, Verdict::Good, format!("{about}; it boots by its kernel"), "")];
     }

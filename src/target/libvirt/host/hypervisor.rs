@@ -58,6 +58,8 @@ pub enum Watched {
     Seen(Duration),
     /// It was not there in time. What the console showed last is here; it comes from a machine and may hold anything.
     Unseen(String),
+    /// The machine could not even be started, for this reason.
+    NotStarted(String),
 }
 
 /// A hypervisor's host. Every call blocks.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::hypervisor::{HostHypervisor, Watched};
 use crate::contract::{Fault, FaultClass};
+use crate::target::libvirt::hypervisor::ErrorKind;
 use crate::target::libvirt::xml::{Element, element};
 
 /// How long a kernel has, with KVM and without.
@@ -32,7 +33,7 @@ pub struct Probe {
 /// Probes. Nothing is defined for it, and nothing of it is left.
 ///
 /// # Errors
-/// There is no kernel in the pool to probe with; the machine cannot be started.
+/// There is no kernel in the pool to probe with; the host does not answer, or lets nobody start a machine.
 pub fn probe(hypervisor: &dyn HostHypervisor, pool: &str, image: &str, kvm: bool) -> Result<Probe, Fault> {
     let kernel = format!("{image}.kernel");
     let volume = hypervisor.volume(pool, &kernel)?.ok_or_else(|| {
@@ -40,7 +41,13 @@ pub fn probe(hypervisor: &dyn HostHypervisor, pool: &str, image: &str, kvm: bool
             .help("put an image with its kernel into the pool first")
     })?;
     let patience = if kvm { PATIENCE } else { PATIENCE_EMULATED };
-    let watched = hypervisor.watch(&machine(&volume.path, kvm).render(), END, patience)?;
+    let watched = match hypervisor.watch(&machine(&volume.path, kvm).render(), END, patience) {
+        // The emulator has ended at once: that is an answer, too.
+        Err(error) if matches!(error.kind, ErrorKind::Failed | ErrorKind::Invalid) => {
+            Watched::NotStarted(error.message)
+        }
+        watched => watched?,
+    };
     Ok(Probe { kvm, patience, watched })
 }
 
@@ -76,7 +83,7 @@ fn machine(kernel: &str, kvm: bool) -> Element {
 mod tests {
     use super::*;
     use crate::target::libvirt::double::Double;
-    use crate::target::libvirt::hypervisor::Volume;
+    use crate::target::libvirt::hypervisor::{HypervisorError, Volume};
     use crate::target::libvirt::xml::trials::validate;
 
     #[test]
@@ -94,6 +101,12 @@ mod tests {
         host.told().watched = Ok(Watched::Unseen("Booting".into()));
         let emulated = probe(&host, "engine", "engine-image", false).unwrap();
         assert_eq!((emulated.kvm, emulated.patience), (false, PATIENCE_EMULATED));
+        let failed = |kind| Err(HypervisorError::new(kind, "failed to set MSR"));
+        host.told().watched = failed(ErrorKind::Failed);
+        let unstarted = probe(&host, "engine", "engine-image", true).unwrap();
+        assert_eq!(unstarted.watched, Watched::NotStarted("failed to set MSR".into()));
+        host.told().watched = failed(ErrorKind::Forbidden);
+        assert_eq!(probe(&host, "engine", "engine-image", true).unwrap_err().class, FaultClass::Forbidden);
         assert!(host.things().domains.is_empty(), "nothing is defined");
         let changes = host.changes();
         assert!(changes[0].contains("type='kvm'") && changes[0].contains("/pool/&lt;kernel&gt;"), "{changes:?}");

@@ -72,6 +72,9 @@ fn a_probe_is_believed_before_all_else() {
         "showed nothing",
         "engine-probe.log",
     );
+    let unstarted = Watched::NotStarted("process exited:\n  failed to set MSR\n".into());
+    let found = told(&probe(true, unstarted), false);
+    is(&found[0], Verdict::Bad, "no machine starts under KVM: process exited: failed to set MSR", "nested");
     let fault = Err(Fault::new(FaultClass::NotFound, "", "no kernel").help("put one there"));
     let found = told(&fault, false);
     is(&found[0], Verdict::Good, "KVM works", "");
