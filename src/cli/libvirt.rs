@@ -11,9 +11,15 @@ use super::{Call, Exit};
 /// A build without libvirt; nothing answers; the host lacks its storage pool.
 #[cfg(not(feature = "libvirt"))]
 pub fn connect(_: &Call, _: &TargetOptions, _: Wanted<'_>) -> Result<Connected, CliError> {
-    Err(CliError::new(Exit::Usage, "this engine was built without the target `libvirt`").help(
+    Err(not_built())
+}
+
+/// How to get what this build lacks.
+#[cfg(not(feature = "libvirt"))]
+pub fn not_built() -> CliError {
+    CliError::new(Exit::Usage, "this engine was built without the target `libvirt`").help(
         "build it with `cargo build --features libvirt`; it needs libvirt's library (Debian: apt install libvirt-dev)",
-    ))
+    )
 }
 
 #[cfg(feature = "libvirt")]

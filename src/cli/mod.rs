@@ -8,6 +8,7 @@ mod error;
 mod exit;
 mod faults;
 mod help;
+mod kubeconfig;
 mod libvirt;
 mod live;
 mod options;

@@ -1,6 +1,7 @@
 //! The verbs, one file each: typed in, typed out. They observe, plan, execute and keep the state; they print nothing,
 //! ask nothing, and do not know which target they work on.
 
+mod create;
 mod definition;
 mod deploy;
 mod destroy;
@@ -9,10 +10,13 @@ mod durations;
 mod error;
 mod generate;
 mod import;
+mod kubeconfig;
 mod leftovers;
 mod made;
+mod nodes;
 mod observe;
 mod place;
+mod reach;
 mod refresh;
 mod rehearsal;
 mod resume;
@@ -25,6 +29,7 @@ mod status;
 mod tags;
 mod vaults;
 
+pub use create::{Difference, Request};
 pub use definition::{Definition, fact};
 pub use deploy::prepare_deploy;
 pub use destroy::{Beyond, prepare_destroy};
@@ -32,7 +37,13 @@ pub use doctor::{Demand, Finding, PROVIDERS, Verdict, doctor, preflight};
 pub use error::ClusterError;
 pub use generate::{Artifacts, Form, generate};
 pub use import::{Imported, import_group, import_model, keys_of_aks_engine};
+pub use kubeconfig::{
+    KubeconfigEntry, KubeconfigError, Unmerged, kubeconfig_file, merge_kubeconfig, refuse_other_cluster,
+    unmerge_kubeconfigs,
+};
+pub use nodes::{NodeWait, wait_for_nodes};
 pub use observe::observe;
+pub use reach::{Reach, reach};
 pub use refresh::{Refreshed, refresh};
 pub use rehearsal::{Outlook, Scenery, documented, outlook, scenery};
 pub use resume::{Interrupted, resume};

@@ -2,6 +2,7 @@
 
 mod completion;
 mod config;
+mod create;
 mod deploy;
 mod destroy;
 mod doctor;
@@ -12,8 +13,10 @@ mod get_versions;
 mod graph;
 mod import;
 mod init;
+mod kubeconfig;
 mod man;
 mod plan;
+mod powershell;
 mod refresh;
 mod resume;
 mod run;
@@ -35,6 +38,8 @@ use super::{Call, CliError, Exit};
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Makes a cluster on a host of one's own, from nothing but a name
+    Create(create::Arguments),
     /// Writes a model to begin with, with a comment at each value
     Init(init::Arguments),
     /// Writes a cluster's template, parameters, keys and kubeconfig
@@ -50,6 +55,8 @@ pub enum Verb {
     Plan(plan::Arguments),
     /// Shows what a cluster has and how its nodes are
     Status(status::Arguments),
+    /// Puts a cluster into a kubeconfig, for kubectl
+    Kubeconfig(kubeconfig::Arguments),
     /// Tells all faults of a model
     Validate(validate::Arguments),
     /// Shows each value of a model, where it came from, and why
@@ -80,6 +87,8 @@ pub enum Verb {
     Schema(schema::Arguments),
     /// Shows the settings and where each came from
     Config(config::Arguments),
+    /// Prints a PowerShell module with the commands of AksHci
+    Powershell(powershell::Arguments),
     /// Writes the pages of the manual
     Man(man::Arguments),
     /// Prints the completion script of a shell
@@ -92,6 +101,7 @@ impl Verb {
     /// Runs the verb.
     pub fn run(self, call: &Call) -> Result<Exit, CliError> {
         match self {
+            Self::Create(arguments) => block_on(create::run(call, &arguments)),
             Self::Init(arguments) => init::run(call, &arguments),
             Self::Generate(arguments) => generate::run(call, &arguments),
             Self::Deploy(arguments) => block_on(deploy::run(call, &arguments)),
@@ -99,6 +109,7 @@ impl Verb {
             Self::Destroy(arguments) => block_on(destroy::run(call, &arguments)),
             Self::Plan(arguments) => block_on(plan::run(call, &arguments)),
             Self::Status(arguments) => block_on(status::run(call, &arguments)),
+            Self::Kubeconfig(arguments) => block_on(kubeconfig::run(call, &arguments)),
             Self::Validate(arguments) => validate::run(call, &arguments),
             Self::Explain(arguments) => explain::run(call, &arguments),
             Self::Graph(arguments) => graph::run(call, &arguments),
@@ -113,6 +124,7 @@ impl Verb {
             Self::Gateway(arguments) => block_on(gateway::run(call, &arguments)),
             Self::Schema(arguments) => schema::run(call, &arguments),
             Self::Config(arguments) => config::run(call, &arguments),
+            Self::Powershell(arguments) => powershell::run(call, &arguments),
             Self::Man(arguments) => man::run(call, &arguments),
             Self::Completion(arguments) => completion::run(call, &arguments),
             Self::Version(arguments) => version::run(call, &arguments),
