@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::catalog::DEFAULT_KUBERNETES_RELEASE;
 use crate::contract::TargetName;
 use crate::model::{Cluster, OnPremSize, Starter, StarterOnPrem};
+use crate::target::libvirt::DEFAULT_URI;
 
 /// What a cluster shall be. What is not said is not asked for: a new cluster gets what is usual, one that is there keeps what
 /// it has.
@@ -42,8 +43,6 @@ const LOCATION: &str = "local";
 /// times.
 const VM_SIZE: &str = "Standard_D2s_v5";
 const SIZE: OnPremSize = OnPremSize { processors: 2, memory_mib: 4096 };
-/// The libvirt that is asked if none is named.
-const USUAL_URI: &str = "qemu:///system";
 
 impl Request {
     /// A model to begin with, on a target. `image` is what machines start from, if it is not the one of the version of
@@ -104,7 +103,7 @@ impl Request {
             differs(message, "leave --kubernetes out, or choose another name for a cluster of its own".to_owned());
         }
         let own = known.on_prem.clone().unwrap_or_default();
-        let uri = own.hosts.first().map_or(USUAL_URI, |host| host.uri.as_str());
+        let uri = own.hosts.first().map_or(DEFAULT_URI, |host| host.uri.as_str());
         if let Some(asked) = self.uri.as_deref().filter(|asked| *asked != uri) {
             differs(format!("its host is {uri}, not {asked}"), "leave --connect out, or choose another name".to_owned());
         }
@@ -170,7 +169,7 @@ mod tests {
             assert!(difference.message.contains(told), "{difference:?}");
             assert!(difference.help.contains(help), "{difference:?}");
         }
-        let usual = Request { uri: Some(USUAL_URI.into()), ..request() };
+        let usual = Request { uri: Some(DEFAULT_URI.into()), ..request() };
         assert_eq!(usual.differences(&cluster, TargetName::Libvirt, Path::new("f")), [], "that is what is asked anyway");
     }
 }

@@ -1,6 +1,7 @@
 //! The program as its users run it: commands, exit codes, files, and a simulator behind a real socket.
 
 mod azurite;
+mod create;
 mod explain;
 pub mod foreigners;
 mod given_networks;
@@ -8,6 +9,7 @@ mod import;
 pub mod killed;
 mod leftovers;
 mod lifecycle;
+mod powershell;
 mod preflight;
 mod refusals;
 mod rehearsal;

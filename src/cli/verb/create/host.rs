@@ -89,4 +89,80 @@ mod with_library {
             Err(CliError::new(Exit::Environment, message).help(help))
         }
     }
+
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+    mod tests {
+        use semver::Version;
+
+        use super::*;
+        use crate::base::Environment;
+        use crate::cli::output::Output;
+        use crate::cli::settings::Settings;
+        use crate::cli::verb::create::ground::ImageOptions;
+        use crate::contract::TargetName;
+
+        /// libvirt's own test driver, which needs no daemon: it has one pool, and no KVM.
+        fn ground() -> Box<dyn Ground> {
+            let environment = Environment::default();
+            let call = Call {
+                output: Output::new(&environment, false),
+                environment,
+                settings: Vec::new(),
+                found_settings: Settings::default(),
+                creates_unasked: false,
+                yes: false,
+            };
+            let connect = |uri: &str| {
+                let options =
+                    TargetOptions { connect: Some(uri.to_owned()), ..TargetOptions::of(TargetName::Libvirt) };
+                super::connect(&call, &options)
+            };
+            assert_eq!(connect("qemu+unix:///system?socket=/nowhere").err().unwrap().exit, Exit::Unavailable);
+            connect("test:///default").unwrap()
+        }
+
+        fn told<T>(need: Result<Need<'_, T>, CliError>) -> Result<String, (Exit, String)> {
+            match need {
+                Ok(Need::There(there)) => Ok(there.told),
+                Ok(Need::Makeable { .. }) => unreachable!("this ground makes nothing"),
+                Err(error) => Err((error.exit, format!("{} {}", error.message, error.help.unwrap_or_default()))),
+            }
+        }
+
+        #[test]
+        fn what_a_host_lacks_is_told_with_the_remedy() {
+            let ground = ground();
+            let mut on_prem = OnPrem::default();
+            let (exit, without_kvm) = told(ground.host(&on_prem)).unwrap_err();
+            assert_eq!(exit, Exit::Environment);
+            assert!(without_kvm.contains("--slow-host"), "{without_kvm}");
+            on_prem.slow_host = true;
+            let (_, without_pool) = told(ground.host(&on_prem)).unwrap_err();
+            assert!(without_pool.contains("virsh pool-define-as engine"), "{without_pool}");
+            on_prem.storage_pool = "default-pool".to_owned();
+            assert_eq!(
+                told(ground.host(&on_prem)),
+                Ok("test:///default: emulated processors, storage pool default-pool".to_owned())
+            );
+        }
+
+        #[test]
+        fn an_image_is_a_volume_or_a_folder() {
+            let ground = ground();
+            let (version, options) = (Version::new(1, 36, 4), ImageOptions::default());
+            let image = |on_prem: &OnPrem| {
+                let wanted = ImageWanted { kubernetes: &version, on_prem, options: &options };
+                told(ground.image(&wanted))
+            };
+            let mut on_prem = OnPrem { storage_pool: "default-pool".to_owned(), ..OnPrem::default() };
+            let (exit, missing) = image(&on_prem).unwrap_err();
+            assert_eq!(exit, Exit::Environment);
+            assert!(missing.contains("no volume engine-image with an image of Kubernetes 1.36.4"), "{missing}");
+            on_prem.image = Some(OnPremImage::Folder("/images/one".into()));
+            assert_eq!(image(&on_prem), Ok("the folder /images/one".to_owned()));
+            on_prem.image = Some(OnPremImage::Volume("another".to_owned()));
+            assert!(image(&on_prem).unwrap_err().1.contains("no volume another"));
+        }
+    }
 }

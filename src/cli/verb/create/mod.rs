@@ -5,30 +5,27 @@
 mod ground;
 mod host;
 mod machines;
+mod outcome;
 mod site;
 mod steps;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value as Json, json};
 
 use self::ground::{ImageOptions, ImageWanted, ground, obtain};
 use self::machines::{Made, Manner, await_nodes, make};
+use self::outcome::Outcome;
 use self::site::Site;
 use self::steps::Steps;
-use super::run::tell_ways;
 use crate::base::{SystemClock, SystemEntropy};
 use crate::cli::error::CliError;
 use crate::cli::options::{StateOptions, TargetOptions, target_name, time_scale};
 use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit, kubeconfig};
-use crate::cluster::{Definition, KubeconfigEntry, Request, kubeconfig_file, merge_kubeconfig};
+use crate::cluster::{Definition, Request, kubeconfig_file, merge_kubeconfig};
 use crate::contract::TargetName;
-use crate::kubernetes::NodeStatus;
-use crate::model::Cluster;
-use crate::view::{harmless, seconds};
 
 /// Arguments of `engine create`.
 #[derive(Debug, Args)]
@@ -222,15 +219,19 @@ async fn on_target(
     let (cluster, keys) = (definition.cluster.clone(), definition.keys.clone());
     let manner = Manner { telling: &arguments.telling, again: &again };
     let Made { exit, run, snapshot, steps: ended } = make(call, site, connected, definition, steps, &manner).await?;
-    let mut told = Outcome { exit, run, nodes: Vec::new(), entry: None };
+    let mut outcome = Outcome { arguments, site, file, exit, run, nodes: Vec::new(), entry: None };
     let Some(snapshot) = snapshot.filter(|_| exit == Exit::Success) else {
-        call.output.data(&told.as_json(arguments, site, file, steps));
+        call.output.data(&outcome.as_json(steps));
         return Ok(exit);
     };
-    steps.done(format!("{} resources, {ended} steps", snapshot.applied.len()));
+    let resources = snapshot.applied.len();
+    steps.done(match ended {
+        0 => format!("{resources} resources, as they shall be"),
+        steps => format!("{resources} resources, {steps} steps"),
+    });
 
-    told.nodes = await_nodes(connected, &cluster, &snapshot, steps, &again).await?;
-    steps.done(format!("{} nodes are Ready", told.nodes.len()));
+    outcome.nodes = await_nodes(connected, &cluster, &snapshot, steps, &again).await?;
+    steps.done(format!("{} nodes are Ready", outcome.nodes.len()));
 
     let partly = |mut error: CliError| {
         // The cluster is there; what is missing is a way to it.
@@ -241,77 +242,9 @@ async fn on_target(
     let entry = kubeconfig::entry(connected, &cluster, &keys, &snapshot.applied).await.map_err(partly)?;
     merge_kubeconfig(&site.folder, file, &entry).map_err(|error| partly(error.into()))?;
     steps.done(format!("the context {} of {} leads to {}", entry.name, file.display(), entry.server));
-    told.entry = Some(entry);
+    outcome.entry = Some(entry);
 
-    call.output.data(&told.as_json(arguments, site, file, steps));
-    tell_ready(call, arguments, site, &cluster, &told, steps);
+    call.output.data(&outcome.as_json(steps));
+    outcome.tell(call, &cluster, steps);
     Ok(Exit::Success)
-}
-
-/// What came of it all.
-struct Outcome {
-    exit: Exit,
-    run: Json,
-    nodes: Vec<NodeStatus>,
-    entry: Option<KubeconfigEntry>,
-}
-
-impl Outcome {
-    fn as_json(&self, arguments: &Arguments, site: &Site, file: &Path, steps: &Steps<'_>) -> Json {
-        let node = |node: &NodeStatus| json!({ "name": node.name, "ready": node.ready, "version": node.version });
-        json!({
-            "format": 1,
-            "cluster": arguments.name,
-            "target": site.target.word(),
-            "simulated": site.target == TargetName::Simulator,
-            "folder": site.folder.display().to_string(),
-            "complete": self.entry.is_some(),
-            "exitCode": self.exit.code(),
-            "seconds": steps.took().as_secs_f64(),
-            "steps": steps.as_json(),
-            "run": self.run,
-            "nodes": self.nodes.iter().map(node).collect::<Vec<_>>(),
-            "kubeconfig": self.entry.as_ref().map(|entry| json!({
-                "file": file.display().to_string(),
-                "context": entry.name,
-                "server": entry.server,
-                "tlsServerName": entry.tls_server_name,
-            })),
-        })
-    }
-}
-
-/// Tells that the cluster is there, and what can be done with it.
-fn tell_ready(call: &Call, arguments: &Arguments, site: &Site, cluster: &Cluster, told: &Outcome, steps: &Steps<'_>) {
-    let style = call.output.style;
-    let is_simulated = site.target == TargetName::Simulator;
-    let mark = if is_simulated { " (SIMULATED)" } else { "" };
-    call.output.text(&format!(
-        "\n{} {}: {} nodes with Kubernetes {}, in {}{mark}\n",
-        style.good("Ready."),
-        harmless(&arguments.name),
-        told.nodes.len(),
-        cluster.kubernetes_version,
-        seconds(steps.took())
-    ));
-    let (name, folder) = (&arguments.name, site.folder.display());
-    let own = arguments.kubeconfig.no_merge.then(|| site.folder.join("kubeconfig").join("config"));
-    let kubectl = match own.as_ref().or(arguments.kubeconfig.kubeconfig.as_ref()) {
-        Some(file) => format!("kubectl --kubeconfig {} --context {name} get nodes", file.display()),
-        None => format!("kubectl --context {name} get nodes"),
-    };
-    let mut ways = Vec::new();
-    if is_simulated {
-        let simulator = arguments.place.simulator.clone().unwrap_or_else(|| site.folder.join("simulator"));
-        ways.push((format!("engine simulate {}", simulator.display()), "its API server answers as long as this runs"));
-    }
-    ways.extend([
-        (kubectl, "the nodes"),
-        (format!("engine status -o {folder}"), "what there is, and how the nodes are"),
-        (format!("engine scale -o {folder} --new-node-count {}", told.nodes.len()), "another number of machines"),
-        (format!("engine destroy -o {folder}"), "delete everything again, the context included"),
-    ]);
-    let ways: Vec<(String, String)> =
-        ways.into_iter().map(|(command, what_for)| (command, what_for.to_owned())).collect();
-    tell_ways(call, &ways);
 }
