@@ -133,7 +133,7 @@ pub fn append_line_durably(file: &mut std::fs::File, path: &Path, line: &str) ->
 
 /// A set of files that are written together: all are staged before the first is renamed into place, so that a full
 /// disk or a missing permission leaves the folder as it was.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Files {
     entries: Vec<(PathBuf, Vec<u8>, u32)>,
 }

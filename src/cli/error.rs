@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, TROUBLE};
 use crate::base::{Diagnostics, FileError, Source};
-use crate::cluster::{ClusterError, Finding};
+use crate::cluster::{ClusterError, Finding, KubeconfigError};
 use crate::contract::{Fault, FaultClass};
 use crate::execute::ExecuteError;
 use crate::state::StateError;
@@ -94,6 +94,24 @@ fn exit_of_state(error: &StateError) -> Exit {
     }
 }
 
+/// The exit code of what can be wrong with a kubeconfig.
+const fn exit_of_kubeconfig(error: &KubeconfigError) -> Exit {
+    match error {
+        KubeconfigError::Other { .. } => Exit::Usage,
+        KubeconfigError::Locked { .. } => Exit::Locked,
+        KubeconfigError::File(_)
+        | KubeconfigError::Malformed { .. }
+        | KubeconfigError::NoPlace
+        | KubeconfigError::Unwritable { .. } => Exit::Environment,
+    }
+}
+
+impl From<KubeconfigError> for CliError {
+    fn from(error: KubeconfigError) -> Self {
+        ClusterError::from(error).into()
+    }
+}
+
 impl From<StateError> for CliError {
     fn from(error: StateError) -> Self {
         ClusterError::from(error).into()
@@ -124,6 +142,10 @@ impl From<ClusterError> for CliError {
             ClusterError::OtherPlace { .. } | ClusterError::NotAPlan { .. } | ClusterError::Untagged { .. } => {
                 Exit::Usage
             }
+            ClusterError::OtherRequest { .. } | ClusterError::OtherRun { .. } => Exit::Usage,
+            ClusterError::NotReady { .. } => Exit::Partial,
+            ClusterError::NoAddress { .. } => Exit::Failure,
+            ClusterError::Kubeconfig(ref error) => exit_of_kubeconfig(error),
         };
         let mut this = Self::new(exit, error.to_string());
         this.help = help;

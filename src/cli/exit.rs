@@ -26,9 +26,9 @@ pub enum Exit {
     StateRefused = 71,
     /// The state, a kept plan or an image is damaged, or of a newer engine.
     StateDamaged = 72,
-    /// Somebody else holds the lock of the state or of an image.
+    /// Somebody else holds the lock of the state, of an image or of a kubeconfig.
     Locked = 73,
-    /// Partly done; `engine resume` goes on.
+    /// Partly done; `engine resume` goes on, or the same `engine create`.
     Partial = 75,
     /// The plan does not fit the world any more.
     PlanStale = 76,
@@ -63,8 +63,14 @@ impl Exit {
             Self::StateDamaged,
             "The state, a kept plan or an image is damaged, or of a newer engine; the message says what to go back to",
         ),
-        (Self::Locked, "Somebody else holds the lock of the state or of an image, or took it over; the message says whose"),
-        (Self::Partial, "Partly done; `engine resume` goes on where it stopped"),
+        (
+            Self::Locked,
+            "Somebody else holds the lock of the state, of an image or of a kubeconfig, or took it over; the message says more",
+        ),
+        (
+            Self::Partial,
+            "Partly done; `engine resume` goes on where it stopped, and after `create` the same command does",
+        ),
         (Self::PlanStale, "The plan does not fit the world any more; make it anew"),
         (Self::Authentication, "The credentials are missing, wrong or expired"),
         (Self::Environment, "The machine or the cloud lacks something that is needed; nothing was changed"),

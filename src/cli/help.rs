@@ -4,11 +4,11 @@ use clap::Command;
 
 /// The groups in order, and the verbs in each.
 pub const GROUPS: [(&str, &[&str]); 5] = [
-    ("Start", &["init", "host", "image", "generate", "deploy"]),
+    ("Start", &["create", "init", "host", "image", "generate", "deploy"]),
     ("Change", &["scale", "destroy"]),
-    ("Look", &["plan", "status", "ssh", "console", "validate", "explain", "graph", "get-versions"]),
+    ("Look", &["plan", "status", "kubeconfig", "ssh", "console", "validate", "explain", "graph", "get-versions"]),
     ("Repair", &["doctor", "resume", "refresh", "import", "state", "unlock"]),
-    ("Develop", &["simulate", "schema", "config", "completion", "man", "version"]),
+    ("Develop", &["simulate", "schema", "config", "completion", "powershell", "man", "version"]),
 ];
 
 /// The command with its verbs listed by group instead of in one list.

@@ -10,6 +10,7 @@ mod exit;
 mod faults;
 mod help;
 mod host;
+mod kubeconfig;
 mod libvirt;
 mod live;
 mod options;

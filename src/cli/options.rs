@@ -201,6 +201,32 @@ pub struct TargetOptions {
     pub trace: Option<PathBuf>,
 }
 
+impl TargetOptions {
+    /// A target, and nothing else said.
+    pub fn of(target: TargetName) -> Self {
+        Self {
+            target: Some(target),
+            time_scale: crate::server::DEFAULT_TIME_SCALE,
+            simulator: None,
+            faults: None,
+            connect: None,
+            gateways: None,
+            azure_env: None,
+            subscription_id: None,
+            tenant_id: None,
+            client_id: None,
+            client_secret: None,
+            auth_method: None,
+            certificate_path: None,
+            private_key_path: None,
+            identity_system: None,
+            resource_manager: None,
+            ca_bundle: None,
+            trace: None,
+        }
+    }
+}
+
 /// The value of `--state`.
 pub fn state_address(text: &str) -> Result<Address, String> {
     text.parse().map_err(|error: crate::state::StateError| format!("{error}; {}", error.help()))

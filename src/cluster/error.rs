@@ -1,5 +1,6 @@
 //! Why a verb cannot do its work.
 
+use super::{Difference, KubeconfigError};
 use crate::arm::EmitError;
 use crate::base::FileError;
 use crate::contract::{Fault, TargetName};
@@ -142,6 +143,39 @@ pub enum ClusterError {
     /// Nothing was interrupted.
     #[error("there is no interrupted run to go on with")]
     NothingToResume,
+    /// Something else was interrupted, and has to be finished first.
+    #[error("`{verb}` was interrupted")]
+    OtherRun {
+        /// What.
+        verb: String,
+        /// The cluster's folder.
+        folder: std::path::PathBuf,
+    },
+    /// There is another cluster than the one that is asked for.
+    #[error("{} holds another cluster than the one that is asked for: {}", folder.display(), told(differences))]
+    OtherRequest {
+        /// The cluster's folder.
+        folder: std::path::PathBuf,
+        /// In what it is another; not empty.
+        differences: Vec<Difference>,
+    },
+    /// Not all nodes are Ready when their time is over.
+    #[error("after {} minutes {state}", within.as_secs() / 60)]
+    NotReady {
+        /// How many are, and what is missing.
+        state: String,
+        /// How long was waited.
+        within: std::time::Duration,
+    },
+    /// The API server's name stands for no address.
+    #[error("no public address of the cluster has the name {name}")]
+    NoAddress {
+        /// The name.
+        name: String,
+    },
+    /// A kubeconfig cannot be used.
+    #[error(transparent)]
+    Kubeconfig(#[from] KubeconfigError),
 }
 
 impl ClusterError {
@@ -179,9 +213,28 @@ impl ClusterError {
                 Some("put the secret itself into the vault: not a certificate, not a file".to_owned())
             }
             Self::NothingToResume => Some("run `engine plan` to see what there is to do".to_owned()),
+            Self::OtherRun { folder, .. } => Some(format!("`engine resume -o {}` goes on with it", folder.display())),
+            Self::OtherRequest { differences, .. } => {
+                let helps: Vec<&str> = differences.iter().map(|difference| difference.help.as_str()).collect();
+                Some(helps.join("; "))
+            }
+            Self::NotReady { .. } => Some(
+                "look at the machines' consoles, and at /var/log/azure/cluster-provision.log on them; what is made stays, \
+                 and the same command goes on waiting"
+                    .to_owned(),
+            ),
+            Self::NoAddress { .. } => {
+                Some("`engine plan` tells what is missing of the cluster, and `engine deploy` makes it".to_owned())
+            }
+            Self::Kubeconfig(error) => Some(error.help()),
             Self::File(_) | Self::Keys(_) | Self::Expand(_) | Self::Emit(_) | Self::Plan(_) => None,
         }
     }
+}
+
+fn told(differences: &[Difference]) -> String {
+    let told: Vec<&str> = differences.iter().map(|difference| difference.message.as_str()).collect();
+    told.join("; ")
 }
 
 fn untagged(group: &str, is_there: bool) -> String {

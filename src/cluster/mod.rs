@@ -2,6 +2,7 @@
 //! ask nothing, and do not know which target they work on.
 
 mod access;
+mod create;
 mod definition;
 mod deploy;
 mod destroy;
@@ -10,10 +11,13 @@ mod durations;
 mod error;
 mod generate;
 mod import;
+mod kubeconfig;
 mod leftovers;
 mod made;
+mod nodes;
 mod observe;
 mod place;
+mod reach;
 mod refresh;
 mod rehearsal;
 mod resume;
@@ -29,6 +33,7 @@ mod vaults;
 pub use access::{
     Hop, HostOfUri, How, Member, Place, SshFiles, Way, find_member, host_of_uri, members, ssh_arguments, way_to,
 };
+pub use create::{Difference, Request};
 pub use definition::{Definition, fact};
 pub use deploy::prepare_deploy;
 pub use destroy::{Beyond, prepare_destroy};
@@ -38,7 +43,13 @@ pub use doctor::{
 pub use error::ClusterError;
 pub use generate::{Artifacts, Form, generate};
 pub use import::{Imported, import_group, import_model, keys_of_aks_engine};
+pub use kubeconfig::{
+    KubeconfigEntry, KubeconfigError, Unmerged, kubeconfig_file, merge_kubeconfig, refuse_other_cluster,
+    unmerge_kubeconfigs,
+};
+pub use nodes::{NodeWait, wait_for_nodes};
 pub use observe::observe;
+pub use reach::{Reach, reach};
 pub use refresh::{Refreshed, refresh};
 pub use rehearsal::{Outlook, Scenery, documented, outlook, scenery};
 pub use resume::{Interrupted, resume};

@@ -222,7 +222,7 @@ impl Action for MemberActions {
 }
 
 /// Whether a fault is what an API server shows that is not up yet. A certificate that is not trusted never gets better.
-fn is_starting(fault: &Fault) -> bool {
+pub fn is_starting(fault: &Fault) -> bool {
     matches!(fault.class, FaultClass::Unavailable | FaultClass::Transient | FaultClass::Throttled)
         && fault.code != "TlsCertificate"
 }

@@ -13,5 +13,5 @@ mod node;
 mod trials;
 
 pub use client::{KubernetesClient, KubernetesCredentials, KubernetesSettings};
-pub use members::{MemberActions, MemberSettings};
+pub use members::{MemberActions, MemberSettings, is_starting};
 pub use node::NodeStatus;

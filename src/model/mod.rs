@@ -49,4 +49,4 @@ pub use pool::{Availability, Caching, Image, OperatingSystem, Orchestration, OsD
 pub use read::{Origin, Origins, ReadOptions, Reading, read};
 pub use rules::{RULES, Rule};
 pub use schema::schema;
-pub use starter::Starter;
+pub use starter::{Starter, StarterOnPrem};

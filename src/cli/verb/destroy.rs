@@ -9,7 +9,7 @@ use crate::cli::preflight::PreflightOptions;
 use crate::cli::rehearsal::{RehearsalOptions, Scene};
 use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
-use crate::cli::{Call, Exit};
+use crate::cli::{Call, Exit, kubeconfig};
 use crate::cluster::{Beyond, prepare_destroy};
 
 use super::status::connect_existing;
@@ -55,5 +55,8 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let next = [(format!("rm -r {}", folder.display()), "the keys and the state, once nobody needs them")];
     let exit = carry_out(call, &connected.session, prepared, &arguments.telling, &folder, &next).await;
     connected.close(call).await;
+    if matches!(exit, Ok(Exit::Success)) {
+        kubeconfig::forget(call, &folder);
+    }
     exit
 }

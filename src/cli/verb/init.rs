@@ -65,6 +65,7 @@ pub fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         vm_size: answer(asks, arguments.vm_size.clone(), "Size of the machines", "Standard_D2s_v5")?,
         release: DEFAULT_KUBERNETES_RELEASE.to_owned(),
         ssh_key: ssh_key(call, arguments, asks)?,
+        on_prem: None,
     };
     let text = starter.text();
     // What was answered is judged as any model is, before anything is written.
@@ -113,9 +114,7 @@ fn answer<T: std::str::FromStr + std::fmt::Display>(
 
 /// The administrator's public key: a private one is never looked at.
 fn ssh_key(call: &Call, arguments: &Arguments, asks: bool) -> Result<String, CliError> {
-    let home = call.environment.get("HOME").map(Path::new);
-    let own =
-        home.and_then(|home| SSH_KEYS.iter().map(|name| home.join(".ssh").join(name)).find(|path| path.is_file()));
+    let own = own_public_key(call);
     let path = match (&arguments.ssh_public_key, own) {
         (Some(path), _) => path.clone(),
         (None, own) if asks => {
@@ -130,7 +129,21 @@ fn ssh_key(call: &Call, arguments: &Arguments, asks: bool) -> Result<String, Cli
         (None, Some(own)) => own,
         (None, None) => return Err(no_key()),
     };
-    let text = read_text(&path)?;
+    read_public_key(&path)
+}
+
+/// The public key of whoever runs this, if there is one where `ssh-keygen` keeps them.
+pub fn own_public_key(call: &Call) -> Option<PathBuf> {
+    let home = call.environment.get("HOME").map(Path::new)?;
+    SSH_KEYS.iter().map(|name| home.join(".ssh").join(name)).find(|path| path.is_file())
+}
+
+/// The first line of a file with a public key.
+///
+/// # Errors
+/// A file that cannot be read, or that holds a private key.
+pub fn read_public_key(path: &Path) -> Result<String, CliError> {
+    let text = read_text(path)?;
     let key = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     if key.contains("PRIVATE KEY") {
         return Err(CliError::usage(format!("{} is a private key", path.display()))

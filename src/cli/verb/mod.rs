@@ -3,6 +3,7 @@
 mod completion;
 mod config;
 mod console;
+mod create;
 mod deploy;
 mod destroy;
 mod doctor;
@@ -15,8 +16,10 @@ mod host;
 mod image;
 mod import;
 mod init;
+mod kubeconfig;
 mod man;
 mod plan;
+mod powershell;
 mod refresh;
 mod resume;
 mod run;
@@ -39,6 +42,8 @@ use super::{Call, CliError, Exit};
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Makes a cluster on a host of one's own, from nothing but a name
+    Create(create::Arguments),
     /// Writes a model to begin with, with a comment at each value
     Init(init::Arguments),
     /// Prepares a host on-prem, and checks it
@@ -62,6 +67,8 @@ pub enum Verb {
     Ssh(ssh::Arguments),
     /// Opens a machine's serial console
     Console(console::Arguments),
+    /// Puts a cluster into a kubeconfig, for kubectl
+    Kubeconfig(kubeconfig::Arguments),
     /// Tells all faults of a model
     Validate(validate::Arguments),
     /// Shows each value of a model, where it came from, and why
@@ -92,6 +99,8 @@ pub enum Verb {
     Schema(schema::Arguments),
     /// Shows the settings and where each came from
     Config(config::Arguments),
+    /// Prints a PowerShell module with the commands of AksHci
+    Powershell(powershell::Arguments),
     /// Writes the pages of the manual
     Man(man::Arguments),
     /// Prints the completion script of a shell
@@ -104,6 +113,7 @@ impl Verb {
     /// Runs the verb.
     pub fn run(self, call: &Call) -> Result<Exit, CliError> {
         match self {
+            Self::Create(arguments) => block_on(create::run(call, &arguments)),
             Self::Init(arguments) => init::run(call, &arguments),
             Self::Host(arguments) => host::run(call, &arguments),
             Self::Generate(arguments) => generate::run(call, &arguments),
@@ -115,6 +125,7 @@ impl Verb {
             Self::Status(arguments) => block_on(status::run(call, &arguments)),
             Self::Ssh(arguments) => block_on(ssh::run(call, &arguments)),
             Self::Console(arguments) => block_on(console::run(call, &arguments)),
+            Self::Kubeconfig(arguments) => block_on(kubeconfig::run(call, &arguments)),
             Self::Validate(arguments) => validate::run(call, &arguments),
             Self::Explain(arguments) => explain::run(call, &arguments),
             Self::Graph(arguments) => graph::run(call, &arguments),
@@ -129,6 +140,7 @@ impl Verb {
             Self::Gateway(arguments) => block_on(gateway::run(call, &arguments)),
             Self::Schema(arguments) => schema::run(call, &arguments),
             Self::Config(arguments) => config::run(call, &arguments),
+            Self::Powershell(arguments) => powershell::run(call, &arguments),
             Self::Man(arguments) => man::run(call, &arguments),
             Self::Completion(arguments) => completion::run(call, &arguments),
             Self::Version(arguments) => version::run(call, &arguments),

@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use super::run::tell;
+use super::run::{Aftermath, tell};
 use super::status::connect_existing;
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::rehearsal::{RehearsalOptions, Scene};
 use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
-use crate::cli::{Call, Exit};
+use crate::cli::{Call, Exit, kubeconfig};
 use crate::cluster::{Interrupted, resume};
 
 /// Arguments of `engine resume`.
@@ -45,11 +45,15 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     }
     let folder = store.folder();
     let next = [(format!("engine status -o {}", folder.display()), "what there is, and how the nodes are")];
+    let aftermath = Aftermath { folder, next: &next, again: None };
     let (session, plan) = (&connected.session, &interrupted.plan);
-    let exit = tell(call, session, plan, &arguments.telling, folder, &next, |events, cancel| {
+    let exit = tell(call, session, plan, &arguments.telling, &aftermath, |events, cancel| {
         resume(session, store, events, cancel)
     })
     .await;
     connected.close(call).await;
+    if verb == "destroy" && matches!(exit, Ok(Exit::Success)) {
+        kubeconfig::forget(call, folder);
+    }
     exit
 }

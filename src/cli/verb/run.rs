@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
+
 use crate::base::take_large_pages;
 use crate::cli::error::{CliError, exit_of};
 use crate::cli::output::{ask, ask_for_word};
@@ -69,7 +71,32 @@ pub async fn carry_out(
     next: &[(String, &str)],
 ) -> Result<Exit, CliError> {
     let plan = prepared.plan.clone();
-    tell(call, session, &plan, telling, folder, next, |events, cancel| prepared.run(session, events, cancel)).await
+    let aftermath = Aftermath { folder, next, again: None };
+    tell(call, session, &plan, telling, &aftermath, |events, cancel| prepared.run(session, events, cancel)).await
+}
+
+/// What comes after a run.
+pub struct Aftermath<'a> {
+    /// The cluster's folder, which the report goes to.
+    pub folder: &'a Path,
+    /// The commands to go on with after one that is complete, and what each is for.
+    pub next: &'a [(String, &'a str)],
+    /// The command that goes on with one that is not; `None`: `engine resume`.
+    pub again: Option<String>,
+}
+
+/// A run that is over.
+pub struct Ended<'a> {
+    /// What was to be done.
+    pub plan: &'a Plan,
+    /// What happened.
+    pub record: &'a RunRecord,
+    /// What came of it.
+    pub finished: &'a Finished,
+    /// Who asked it to stop.
+    pub cancel: &'a Cancel,
+    /// The commands to go on with, and what each is for.
+    pub ways: &'a [(String, String)],
 }
 
 /// Tells of a run while it goes on, and what came of it.
@@ -78,9 +105,30 @@ pub async fn tell<'a, R>(
     session: &Session,
     plan: &Plan,
     telling: &TellingOptions,
-    folder: &Path,
-    next: &[(String, &str)],
+    aftermath: &Aftermath<'_>,
     run: impl FnOnce(Arc<dyn EventSink>, Cancel) -> R,
+) -> Result<Exit, CliError>
+where
+    R: Future<Output = Result<Finished, ClusterError>> + 'a,
+{
+    follow(call, session, plan, telling, aftermath, run, |ended| {
+        if call.output.json {
+            call.output.data(&run_as_json(session, aftermath.folder, ended));
+        }
+        conclude(call, session, ended)
+    })
+    .await
+}
+
+/// Tells of a run while it goes on; what came of it is for `conclude` to tell, which gives the exit code.
+pub async fn follow<'a, R>(
+    call: &Call,
+    session: &Session,
+    plan: &Plan,
+    telling: &TellingOptions,
+    aftermath: &Aftermath<'_>,
+    run: impl FnOnce(Arc<dyn EventSink>, Cancel) -> R,
+    conclude: impl FnOnce(&Ended<'_>) -> Exit,
 ) -> Result<Exit, CliError>
 where
     R: Future<Output = Result<Finished, ClusterError>> + 'a,
@@ -97,14 +145,17 @@ where
     let record = telling.record();
     let mut ways: Vec<(String, String)> = Vec::new();
     if record.is_complete() {
-        ways.extend(next.iter().map(|(command, what_for)| (command.clone(), (*what_for).to_owned())));
+        ways.extend(aftermath.next.iter().map(|(command, what_for)| (command.clone(), (*what_for).to_owned())));
     } else {
-        let resume = format!("engine resume -o {}", folder.display());
-        ways.push((resume, "goes on where it stopped, once the cause is gone".to_owned()));
+        let resume = || format!("engine resume -o {}", aftermath.folder.display());
+        let again = aftermath.again.clone().unwrap_or_else(resume);
+        ways.push((again, "goes on where it stopped, once the cause is gone".to_owned()));
     }
-    let concluded = conclude(call, session, plan, &record, result, &cancel, folder, &ways);
+    let concluded = result.map_err(CliError::from).map(|finished| {
+        conclude(&Ended { plan, record: &record, finished: &finished, cancel: &cancel, ways: &ways })
+    });
     let exit = concluded.as_ref().map_or_else(|error| error.exit, |exit| *exit);
-    telling.end(call, folder, exit, ways).await;
+    telling.end(call, aftermath.folder, exit, ways).await;
     concluded
 }
 
@@ -128,58 +179,61 @@ pub async fn interruptible<R: Future>(run: impl FnOnce(Cancel) -> R) -> (R::Outp
     (output, cancel)
 }
 
-/// Tells what came of a run, and gives the exit code.
-#[expect(clippy::too_many_arguments, reason = "one caller; each value is of another kind")]
-fn conclude(
-    call: &Call,
-    session: &Session,
-    plan: &Plan,
-    record: &RunRecord,
-    result: Result<Finished, ClusterError>,
-    cancel: &Cancel,
-    folder: &Path,
-    ways: &[(String, String)],
-) -> Result<Exit, CliError> {
-    let Finished { summary, snapshot } = result?;
-    let verb = &*plan.verb;
-    if call.output.json {
-        let mut data = summary_as_json(verb, &summary);
-        data["target"] = session.target.name().word().into();
-        data["simulated"] = (session.target.name() == TargetName::Simulator).into();
-        data["folder"] = folder.display().to_string().into();
-        data["slowestChain"] = chain_as_json(record);
-        data["plan"] = plan_as_json(plan, session.target.name().word());
-        data["resources"] =
-            snapshot.applied.values().map(|resource| serde_json::Value::from(resource.address.id.as_str())).collect();
-        call.output.data(&data);
-    }
+/// What came of a run, as data.
+pub fn run_as_json(session: &Session, folder: &Path, ended: &Ended<'_>) -> Json {
+    let Ended { plan, record, finished: Finished { summary, snapshot }, .. } = ended;
+    let target = session.target.name();
+    let mut data = summary_as_json(&plan.verb, summary);
+    data["target"] = target.word().into();
+    data["simulated"] = (target == TargetName::Simulator).into();
+    data["folder"] = folder.display().to_string().into();
+    data["slowestChain"] = chain_as_json(record);
+    data["plan"] = plan_as_json(plan, target.word());
+    data["resources"] = snapshot.applied.values().map(|resource| Json::from(resource.address.id.as_str())).collect();
+    data
+}
 
-    let style = call.output.style;
-    if summary.is_complete() {
-        if !snapshot.applied.is_empty() {
-            let mark = if session.target.name() == TargetName::Simulator { " (SIMULATED)" } else { "" };
-            let title = format!("\n{} of {}{mark}:\n", style.strong("Resources"), snapshot.identity.cluster);
-            call.output.text(&title);
-            call.output.text(&render_resources(&snapshot.applied, style));
-        }
-        call.output.text(&format!("\n{}", render_summary(verb, &summary, style)));
-        call.output.text(&render_chain(record, style));
-        if !ways.is_empty() {
-            call.output.text(&format!("\n{}\n", style.strong("Next:")));
-            let width = ways.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
-            for (command, what_for) in ways {
-                call.output.text(&format!("  {command:<width$}  {}\n", style.faint(what_for)));
-            }
-        }
-        return Ok(Exit::Success);
+/// Tells what came of a run, and gives the exit code.
+fn conclude(call: &Call, session: &Session, ended: &Ended<'_>) -> Exit {
+    let Ended { plan, record, finished: Finished { summary, snapshot }, ways, .. } = ended;
+    if !summary.is_complete() {
+        return tell_failure(call, ended);
     }
-    call.output.note(&format!("\n{}", render_summary(verb, &summary, call.output.error_style)));
-    call.output.note(&format!(
-        "\n{}\n  engine resume -o {}\n",
-        call.output.error_style.strong("To go on where it stopped:"),
-        folder.display()
-    ));
-    Ok(exit_of_run(&summary, cancel))
+    let style = call.output.style;
+    if !snapshot.applied.is_empty() {
+        let mark = if session.target.name() == TargetName::Simulator { " (SIMULATED)" } else { "" };
+        let title = format!("\n{} of {}{mark}:\n", style.strong("Resources"), snapshot.identity.cluster);
+        call.output.text(&title);
+        call.output.text(&render_resources(&snapshot.applied, style));
+    }
+    call.output.text(&format!("\n{}", render_summary(&plan.verb, summary, style)));
+    call.output.text(&render_chain(record, style));
+    tell_ways(call, ways);
+    Exit::Success
+}
+
+/// Tells the commands to go on with, if there are any.
+pub fn tell_ways(call: &Call, ways: &[(String, String)]) {
+    if ways.is_empty() {
+        return;
+    }
+    let style = call.output.style;
+    call.output.text(&format!("\n{}\n", style.strong("Next:")));
+    let width = ways.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    for (command, what_for) in ways {
+        call.output.text(&format!("  {command:<width$}  {}\n", style.faint(what_for)));
+    }
+}
+
+/// Tells what is not finished of a run and why, and gives the exit code.
+pub fn tell_failure(call: &Call, ended: &Ended<'_>) -> Exit {
+    let Ended { plan, finished: Finished { summary, .. }, cancel, ways, .. } = ended;
+    let style = call.output.error_style;
+    call.output.note(&format!("\n{}", render_summary(&plan.verb, summary, style)));
+    for (command, _) in *ways {
+        call.output.note(&format!("\n{}\n  {command}\n", style.strong("To go on where it stopped:")));
+    }
+    exit_of_run(summary, cancel)
 }
 
 /// The exit code of a run. What keeps everything from the cloud is told as such; anything else leaves the run partly done.

@@ -11,4 +11,4 @@ mod rendered;
 mod scripts;
 mod tools;
 mod upkeep;
-mod windows;
+pub mod windows;

@@ -59,8 +59,8 @@ fn visit<'a>(node: Node<'a>, seen: &mut impl FnMut(Node<'a>)) {
     }
 }
 
-/// The lines that the grammar does not take.
-fn faults(text: &str) -> Vec<String> {
+/// The lines that PowerShell's grammar does not take.
+pub fn faults(text: &str) -> Vec<String> {
     let mut faults = Vec::new();
     visit(parse(text).root_node(), &mut |node| {
         if node.is_error() || node.is_missing() {

@@ -2,6 +2,7 @@
 
 mod access;
 mod azurite;
+mod create;
 mod explain;
 pub mod foreigners;
 mod given_networks;
@@ -11,6 +12,7 @@ mod import;
 pub mod killed;
 mod leftovers;
 mod lifecycle;
+mod powershell;
 mod preflight;
 mod refusals;
 mod rehearsal;
