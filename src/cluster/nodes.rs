@@ -190,7 +190,9 @@ mod tests {
         assert_eq!(nodes.len(), 3);
         assert_eq!(told.len(), 4, "{told:?}");
         assert!(told[0].starts_with("0 of 3 nodes are Ready; "), "{told:?}");
-        assert!(told[1].contains("master-0 is not Ready: no network") && told[1].contains("agent-0 has not registered"));
+        assert!(
+            told[1].contains("master-0 is not Ready: no network") && told[1].contains("agent-0 has not registered")
+        );
         assert_eq!(told[2], "2 of 3 nodes are Ready; agent-1 has not registered");
     }
 

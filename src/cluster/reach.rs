@@ -33,8 +33,7 @@ pub async fn reach(session: &Session, cluster: &Cluster, applied: &AppliedResour
         return Ok(Reach { server: api_server_url(cluster, platform), tls_server_name: None });
     }
     let name = endpoint_name(cluster, platform);
-    let addresses =
-        applied.values().filter(|own| own.address.resource_type.eq_ignore_ascii_case(PUBLIC_ADDRESS_TYPE));
+    let addresses = applied.values().filter(|own| own.address.resource_type.eq_ignore_ascii_case(PUBLIC_ADDRESS_TYPE));
     for own in addresses {
         let seen = session.target.observe(&own.address).await?;
         if let Some(address) = seen.and_then(|seen| address_of(&seen.body, &name)) {

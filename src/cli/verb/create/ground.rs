@@ -47,7 +47,10 @@ pub enum Need<'a, T> {
     /// It is not, and the engine makes it once that is agreed to. Who has begun and was killed begins again.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "no ground of this build makes anything: what is missing is refused with its remedy")
+        expect(
+            dead_code,
+            reason = "no ground of this build makes anything: what is missing is refused with its remedy"
+        )
     )]
     Makeable {
         /// What would be done, a line each.
@@ -171,7 +174,8 @@ mod tests {
 
         fn image(&self, wanted: &ImageWanted<'_>) -> Result<Need<'_, ImageName>, CliError> {
             let ImageOptions { images, kubernetes_binaries, container_images } = wanted.options.clone();
-            let folder = images.unwrap_or_default().join(wanted.kubernetes.to_string());
+            let name = format!("{}-{}", wanted.kubernetes, wanted.on_prem.storage_pool);
+            let folder = images.unwrap_or_default().join(name);
             Ok(Need::Makeable {
                 what: vec!["an image is built".to_owned()],
                 make: Box::new(move |_| {
@@ -203,7 +207,7 @@ mod tests {
         let host = ground.host(&on_prem).and_then(|need| obtain(&steps, need)).map(|there| there.told);
         let image = ground.image(&wanted).and_then(|need| obtain(&steps, need)).map(|there| there.value);
         assert_eq!(host.map_err(|error| error.message), Ok("prepared".to_owned()));
-        assert_eq!(image.map_err(|error| error.message), Ok(Some("/images/1.36.4".to_owned())));
+        assert_eq!(image.map_err(|error| error.message), Ok(Some("/images/1.36.4-engine".to_owned())));
         assert_eq!(*ground.0.borrow(), ["pool engine", "image Some(\"/programs\") Some(\"/archives\")"]);
     }
 

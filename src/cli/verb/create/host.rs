@@ -77,10 +77,14 @@ mod with_library {
             };
             if self.hypervisor.volume(pool, volume).map_err(Fault::from)?.is_some() {
                 let value = Some(volume.to_owned()).filter(|volume| volume != DEFAULT_IMAGE);
-                return Ok(Need::There(There { value, told: format!("the volume {volume} of the storage pool {pool}") }));
+                return Ok(Need::There(There {
+                    value,
+                    told: format!("the volume {volume} of the storage pool {pool}"),
+                }));
             }
             let (version, options) = (wanted.kubernetes, wanted.options);
-            let message = format!("the storage pool {pool} has no volume {volume} with an image of Kubernetes {version}");
+            let message =
+                format!("the storage pool {pool} has no volume {volume} with an image of Kubernetes {version}");
             let asked = [&options.images, &options.kubernetes_binaries, &options.container_images];
             let help = match asked.into_iter().flatten().next() {
                 Some(folder) => format!("put an image into the pool: this build takes none from {}", folder.display()),
@@ -114,8 +118,7 @@ mod with_library {
                 yes: false,
             };
             let connect = |uri: &str| {
-                let options =
-                    TargetOptions { connect: Some(uri.to_owned()), ..TargetOptions::of(TargetName::Libvirt) };
+                let options = TargetOptions { connect: Some(uri.to_owned()), ..TargetOptions::of(TargetName::Libvirt) };
                 super::connect(&call, &options)
             };
             assert_eq!(connect("qemu+unix:///system?socket=/nowhere").err().unwrap().exit, Exit::Unavailable);
