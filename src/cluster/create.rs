@@ -105,7 +105,10 @@ impl Request {
         let own = known.on_prem.clone().unwrap_or_default();
         let uri = own.hosts.first().map_or(DEFAULT_URI, |host| host.uri.as_str());
         if let Some(asked) = self.uri.as_deref().filter(|asked| *asked != uri) {
-            differs(format!("its host is {uri}, not {asked}"), "leave --connect out, or choose another name".to_owned());
+            differs(
+                format!("its host is {uri}, not {asked}"),
+                "leave --connect out, or choose another name".to_owned(),
+            );
         }
         if self.slow_host && !own.slow_host {
             let message = "its host is not called slow".to_owned();
@@ -156,7 +159,11 @@ mod tests {
     fn each_difference_is_told_with_what_to_do() {
         let cluster = made(&request(), TargetName::Libvirt);
         for (asked, told, help) in [
-            (Request { nodes: Some(3), ..request() }, "2 worker machines, not 3", "engine scale -o f --new-node-count 3"),
+            (
+                Request { nodes: Some(3), ..request() },
+                "2 worker machines, not 3",
+                "engine scale -o f --new-node-count 3",
+            ),
             (Request { control_plane_nodes: Some(3), ..request() }, "1 control-plane machines, not 3", "another name"),
             (Request { kubernetes: Some("1.36".into()), ..request() }, "not 1.36", "leave --kubernetes out"),
             (Request { target: Some(TargetName::Simulator), ..request() }, "libvirt, not on simulator", "destroy"),
@@ -170,6 +177,10 @@ mod tests {
             assert!(difference.help.contains(help), "{difference:?}");
         }
         let usual = Request { uri: Some(DEFAULT_URI.into()), ..request() };
-        assert_eq!(usual.differences(&cluster, TargetName::Libvirt, Path::new("f")), [], "that is what is asked anyway");
+        assert_eq!(
+            usual.differences(&cluster, TargetName::Libvirt, Path::new("f")),
+            [],
+            "that is what is asked anyway"
+        );
     }
 }

@@ -28,6 +28,8 @@ mod session;
 mod stale;
 mod status;
 mod tags;
+#[cfg(test)]
+mod testing;
 mod vaults;
 
 pub use access::{

@@ -109,22 +109,13 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::base::{Environment, Secret, SystemClock, SystemEntropy, SystemTimer};
-    use crate::contract::{Fault, FaultClass, Future, KeyVaultSecret, KeyVaults};
-    use crate::execute::Settings;
-    use crate::graph::Scope;
+    use crate::base::Secret;
+    use crate::cluster::testing;
+    use crate::contract::FaultClass;
     use crate::kubernetes::{KubernetesClient, KubernetesCredentials, KubernetesSettings};
     use crate::target::http::HttpSettings;
     use crate::target::memory::MemoryTarget;
     use crate::target::testing::{FakeServer, Reply};
-
-    struct NoVaults;
-
-    impl KeyVaults for NoVaults {
-        fn read<'a>(&'a self, _: &'a KeyVaultSecret) -> Future<'a, Result<Secret, Fault>> {
-            Box::pin(std::future::ready(Err(Fault::new(FaultClass::Invalid, "", "none"))))
-        }
-    }
 
     fn session(server: &FakeServer) -> Session {
         let kubernetes = KubernetesClient::new(KubernetesSettings {
@@ -133,23 +124,7 @@ mod tests {
             credentials: KubernetesCredentials::Token(Secret::new("token")),
             http: HttpSettings::default(),
         });
-        Session {
-            target: Arc::new(MemoryTarget::default()),
-            actions: Vec::new(),
-            vaults: Arc::new(NoVaults),
-            kubernetes: Some(kubernetes.unwrap()),
-            scope: Scope {
-                subscription_id: "s".into(),
-                tenant_id: "t".into(),
-                resource_group: "rg".into(),
-                location: "local".into(),
-            },
-            clock: Arc::new(SystemClock),
-            timer: Arc::new(SystemTimer),
-            entropy: Arc::new(SystemEntropy),
-            environment: Environment::default(),
-            settings: Settings::default(),
-        }
+        testing::session(Arc::new(MemoryTarget::default()), Some(kubernetes.unwrap()))
     }
 
     fn wait(within: Duration) -> NodeWait {
@@ -190,7 +165,9 @@ mod tests {
         assert_eq!(nodes.len(), 3);
         assert_eq!(told.len(), 4, "{told:?}");
         assert!(told[0].starts_with("0 of 3 nodes are Ready; "), "{told:?}");
-        assert!(told[1].contains("master-0 is not Ready: no network") && told[1].contains("agent-0 has not registered"));
+        assert!(
+            told[1].contains("master-0 is not Ready: no network") && told[1].contains("agent-0 has not registered")
+        );
         assert_eq!(told[2], "2 of 3 nodes are Ready; agent-1 has not registered");
     }
 

@@ -33,8 +33,7 @@ pub async fn reach(session: &Session, cluster: &Cluster, applied: &AppliedResour
         return Ok(Reach { server: api_server_url(cluster, platform), tls_server_name: None });
     }
     let name = endpoint_name(cluster, platform);
-    let addresses =
-        applied.values().filter(|own| own.address.resource_type.eq_ignore_ascii_case(PUBLIC_ADDRESS_TYPE));
+    let addresses = applied.values().filter(|own| own.address.resource_type.eq_ignore_ascii_case(PUBLIC_ADDRESS_TYPE));
     for own in addresses {
         let seen = session.target.observe(&own.address).await?;
         if let Some(address) = seen.and_then(|seen| address_of(&seen.body, &name)) {
@@ -56,14 +55,100 @@ fn at(address: IpAddr, name: String) -> Reach {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail by a panic")]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
+    use crate::base::Source;
+    use crate::cluster::{Request, testing};
+    use crate::contract::{
+        Address, Applied, Fault, Future, Observation, OperationHandle, Progress, Support, Target, TargetName,
+    };
+    use crate::graph::ResourceKey;
+    use crate::model::{ReadOptions, read};
+
+    /// A host on which every public address has this name and this address.
+    struct OnHost(&'static str);
+
+    impl Target for OnHost {
+        fn name(&self) -> TargetName {
+            TargetName::Libvirt
+        }
+
+        fn supports(&self, _: &str, _: &str) -> Support {
+            Support::Yes
+        }
+
+        fn observe<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Option<Observation>, Fault>> {
+            assert_eq!(address.resource_type, PUBLIC_ADDRESS_TYPE, "nothing else is asked for");
+            let body = (address.name == "front").then(|| body(self.0, "198.18.0.1"));
+            Box::pin(std::future::ready(Ok(body.map(|body| Observation { body, etag: None }))))
+        }
+
+        fn normalise(&self, _: &Address, body: Json) -> Json {
+            body
+        }
+
+        fn apply<'a>(&'a self, _: &'a Address, _: &'a Json, _: Option<&'a str>) -> Future<'a, Result<Progress, Fault>> {
+            panic!("nothing is changed")
+        }
+
+        fn delete<'a>(&'a self, _: &'a Address) -> Future<'a, Result<Progress, Fault>> {
+            panic!("nothing is changed")
+        }
+
+        fn poll<'a>(&'a self, _: &'a OperationHandle) -> Future<'a, Result<Progress, Fault>> {
+            panic!("nothing is changed")
+        }
+    }
+
+    fn body(fqdn: &str, address: &str) -> Json {
+        json!({ "properties": { "dnsSettings": { "fqdn": fqdn }, "ipAddress": address } })
+    }
+
+    fn cluster(target: TargetName) -> Cluster {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEVYQU1QTEUtS0VZLVJFUExBQ0UtV0lUSC1ZT1VSUy0t me";
+        let request = Request { name: "demo".into(), ..Request::default() };
+        let text = request.starter(target, None, key.to_owned()).text();
+        read(&Source { name: "demo".into(), text }, &ReadOptions::default()).cluster.unwrap()
+    }
+
+    fn applied(names: &[(&str, &str)]) -> AppliedResources {
+        let scope = testing::session(Arc::new(OnHost("")), None).scope;
+        let own = |(resource_type, name): &(&str, &str)| {
+            let address = Address::new(&scope, resource_type, "1", name);
+            (ResourceKey::named(resource_type, name), Applied { address, body: Json::Null, after: Vec::new() })
+        };
+        names.iter().map(own).collect()
+    }
+
+    #[tokio::test]
+    async fn on_prem_the_address_is_asked_and_the_name_expected() {
+        let applied = applied(&[
+            ("Microsoft.Network/virtualNetworks", "vnet"),
+            (PUBLIC_ADDRESS_TYPE, "another"),
+            (PUBLIC_ADDRESS_TYPE, "front"),
+        ]);
+        let cluster = cluster(TargetName::Libvirt);
+        let session = testing::session(Arc::new(OnHost("demo.local.internal")), None);
+        let reached = reach(&session, &cluster, &applied).await.unwrap();
+        assert_eq!(reached.server, "https://198.18.0.1:443");
+        assert_eq!(reached.tls_server_name.as_deref(), Some("demo.local.internal"));
+
+        let session = testing::session(Arc::new(OnHost("other.local.internal")), None);
+        let error = reach(&session, &cluster, &applied).await.unwrap_err();
+        assert!(error.to_string().contains("demo.local.internal"), "{error}");
+        // Elsewhere name servers know the name, and nothing is looked at.
+        let cloud = testing::session(Arc::new(crate::target::memory::MemoryTarget::default()), None);
+        let reached = reach(&cloud, &cluster, &applied).await.unwrap();
+        assert!(reached.server.starts_with("https://demo.local.") && reached.tls_server_name.is_none(), "{reached:?}");
+    }
 
     #[test]
-    fn the_address_with_the_name_is_asked_for_by_the_name() {
-        let body = |fqdn: &str, address: &str| json!({ "properties": { "dnsSettings": { "fqdn": fqdn }, "ipAddress": address } });
+    fn an_address_is_that_of_the_name() {
         let of = |body: &Json| address_of(body, "demo.local.internal").map(|address| at(address, "n".into()).server);
         assert_eq!(of(&body("Demo.local.internal", "198.18.0.1")).as_deref(), Some("https://198.18.0.1:443"));
         assert_eq!(of(&body("demo.local.internal", "fd00::1")).as_deref(), Some("https://[fd00::1]:443"));

@@ -200,8 +200,7 @@ mod tests {
     #[test]
     fn hosts_of_ones_own_are_named_with_what_machines_have() {
         let size = OnPremSize { processors: 2, memory_mib: 4096 };
-        let mut on_prem =
-            StarterOnPrem { target: TargetName::Libvirt, uri: None, image: None, size, slow_host: false };
+        let mut on_prem = StarterOnPrem { target: TargetName::Libvirt, uri: None, image: None, size, slow_host: false };
         let local = |on_prem: &StarterOnPrem| {
             cluster(&Starter { location: "local".into(), on_prem: Some(on_prem.clone()), ..starter() })
         };

@@ -109,10 +109,7 @@ mod tests {
     #[test]
     fn the_public_key_is_that_of_the_rfc() {
         let key = SshKey::generate("me", &OfTheRfc).unwrap();
-        assert_eq!(
-            key.public,
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea me"
-        );
+        assert_eq!(key.public, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea me");
     }
 
     #[test]

@@ -151,9 +151,9 @@ where
         let again = aftermath.again.clone().unwrap_or_else(resume);
         ways.push((again, "goes on where it stopped, once the cause is gone".to_owned()));
     }
-    let concluded = result.map_err(CliError::from).map(|finished| {
-        conclude(&Ended { plan, record: &record, finished: &finished, cancel: &cancel, ways: &ways })
-    });
+    let concluded = result
+        .map_err(CliError::from)
+        .map(|finished| conclude(&Ended { plan, record: &record, finished: &finished, cancel: &cancel, ways: &ways }));
     let exit = concluded.as_ref().map_or_else(|error| error.exit, |exit| *exit);
     telling.end(call, aftermath.folder, exit, ways).await;
     concluded

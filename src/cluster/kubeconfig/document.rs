@@ -66,9 +66,8 @@ impl Document {
         if !text.lines().any(has_content) {
             return Ok(Self::empty());
         }
-        let malformed = |at, problem: &str| {
-            KubeconfigError::Malformed { path: path.to_owned(), at, problem: problem.to_owned() }
-        };
+        let malformed =
+            |at, problem: &str| KubeconfigError::Malformed { path: path.to_owned(), at, problem: problem.to_owned() };
         let (root, form) = match serde_json::from_str(text) {
             Ok(root) => (root, Form::Json),
             Err(_) => {

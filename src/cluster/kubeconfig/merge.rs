@@ -67,12 +67,7 @@ impl Document {
     }
 
     /// Refuses a name that is another cluster's. A cluster is known by its authority: its address may change.
-    pub(super) fn refuse_other(
-        &self,
-        path: &Path,
-        name: &str,
-        authority: Option<&str>,
-    ) -> Result<(), KubeconfigError> {
+    pub(super) fn refuse_other(&self, path: &Path, name: &str, authority: Option<&str>) -> Result<(), KubeconfigError> {
         let other = if self.has(Kind::Cluster, name) {
             let known = self.find(Kind::Cluster, name).and_then(digest_of_entry);
             if known.is_none() || known != authority.map(authority_digest) {

@@ -144,8 +144,7 @@ fn the_same_again_changes_nothing_and_what_people_added_stays() {
     assert!(!place.path().join("new/config.engine-backup").exists());
 
     // Another address, and no name of its own any more.
-    let moved =
-        KubeconfigEntry { server: "https://other".into(), tls_server_name: None, ..entry("CA") };
+    let moved = KubeconfigEntry { server: "https://other".into(), tls_server_name: None, ..entry("CA") };
     merge_kubeconfig(&folder, &file, &moved).unwrap();
     let now = value(&file);
     assert_eq!(now["clusters"].as_array().unwrap().len(), 1);

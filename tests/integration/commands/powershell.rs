@@ -74,7 +74,8 @@ fn the_parameters_are_those_that_scripts_use() {
     // The names that PowerShell takes are those that a model takes.
     let pattern = create.split_once("[ValidatePattern('").unwrap().1.split_once("')]").unwrap().0;
     let pattern = regex::Regex::new(pattern).unwrap();
-    for (name, fits) in [("demo", true), ("a-1", true), ("ab", false), ("1st", false), ("a-", false), ("a b c", false)] {
+    for (name, fits) in [("demo", true), ("a-1", true), ("ab", false), ("1st", false), ("a-", false), ("a b c", false)]
+    {
         assert_eq!(pattern.is_match(name), fits, "{name}");
     }
     assert!(pattern.is_match(&"a".repeat(45)) && !pattern.is_match(&"a".repeat(46)));

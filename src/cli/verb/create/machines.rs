@@ -11,9 +11,7 @@ use crate::cli::session::Connected;
 use crate::cli::telling::TellingOptions;
 use crate::cli::verb::run::{Aftermath, Ended, consent, follow, interruptible, run_as_json, show_plan, tell_failure};
 use crate::cli::{Call, Exit};
-use crate::cluster::{
-    ClusterError, Definition, Interrupted, NodeWait, prepare_deploy, resume, wait_for_nodes,
-};
+use crate::cluster::{ClusterError, Definition, Interrupted, NodeWait, prepare_deploy, resume, wait_for_nodes};
 use crate::execute::CancelLevel;
 use crate::kubernetes::NodeStatus;
 use crate::model::Cluster;

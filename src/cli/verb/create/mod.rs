@@ -39,7 +39,8 @@ use crate::contract::TargetName;
     The same command goes on where it was stopped, and does nothing twice. What is not said is not asked for: `engine create \
     NAME` is enough for that. A folder that holds another cluster than the one that is asked for is refused.\n\n\
     Exit codes: 0 done; 64 the name is another cluster's, or what is asked for is not what is there; 65 no such cluster can \
-    be made; 75 partly done, the same command goes on; 78 the host lacks something; 130 interrupted.")]
+    be made; 69 the host does not answer; 75 partly done, the same command goes on; 78 the host lacks something; 130 \
+    interrupted.")]
 pub struct Arguments {
     /// The cluster's name, 3 to 45 letters, digits and hyphens: its folder, its machines and its context are called so
     #[arg(value_name = "NAME")]

@@ -95,6 +95,11 @@ pub fn look(call: &Call, arguments: &Arguments) -> Result<Site, CliError> {
             .help("say --target libvirt or simulator; elsewhere `engine init` and `engine deploy` make clusters"));
     }
     let model = match known {
+        None if living.is_some() => {
+            let message = format!("{} is gone, which the cluster there was made from", path.display());
+            return Err(CliError::usage(message)
+                .help(format!("put it back; or `engine destroy -o {}` first, which needs none", folder.display())));
+        }
         None => SiteModel::New(Box::new(draft(call, arguments, &request, target, &folder)?)),
         Some(cluster) => {
             let differences = request.differences(&cluster, known_target.unwrap_or(target), &folder);

@@ -88,9 +88,7 @@ impl<'a> Steps<'a> {
     /// The steps that are done, as data.
     pub fn as_json(&self) -> Json {
         let done = self.done.iter().enumerate();
-        let step = |(index, done): (usize, &Done)| {
-            json!({ "number": index + 1, "name": done.name, "told": done.told, "seconds": done.took.as_secs_f64() })
-        };
+        let step = |(index, done): (usize, &Done)| json!({ "number": index + 1, "name": done.name, "told": done.told, "seconds": done.took.as_secs_f64() });
         done.map(step).collect()
     }
 }

@@ -23,7 +23,7 @@ fn the_file_is_the_one_that_is_said_or_the_variables_first_or_none_of_the_users(
     let output = home.engine(&[&create[..], &["--no-merge"]].concat());
     said(0, &output);
     let own = "_output/demo/kubeconfig/config";
-    assert!(String::from_utf8_lossy(&output.stdout).contains(&format!("kubectl --kubeconfig {own} --context demo")));
+    assert!(String::from_utf8_lossy(&output.stdout).contains(&format!("/{own} --context demo")));
     assert_eq!(read(&home.place.path(own))["current-context"], "demo");
     assert_eq!(std::fs::read_to_string(home.config()).unwrap(), OTHERS, "nothing was put there");
 

@@ -83,7 +83,9 @@ impl Home {
     pub fn writes(&self) -> usize {
         let text = std::fs::read_to_string(self.folder().join("simulator/requests.jsonl")).unwrap_or_default();
         let lines = text.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
-        lines.filter(|line| line["method"] == "PUT" && line["status"].as_u64().is_some_and(|status| status < 300)).count()
+        lines
+            .filter(|line| line["method"] == "PUT" && line["status"].as_u64().is_some_and(|status| status < 300))
+            .count()
     }
 }
 

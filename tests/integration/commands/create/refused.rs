@@ -63,6 +63,13 @@ fn a_name_or_a_place_that_is_another_clusters_is_refused() {
     for part in ["its name is quickstart, not demo", "target simulator, not on libvirt", "name another folder"] {
         assert!(told.contains(part), "{part}: {told}");
     }
+    // By a cluster whose model is gone: what is there must not change by a new one.
+    let apimodel = home.place.path("there/apimodel.json");
+    let text = std::fs::read(&apimodel).unwrap();
+    std::fs::remove_file(&apimodel).unwrap();
+    let told = said(64, &home.engine(&["create", "quickstart", "-o", "there"]));
+    assert!(told.contains("apimodel.json is gone") && !apimodel.exists(), "{told}");
+    std::fs::write(&apimodel, text).unwrap();
     // A run of another verb has to end first.
     let mut destroying = home.command(&["destroy", "-o", "there", "--yes", "--time-scale", "0"]);
     destroying.env("ENGINE_JOURNAL_HOLD_AFTER", "6").stdout(Stdio::null()).stderr(Stdio::null());

@@ -14,9 +14,7 @@ fn kill_at(home: &Home, records: usize) {
     let journal = home.folder().join("state/journal.jsonl");
     let deadline = Instant::now() + Duration::from_secs(60);
     // The header is a line too.
-    while !std::fs::read(&journal)
-        .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).lines().count() > records)
-    {
+    while !std::fs::read(&journal).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).lines().count() > records) {
         assert!(process.try_wait().unwrap().is_none() && Instant::now() < deadline, "no record {records}");
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -94,10 +92,8 @@ fn a_run_that_fails_tells_the_command_that_goes_on() {
     });
     std::fs::write(&faults, serde_json::json!({ "format": 1, "rules": [rule] }).to_string()).unwrap();
     let folder = home.folder().join("simulator");
-    let arguments =
-        ["simulate", folder.to_str().unwrap(), "--time-scale", "0", "--faults", faults.to_str().unwrap()];
-    let mut simulator =
-        home.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let arguments = ["simulate", folder.to_str().unwrap(), "--time-scale", "0", "--faults", faults.to_str().unwrap()];
+    let mut simulator = home.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     for _ in 0..200 {
         if matches!(engine::server::find_running(&folder), Ok(Some(_))) {
             break;
