@@ -82,5 +82,8 @@ fn a_machine_on_the_way_is_believed_as_little() {
     let hop =
         Hop::Host { user: Some("ops".into()), host: "rack-1".into(), port: Some(2222), identity: Some("/r".into()) };
     let told = arguments(&way("10.0.0.5", Some(hop)), &files(None), &[]);
-    assert!(told.contains(&"ProxyCommand=ssh -o 'IdentityFile=\"/r\"' -l ops -p 2222 -W '[%h]:%p' -- rack-1".to_owned()), "{told:?}");
+    assert!(
+        told.contains(&"ProxyCommand=ssh -o 'IdentityFile=\"/r\"' -l ops -p 2222 -W '[%h]:%p' -- rack-1".to_owned()),
+        "{told:?}"
+    );
 }

@@ -99,7 +99,7 @@ impl Here {
 
 /// The example on-prem, with one value changed.
 fn cluster(set: &str) -> Cluster {
-    let text = include_str!("../../../apimodels/on-prem.json").to_owned();
+    let text = include_str!("../../../../apimodels/on-prem.json").to_owned();
     let set = [set.to_owned()].into_iter().filter(|set| !set.is_empty()).collect();
     read(&Source { name: "model".into(), text }, &ReadOptions { set, ..ReadOptions::default() }).cluster.unwrap()
 }
