@@ -124,7 +124,10 @@ fn files(call: &Call, arguments: &Arguments, folder: &Path, way: &Way) -> Result
             return Err(CliError::usage(format!("there is no key {}", path.display()))
                 .help("name the private key, which has no .pub behind it"));
         }
-        Some(path) => (Some(path.clone()), hop.map(|_| path.clone())),
+        Some(path) => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            (Some(path.clone()), hop.map(|_| path))
+        }
         None => (own(way), hop.and_then(|hop| own(hop))),
     };
     Ok(SshFiles { known_hosts: folder.join("known_hosts"), identity, hop_identity })

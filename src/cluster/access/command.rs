@@ -35,7 +35,7 @@ pub fn ssh_arguments(way: &Way, files: &SshFiles, command: &[OsString]) -> Resul
         Some(Hop::Host { user, host, port, identity }) => {
             let mut own = Vec::new();
             if let Some(identity) = identity {
-                own.extend(["-i".to_owned(), file(identity)?]);
+                own.extend(["-o".to_owned(), identity_file(identity)?]);
             }
             for (flag, value) in [("-l", user.clone()), ("-p", port.map(|port| port.to_string()))] {
                 own.extend(value.into_iter().flat_map(|value| [flag.to_owned(), value]));
@@ -60,7 +60,7 @@ fn to_machine(way: &Way, known_hosts: &Path, identity: Option<&Path>) -> Result<
         arguments.extend(["-o".to_owned(), option]);
     }
     if let Some(identity) = identity {
-        arguments.extend(["-i", &file(identity)?, "-o", "IdentitiesOnly=yes"].map(str::to_owned));
+        arguments.extend(["-o", &identity_file(identity)?, "-o", "IdentitiesOnly=yes"].map(str::to_owned));
     }
     arguments.extend(["-l", &way.user, "-p", &way.port.to_string()].map(str::to_owned));
     Ok(arguments)
@@ -81,6 +81,11 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The option that names a private key. `-i` looks for a file of the name as it is written, and takes tokens in it later.
+fn identity_file(path: &Path) -> Result<String, ClusterError> {
+    Ok(format!("IdentityFile=\"{}\"", file(path)?))
 }
 
 /// A file's name as SSH takes it: a percent sign begins a token there, `${` a variable.

@@ -4,6 +4,7 @@
 mod command;
 mod host;
 mod members;
+mod search;
 #[cfg(test)]
 mod trials;
 mod way;

@@ -11,7 +11,10 @@ mod facts;
 mod hypervisor;
 mod local;
 mod prepare;
+#[cfg(test)]
+mod prepare_trials;
 mod probe;
+mod reading;
 mod survey;
 
 pub use facts::{FACTS_VOLUME, HostFacts, host_facts};
