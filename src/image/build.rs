@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::check::{Found, check};
 use super::command::{CommandLine, Programs, Runner};
 use super::disk::{Disk, LOADER, RAW};
+use super::late_files::LateFiles;
 use super::manifest::{ContainerImage, Program};
 use super::node::set_mode;
 use super::plan::{Plan, plan};
@@ -243,10 +244,13 @@ impl Building<'_> {
             path: raw.clone(),
             cause,
         })?;
+        let late = LateFiles::take(&self.work.folder, root, &containers::DATABASES)?;
         let help = "if the files do not fit, say a larger --size";
         self.long_step("disk made", "the disk cannot be made", Some(help), |this| {
             let commands = [disk.partition(), disk.file_system(ROOT)];
-            commands.iter().chain(&disk.boot_files(ROOT, MADE)).try_for_each(|command| this.run_one(command).map(drop))
+            let commands = commands.into_iter().chain(late.command()).chain(disk.boot_files(ROOT, MADE));
+            commands.into_iter().try_for_each(|command| this.run_one(&command).map(drop))?;
+            late.check()
         })?;
         self.work.clear(ROOT)?;
         let compress = self.request.compress;

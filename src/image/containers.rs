@@ -8,6 +8,12 @@ use super::manifest::ContainerImage;
 /// The script that imports them.
 pub(super) const SCRIPT: (&str, &str) = ("containers.sh", include_str!("../../templates/image/containers.sh"));
 
+/// containerd's databases below the disk's root. They hold the times of the import, so that they are never the same twice.
+pub(super) const DATABASES: [&str; 2] = [
+    "var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db",
+    "var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/metadata.db",
+];
+
 /// Imports archives in namespaces of their own: whatever happens, no mount and no process is left.
 pub(super) fn import(root: &str, archives: &[PathBuf]) -> CommandLine {
     CommandLine::new("unshare", ["--mount", "--pid", "--fork", "--kill-child", "sh", SCRIPT.0, root]).and(archives)

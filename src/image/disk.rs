@@ -82,6 +82,12 @@ impl Disk<'_> {
         ])
     }
 
+    /// Adds files to the file system: behind all others, so that what differs in them moves nothing else. The commands for
+    /// debugfs are in a file of the work folder.
+    pub fn add_files(commands: &str) -> CommandLine {
+        CommandLine::new("debugfs", ["-w", "-f", commands, &format!("{RAW}?offset={}", Self::root_start())])
+    }
+
     /// What mtools call the first partition.
     fn boot_partition() -> String {
         format!("{RAW}@@{MARGIN}")

@@ -18,6 +18,7 @@ mod error;
 mod folder;
 mod identity;
 mod key;
+mod late_files;
 mod manifest;
 mod node;
 mod packages;

@@ -39,4 +39,5 @@ control images list
 kill "$daemon"
 wait "$daemon" || true
 umount "$root/proc"
-rm -rf "${root:?}$run"
+# It gives itself a name, which each machine's own has to do; the rest was for this run.
+rm -rf "${root:?}$run" "$root/var/lib/containerd/io.containerd.grpc.v1.introspection/uuid" "$root/var/lib/containerd/tmpmounts"

@@ -17,7 +17,7 @@ impl Machine {
         let this = Self { folder: tempfile::tempdir().unwrap() };
         let programs =
             ["mmdebstrap", "apt-get", "dpkg", "tar", "unshare", "chroot", "sfdisk", "mformat", "mmd", "mcopy"];
-        for program in programs.into_iter().chain(["qemu-img", "curl"]) {
+        for program in programs.into_iter().chain(["qemu-img", "curl", "debugfs"]) {
             this.program(&format!("bin/{program}"), "exit 1");
         }
         this.program("bin/mkfs.ext4", "echo 'mke2fs 1.47.2 (1-Jan-2025)' >&2");
