@@ -24,12 +24,12 @@ function Get-ClusterFolder {
 
 <#
 .SYNOPSIS
-Looks whether this host can take clusters.
+Prepares this host for clusters, after a question, and checks it.
 #>
 function Initialize-AksHciNode {
     [CmdletBinding()]
     param()
-    $arguments = @('doctor', '--target', 'libvirt')
+    $arguments = @('host', 'init')
     Invoke-Engine -Arguments $arguments
 }
 
