@@ -22,8 +22,8 @@ pub use add_on_containers::{
 pub use addons::{ADD_ON_IMAGES, AddOnImages, CALICO_DEFINITIONS, ReleasedFile};
 pub use api_versions::ApiProfile;
 pub use clouds::{Cloud, CloudFacts};
-pub use feature_gates::{FeatureGate, feature_gate};
 pub use distributions::{DEFAULT_DISTRIBUTION, Distribution, distribution, distributions};
+pub use feature_gates::{FeatureGate, feature_gate};
 pub use images::{MarketplaceImage, ubuntu_image};
 pub use kubernetes::{
     DEFAULT_KUBERNETES_RELEASE, KubernetesRelease, kubernetes_release, kubernetes_release_of, kubernetes_releases,

@@ -3,7 +3,7 @@
 use super::Call;
 use super::error::CliError;
 use crate::base::{read_text, short_digest};
-use crate::image::{DISK, ImageFolder, INITIAL_DISK, KERNEL, MANIFEST, find, images_folder, open};
+use crate::image::{DISK, INITIAL_DISK, ImageFolder, KERNEL, MANIFEST, find, images_folder, open};
 use crate::model::{Cluster, OnPremImage};
 use crate::target::libvirt::{DEFAULT_IMAGE, ImageFiles};
 
@@ -38,7 +38,11 @@ impl ChosenImage {
         let manifest = read_text(&folder.file(MANIFEST))?;
         // One that is built anew under the same name is another volume: machines stand on the first one.
         let digest = short_digest([manifest.as_bytes()], 8);
-        Ok(Self { volume: format!("{DEFAULT_IMAGE}-{}-{digest}", folder.manifest.name), folder: Some(folder), manifest })
+        Ok(Self {
+            volume: format!("{DEFAULT_IMAGE}-{}-{digest}", folder.manifest.name),
+            folder: Some(folder),
+            manifest,
+        })
     }
 
     /// What goes into the pool when it is needed.

@@ -62,8 +62,8 @@ mod with_library {
     use crate::target::http::{HttpSettings, Names};
     use crate::target::libvirt::host::HostHypervisor;
     use crate::target::libvirt::{
-        ErrorKind, FolderGateways, Gateways, Hypervisor, LibvirtConnection,
-        LibvirtTarget, MachineGateways, NetworkMode, Settings, Size,
+        ErrorKind, FolderGateways, Gateways, Hypervisor, LibvirtConnection, LibvirtTarget, MachineGateways,
+        NetworkMode, Settings, Size,
     };
 
     /// On-prem there are no key vaults.

@@ -55,12 +55,15 @@ pub fn open(folder: &Path) -> Result<ImageFolder, ImageError> {
     Ok(ImageFolder { path: folder.to_owned(), manifest: Manifest::read(folder)? })
 }
 
+/// A folder, and its image or what is wrong with it.
+pub type Scanned = (PathBuf, Result<ImageFolder, ImageError>);
+
 /// Every folder of images that holds a manifest, with what can be said of it: the images first, in the order of
 /// [`list`], then what is damaged, by path. Folders whose name begins with a dot are builds under way.
 ///
 /// # Errors
 /// The folder cannot be read. One that is not there has no images.
-pub fn scan(images: &Path) -> Result<Vec<(PathBuf, Result<ImageFolder, ImageError>)>, ImageError> {
+pub fn scan(images: &Path) -> Result<Vec<Scanned>, ImageError> {
     let failed = |cause| FileError { action: "read", path: images.to_owned(), cause };
     let entries = match std::fs::read_dir(images) {
         Ok(entries) => entries,

@@ -33,7 +33,7 @@ mod work;
 
 pub use build::build;
 pub use error::{ImageError, Lack};
-pub use folder::{ImageFolder, find, images_folder, list, open, scan, verify};
+pub use folder::{ImageFolder, Scanned, find, images_folder, list, open, scan, verify};
 pub use manifest::{
     BootMethod, ContainerImage, FORMAT, FileRecord, MANIFEST, Manifest, Package, Program, is_name as is_image_name,
 };

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use crate::catalog::Cloud;
 use crate::cli::azure::{self, Access};
-use crate::cli::error::CliError;
 use crate::cli::chosen_image::ChosenImage;
+use crate::cli::error::CliError;
 use crate::cli::host::{Question, look, tell};
 use crate::cli::libvirt;
 use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};

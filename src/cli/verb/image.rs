@@ -29,7 +29,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Builds an image; needs root, some GiB and some minutes
-    Build(BuildArguments),
+    Build(Box<BuildArguments>),
     /// Lists the images that are there
     List(ListArguments),
     /// Looks at every byte of images: whether they are what their manifests say

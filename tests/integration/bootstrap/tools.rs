@@ -212,11 +212,18 @@ fn systemd_accepts_the_units_of_images() {
     let mut units = Vec::new();
     for unit in image_files(".service") {
         // The programs are not installed here, so a stand-in takes their place.
-        let text: String = std::fs::read_to_string(&unit)
-            .unwrap()
-            .lines()
-            .map(|line| if line.starts_with("ExecStart=/") { "ExecStart=/bin/true\n".to_owned() } else { format!("{line}\n") })
-            .collect();
+        let text: String =
+            std::fs::read_to_string(&unit)
+                .unwrap()
+                .lines()
+                .map(|line| {
+                    if line.starts_with("ExecStart=/") {
+                        "ExecStart=/bin/true\n".to_owned()
+                    } else {
+                        format!("{line}\n")
+                    }
+                })
+                .collect();
         let path = folder.path().join(unit.file_name().unwrap());
         std::fs::write(&path, text).unwrap();
         units.push(path);

@@ -51,7 +51,9 @@ impl Ground for Host {
         Ok(Need::Makeable {
             what: plan.steps.iter().map(|step| step.describe(pool)).collect(),
             make: Box::new(move |tell| {
-                prepare_host(&*self.hypervisor, &plan, &mut |step| tell(&format!("done: {}", step.describe(&plan.wish.pool))))?;
+                prepare_host(&*self.hypervisor, &plan, &mut |step| {
+                    tell(&format!("done: {}", step.describe(&plan.wish.pool)))
+                })?;
                 Ok(there)
             }),
         })
@@ -77,10 +79,8 @@ impl Ground for Host {
         let images = images_folder(wanted.options.images.as_deref(), &self.environment);
         // Where it is looked for anyway, the model need not name it: a newer one is taken by itself.
         let is_named = images != images_folder(None, &self.environment);
-        let there = move |image: &ImageFolder| There {
-            told: told(image),
-            value: is_named.then(|| image_folder(&image.path)),
-        };
+        let there =
+            move |image: &ImageFolder| There { told: told(image), value: is_named.then(|| image_folder(&image.path)) };
         if let Some(image) = find(&images, &wanted.kubernetes.to_string())? {
             return Ok(Need::There(there(&image)));
         }
@@ -137,8 +137,7 @@ mod tests {
             yes: false,
         };
         let connect = |uri: &str| {
-            let options =
-                TargetOptions { connect: Some(uri.to_owned()), ..TargetOptions::of(TargetName::Libvirt) };
+            let options = TargetOptions { connect: Some(uri.to_owned()), ..TargetOptions::of(TargetName::Libvirt) };
             super::connect(&call, &options)
         };
         assert_eq!(connect("qemu+unix:///system?socket=/nowhere").err().unwrap().exit, Exit::Unavailable);
@@ -164,7 +163,10 @@ mod tests {
         assert!(makes.starts_with("makes") && makes.contains("engine"), "{makes}");
         on_prem.storage_pool = "default-pool".to_owned();
         let there = told(ground.host(&on_prem)).unwrap();
-        assert!(there.contains("emulated processors, storage pool default-pool") || there.starts_with("makes"), "{there}");
+        assert!(
+            there.contains("emulated processors, storage pool default-pool") || there.starts_with("makes"),
+            "{there}"
+        );
     }
 
     #[test]
