@@ -15,7 +15,7 @@ use super::containers::Container;
 use super::custom_data::MachineFile;
 use super::input::ControlPlaneMachine;
 use super::view::MachineView;
-use super::{BootstrapError, templates};
+use super::{BootstrapError, patience, templates};
 use crate::contract::Platform;
 
 /// The folder in which a control-plane machine finds what it has to apply.
@@ -223,6 +223,8 @@ struct FlannelView<'a> {
 struct LocalPathView<'a> {
     provisioner_image: &'a str,
     shell_image: &'a str,
+    /// How long the pod may take that makes a folder.
+    volume_seconds: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -336,7 +338,8 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
         files.add("41-file-driver", "addons/file-driver.yaml", "azurefile-csi-driver", &view)?;
     }
     if let Some(LocalPath { image, shell_image }) = local_path {
-        let view = LocalPathView { provisioner_image: image, shell_image };
+        let volume_seconds = patience::volume_seconds(machine.cluster.slow_host);
+        let view = LocalPathView { provisioner_image: image, shell_image, volume_seconds };
         files.add("43-local-path", "addons/local-path.yaml", "local-path-provisioner", &view)?;
     }
     if !storage_classes.is_empty() {

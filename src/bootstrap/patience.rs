@@ -90,6 +90,12 @@ pub(super) fn nodes(slow: bool) -> Vec<(&'static str, String)> {
     if slow { vec![("node-monitor-grace-period", "400s".to_owned())] } else { Vec::new() }
 }
 
+/// How long the pod may take that makes a volume's folder, in seconds; nothing: the provisioner's own two minutes
+/// (local-path-provisioner v0.0.30, `provisioner.go`, read 2026-11-28).
+pub(super) fn volume_seconds(slow: bool) -> Option<u32> {
+    slow.then_some(1800)
+}
+
 /// The folder of what kubeadm puts over its own manifests.
 const PATCHES: &str = "/etc/engine/kubeadm/patches";
 

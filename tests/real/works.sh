@@ -75,8 +75,11 @@ stage "DNS resolves"
 
 # A claim of local-path's class is bound once a pod wants it; what one pod wrote, the next one reads.
 until_true 300 "the API server tells its storage classes" kubectl get storageclass
+# As its makers publish it, but for its patience: two minutes for the pod that makes a folder are not enough everywhere.
 kubectl get storageclass --output name | grep -q -x storageclass.storage.k8s.io/local-path ||
-  kubectl apply --validate=false -f "$cache/programs/local_path/$(sed -n 's/^local_path //p' "$cache/$minor/versions")/local-path-storage.yaml" >/dev/null
+  sed -E 's|^( *)"nodePathMap":|\1"cmdTimeoutSeconds":1800,"nodePathMap":|' \
+    "$cache/programs/local_path/$(sed -n 's/^local_path //p' "$cache/$minor/versions")/local-path-storage.yaml" |
+  kubectl apply --validate=false -f - >/dev/null
 pod() {
   kubectl apply --validate=false -f - >/dev/null <<YAML
 apiVersion: v1

@@ -46,10 +46,13 @@ fn every_verb_and_flag_that_a_function_calls_is_the_engines() {
     let command = engine::cli::command();
     for (name, text) in &functions {
         let (_, call) = text.split_once("$arguments = @(").unwrap_or_else(|| panic!("{name} calls nothing"));
-        let verb = literals(call)[0];
-        let verb = command.find_subcommand(verb).unwrap_or_else(|| panic!("{name}: there is no verb {verb}"));
-        let flags: Vec<&str> = literals(call).into_iter().filter_map(|word| word.strip_prefix("--")).collect();
-        assert!(!flags.is_empty(), "{name}");
+        let words = literals(call);
+        let mut verb = command.find_subcommand(words[0]).unwrap_or_else(|| panic!("{name}: no verb {}", words[0]));
+        if verb.has_subcommands() {
+            verb = verb.find_subcommand(words[1]).unwrap_or_else(|| panic!("{name}: no {} {}", words[0], words[1]));
+        }
+        let flags: Vec<&str> = words.into_iter().filter_map(|word| word.strip_prefix("--")).collect();
+        assert!(!flags.is_empty() || verb.get_name() == "init", "{name}");
         for flag in flags {
             assert!(has_flag(&command, verb, flag), "{name}: {} has no --{flag}", verb.get_name());
         }
