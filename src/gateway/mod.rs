@@ -6,6 +6,7 @@
 //! Deliberately absent: making machines or networks, and outbound translation, which is the host's.
 
 mod addresses;
+mod askers;
 mod balancers;
 mod configuration;
 mod error;

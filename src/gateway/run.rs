@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::addresses;
 use super::balancers::balancing;
 use super::configuration::{CONFIGURATION_FILE, Configuration};
 use super::haproxy::Haproxy;
 use super::serve::{Knowledge, listen, metadata_router, serve, wire_router};
 use super::{GatewayError, Tell};
+use super::{addresses, askers};
 use crate::base::{Clock, create_private_directory, read_own_text};
 
 /// Where the metadata service is, on Azure as here.
@@ -39,6 +39,8 @@ pub struct GatewaySettings {
     pub wire: SocketAddr,
     /// The interface that is given the configuration's addresses; none: somebody else gives them.
     pub interface: Option<String>,
+    /// Whether it is a machine of the network, so that who asks is known by the hardware address alone.
+    pub is_machine: bool,
     /// haproxy; none: nothing is balanced.
     pub haproxy: Option<PathBuf>,
     /// How often the configuration is looked at.
@@ -215,6 +217,9 @@ impl Follower {
     async fn carry_out(&mut self) -> Result<(), GatewayError> {
         self.hold_addresses().await?;
         let configuration = Arc::clone(&self.sender.borrow());
+        if self.settings.is_machine {
+            askers::apply(&askers::rules(&configuration)).await?;
+        }
         let balancing = balancing(&configuration)?;
         for line in balancing.left_out.iter().filter(|line| !self.left_out.contains(line)) {
             (self.settings.tell)(line);

@@ -22,6 +22,13 @@ cloud_config_modules: [runcmd]
 cloud_final_modules: [scripts_user, final_message]
 CONF
 
+# The gateway finds no source of data, so that cloud-init leaves its interface down. It is known by either of the two marks
+# by which its service knows it.
+for mark in 'KernelCommandLine=engine.gateway' 'Firmware=smbios-field(chassis_asset_tag = "engine-gateway")'; do
+  printf '[Match]\nName=eth0\n%s\n\n[Network]\nDHCP=ipv4\n\n[DHCPv4]\nUseHostname=no\n' "$mark" \
+    >"$root/etc/systemd/network/10-engine-gateway-${mark%%=*}.network"
+done
+
 # What a node's kernel needs, and what kubeadm's packages bring.
 printf '%s\n' overlay br_netfilter >"$root/etc/modules-load.d/kubernetes.conf"
 printf '%s = 1\n' net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables \

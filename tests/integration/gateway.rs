@@ -75,6 +75,7 @@ impl Running {
             metadata: "127.0.0.1:0".parse().unwrap(),
             wire: "127.0.0.1:0".parse().unwrap(),
             interface: None,
+            is_machine: false,
             haproxy: haproxy.then(|| "haproxy".into()),
             look_every: LOOK,
             clock: Arc::new(FixedClock("2026-11-28T12:00:00Z".parse().unwrap())),

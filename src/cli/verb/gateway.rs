@@ -23,6 +23,9 @@ pub struct Arguments {
     /// The interface that is given the network's addresses; none: they are there already
     #[arg(long, value_name = "NAME")]
     interface: Option<String>,
+    /// It is a machine of the network: who asks is known by the hardware address, since the host's translation hides the other
+    #[arg(long)]
+    machine: bool,
     /// The haproxy that balances
     #[arg(long, value_name = "PROGRAM", default_value = "haproxy")]
     haproxy: PathBuf,
@@ -47,6 +50,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         metadata: arguments.metadata,
         wire: arguments.wire,
         interface: arguments.interface.clone(),
+        is_machine: arguments.machine,
         haproxy: (!arguments.no_balancers).then(|| arguments.haproxy.clone()),
         look_every: Duration::from_millis(500),
         clock: Arc::new(SystemClock),
