@@ -106,10 +106,11 @@ fn plan() -> Plan {
     }
 }
 
-fn run(plan: &Arc<Plan>) -> Duration {
+fn run(plan: &Arc<Plan>, digest: &str) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let run = Run {
         plan: Arc::clone(plan),
+        digest: digest.to_owned(),
         target: Arc::new(AtOnce),
         actions: Vec::new(),
         secrets: Arc::new(BTreeMap::<String, Secret>::new()),
@@ -132,7 +133,9 @@ fn run(plan: &Arc<Plan>) -> Duration {
 
 fn main() {
     let plan = Arc::new(plan());
-    let mut took: Vec<Duration> = (0..5).map(|_| run(&plan)).collect();
+    // It is known to whoever keeps the plan.
+    let digest = plan.digest();
+    let mut took: Vec<Duration> = (0..5).map(|_| run(&plan, &digest)).collect();
     took.sort();
     let rate = |took: Duration| f64::from(STEPS) / took.as_secs_f64();
     println!(

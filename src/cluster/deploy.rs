@@ -139,7 +139,7 @@ fn adopted(
         let (Some(node), Some(seen)) = (graph.node(key), observed.get(key)) else { continue };
         if let Ok(body) = node.resource.body().resolve_digested(&world.context(node)) {
             let after = graph.dependencies(key).into_iter().map(|needed| needed.key.clone()).collect();
-            adopted.insert(key.clone(), Applied { address: seen.address.clone(), body, after });
+            adopted.insert(key.clone(), Applied { address: seen.address.clone().into(), body, after });
         }
     }
     adopted

@@ -71,7 +71,7 @@ pub async fn import_model(
         let wanted = session.target.normalise(address, body);
         let there = session.target.normalise(address, observation.body.clone());
         let body = reread(&wanted, &there, &|_| false);
-        applied.insert(node.key.clone(), Applied { address: address.clone(), body, after });
+        applied.insert(node.key.clone(), Applied { address: address.clone().into(), body, after });
     }
     let (beside, _) = beside(session, arm, &definition.cluster.name_suffix, &applied).await?;
     let beside_keys: Vec<ResourceKey> = beside.keys().cloned().collect();
@@ -119,7 +119,7 @@ pub async fn import_group(session: &Session, arm: &ArmClient, store: &Store) -> 
     for own in applied.values_mut() {
         own.after.push(key.clone());
     }
-    applied.insert(key, Applied { address, body: Json::Object(Map::new()), after: Vec::new() });
+    applied.insert(key, Applied { address: address.into(), body: Json::Object(Map::new()), after: Vec::new() });
     let beside = applied.keys().cloned().collect();
     let mut identity = session.identity(group);
     // The number follows from the DNS prefix, which the API server's public address has for a label.
@@ -227,7 +227,7 @@ async fn beside(
         let parent = address.id.rsplitn(3, '/').nth(2).map(str::to_lowercase);
         after.extend(parent.and_then(|parent| by_id.get(&parent).map(|parent| (*parent).clone())));
         let empty = Json::Object(Map::new());
-        (key.clone(), Applied { address: address.clone(), body: empty, after: after.into_iter().collect() })
+        (key.clone(), Applied { address: address.clone().into(), body: empty, after: after.into_iter().collect() })
     });
     let found = found.collect();
     Ok((found, there.into_values().map(|(_, body)| body).collect()))

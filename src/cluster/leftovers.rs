@@ -24,7 +24,10 @@ pub(super) fn begun(run: &UnfinishedRun<Plan>) -> AppliedResources {
             continue;
         };
         let address = Address::new(&run.plan.scope, &change.resource_type, &change.api_version, name);
-        begun.insert(change.key.clone(), Applied { address, body: Json::Null, after: change.after.clone() });
+        begun.insert(
+            change.key.clone(),
+            Applied { address: address.into(), body: Json::Null, after: change.after.clone() },
+        );
     }
     begun
 }
@@ -121,7 +124,7 @@ mod tests {
             .iter()
             .map(|(key, own)| {
                 let observation = (own.address.name == "begun").then(|| Observation { body: Json::Null, etag: None });
-                (key.clone(), Observed { address: own.address.clone(), observation })
+                (key.clone(), Observed { address: Address::clone(&own.address), observation })
             })
             .collect();
         let (gone, left) = sort_out(&begun, &observed, |key| key.name() == "<role>", |_| false);

@@ -32,7 +32,7 @@ pub async fn observe(
 ) -> Result<ObservedResources, ClusterError> {
     let mut observed = ObservedResources::new();
     let mut wanted: Vec<(ResourceKey, Address)> =
-        applied.iter().map(|(key, resource)| (key.clone(), resource.address.clone())).collect();
+        applied.iter().map(|(key, resource)| (key.clone(), Address::clone(&resource.address))).collect();
     if let Some(graph) = graph {
         for node in graph.nodes().filter(|node| !applied.contains_key(&node.key)) {
             if let Some(name) = &node.name {

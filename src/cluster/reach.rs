@@ -120,7 +120,10 @@ mod tests {
         let scope = testing::session(Arc::new(OnHost("")), None).scope;
         let own = |(resource_type, name): &(&str, &str)| {
             let address = Address::new(&scope, resource_type, "1", name);
-            (ResourceKey::named(resource_type, name), Applied { address, body: Json::Null, after: Vec::new() })
+            (
+                ResourceKey::named(resource_type, name),
+                Applied { address: address.into(), body: Json::Null, after: Vec::new() },
+            )
         };
         names.iter().map(own).collect()
     }

@@ -2,6 +2,7 @@
 //! long the real thing would take.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -47,10 +48,10 @@ pub async fn scenery(
     wanted.add(Address::new(scope, GROUP_TYPE, group_version, &scope.resource_group));
     for applied in store.snapshot()?.into_iter().flat_map(|snapshot| snapshot.applied.into_values()) {
         wanted.ids_in(&applied.body);
-        wanted.add(applied.address);
+        wanted.add(Arc::unwrap_or_clone(applied.address));
     }
     if let Some(run) = store.unfinished::<Plan>()? {
-        begun(&run).into_values().for_each(|applied| wanted.add(applied.address));
+        begun(&run).into_values().for_each(|applied| wanted.add(Arc::unwrap_or_clone(applied.address)));
         for step in &run.plan.steps {
             let Operation::Change(change) = &step.operation else { continue };
             if let Some(name) = change.name.as_str() {

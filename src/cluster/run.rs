@@ -126,6 +126,7 @@ impl Work {
         let learnt = Arc::new(durations::read(&locked.folder().join("state")));
         let settings = Settings { durations: Arc::clone(&learnt), ..session.settings.clone() };
         let result = execute(Run {
+            digest: journal.plan().to_owned(),
             plan: Arc::new(plan),
             target: Arc::clone(&session.target),
             actions: session.actions.clone(),

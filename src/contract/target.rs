@@ -1,6 +1,7 @@
 //! A place where resources can be made: Azure, Azure Stack Hub, libvirt, memory.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -121,7 +122,7 @@ impl Observation {
 #[serde(rename_all = "camelCase")]
 pub struct Applied {
     /// Where it is. Holds the name, also of a resource whose name was deferred.
-    pub address: Address,
+    pub address: Arc<Address>,
     /// The body that was sent, with each secret as `{"$secret": handle, "digest": "sha256:…"}` and without what was
     /// carried over from others.
     pub body: Json,

@@ -59,7 +59,7 @@ pub(super) fn applied(change: &Change, wanted: Wanted, prior: Option<&Json>) -> 
             keep(&mut body, prior, &segments);
         }
     }
-    Applied { address: Address::clone(&wanted.address), body, after: change.after.clone() }
+    Applied { address: wanted.address, body, after: change.after.clone() }
 }
 
 /// Puts what `prior` has at a place into `body`, if both have it; the segment `*` is any item of an array, which is

@@ -30,7 +30,7 @@ use crate::contract::{
 /// # Errors
 /// Only what keeps the whole run from going on; what goes wrong with single steps is in the summary.
 pub async fn execute(run: Run) -> Result<Summary, ExecuteError> {
-    let digest = run.plan.digest();
+    let digest = run.digest.clone();
     if let Some(journal) = run.replay.plan.as_ref().filter(|plan| **plan != digest) {
         return Err(ExecuteError::OtherPlan { journal: journal.clone(), plan: digest });
     }
@@ -76,7 +76,6 @@ struct Dispatcher {
 }
 
 /// What came in and is written together.
-#[derive(Default)]
 struct Batch {
     records: Vec<Record>,
     /// Who waits for its record to be durable.
@@ -287,7 +286,11 @@ impl Dispatcher {
 
     fn gather(&mut self, notes: Vec<Note>, ended: Vec<Ended>) -> Batch {
         let at = self.clock.now();
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            records: Vec::with_capacity(notes.len() + ended.len()),
+            waiting: Vec::with_capacity(notes.len()),
+            ended: Vec::with_capacity(ended.len()),
+        };
         for note in notes {
             match note {
                 Note::Intended { step, name } => {

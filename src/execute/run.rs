@@ -11,6 +11,8 @@ use crate::plan::{Plan, Secrets};
 pub struct Run {
     /// What is done.
     pub plan: Arc<Plan>,
+    /// The plan's digest, which [`Plan::digest`] gives: who keeps a plan knows it already.
+    pub digest: String,
     /// Where resources are made.
     pub target: Arc<dyn Target>,
     /// What can act on members of the cluster.

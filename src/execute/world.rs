@@ -26,10 +26,14 @@ struct Place {
 /// All that values may refer to.
 pub(super) struct World {
     scope: Scope,
-    places: HashMap<Arc<str>, BTreeMap<Option<u32>, Place>>,
+    places: Vec<Place>,
+    /// Where in `places` the instances of each symbol are.
+    instances: HashMap<Arc<str>, BTreeMap<Option<u32>, usize>>,
     asked: Asked,
     /// The address of each step's resource, as soon as its name is known.
     addresses: Vec<Option<Arc<Address>>>,
+    /// The place of each step's resource, unless the step deletes it or is an act.
+    of_steps: Vec<Option<usize>>,
 }
 
 impl World {
@@ -37,15 +41,19 @@ impl World {
     pub(super) fn new(plan: &Plan, applied: &AppliedResources, replay: &Replay) -> Self {
         let mut world = Self {
             scope: plan.scope.clone(),
-            places: HashMap::new(),
+            places: Vec::new(),
+            instances: HashMap::new(),
             asked: Asked::of(plan),
             addresses: vec![None; plan.steps.len()],
+            of_steps: vec![None; plan.steps.len()],
         };
         for known in &plan.known {
-            let place = world.places.entry(known.symbol.clone()).or_default().entry(known.index).or_default();
-            place.address = Some(Arc::new(known.address.clone()));
-            place.observation = Some(Arc::new(known.observation.clone()));
-            place.is_there = true;
+            let place = world.place(&known.symbol, known.index);
+            world.places[place] = Place {
+                address: Some(Arc::new(known.address.clone())),
+                observation: Some(Arc::new(known.observation.clone())),
+                is_there: true,
+            };
         }
         let changes = || {
             plan.steps.iter().enumerate().filter_map(|(step, planned)| match &planned.operation {
@@ -56,22 +64,28 @@ impl World {
         for (step, id, change) in changes() {
             let reached = replay.steps.get(id);
             if change.kind != ChangeKind::Delete {
-                let place = world.place(change);
-                *place = Place { is_there: matches!(reached, Some(Reached::Finished { .. })), ..Place::default() };
+                let place = world.place(&change.symbol, change.index);
+                world.of_steps[step] = Some(place);
+                world.places[place] =
+                    Place { is_there: matches!(reached, Some(Reached::Finished { .. })), ..Place::default() };
             }
             let address = match reached {
                 Some(Reached::Finished { applied: Some(applied) }) => Some(applied.address.clone()),
                 Some(Reached::Intended { name: Some(name) } | Reached::Accepted { name: Some(name), .. }) => {
-                    Some(world.address(change, name))
+                    Some(Arc::new(world.address(change, name)))
                 }
                 _ if change.kind == ChangeKind::Create => None,
                 // A name that was deferred once is remembered, and so is the id, whatever it was made of.
                 _ => applied
                     .get(&change.key)
-                    .map(|applied| Address { api_version: change.api_version.to_string(), ..applied.address.clone() }),
+                    .map(|applied| Address {
+                        api_version: change.api_version.to_string(),
+                        ..Address::clone(&applied.address)
+                    })
+                    .map(Arc::new),
             };
             if let Some(address) = address {
-                world.locate(step, change, Arc::new(address));
+                world.locate(step, address);
             }
         }
         // A name may hold another's, which may stand later in a plan that deletes: go round until nothing is new.
@@ -81,7 +95,7 @@ impl World {
                 if world.addresses[step].is_none()
                     && let Ok(address) = world.name(change)
                 {
-                    world.locate(step, change, Arc::new(address));
+                    world.locate(step, Arc::new(address));
                     is_new = true;
                 }
             }
@@ -91,8 +105,14 @@ impl World {
         }
     }
 
-    fn place(&mut self, change: &Change) -> &mut Place {
-        self.places.entry(change.symbol.clone()).or_default().entry(change.index).or_default()
+    /// The place of an instance, a new one if it had none.
+    fn place(&mut self, symbol: &Arc<str>, index: Option<u32>) -> usize {
+        let Self { places, instances, .. } = self;
+        let new = || {
+            places.push(Place::default());
+            places.len() - 1
+        };
+        *instances.entry(Arc::clone(symbol)).or_default().entry(index).or_insert_with(new)
     }
 
     fn address(&self, change: &Change, name: &str) -> Address {
@@ -109,11 +129,11 @@ impl World {
         }
     }
 
-    fn locate(&mut self, step: usize, change: &Change, address: Arc<Address>) {
-        self.addresses[step] = Some(Arc::clone(&address));
-        if change.kind != ChangeKind::Delete {
-            self.place(change).address = Some(address);
+    fn locate(&mut self, step: usize, address: Arc<Address>) {
+        if let Some(place) = self.of_steps[step] {
+            self.places[place].address = Some(Arc::clone(&address));
         }
+        self.addresses[step] = Some(address);
     }
 
     /// The address of a step's resource. A name that was deferred may be known by now.
@@ -153,11 +173,11 @@ impl World {
         observation: Option<Observation>,
     ) {
         if self.addresses[step].as_ref() != Some(&address) {
-            self.locate(step, change, address);
+            self.locate(step, address);
         }
-        if change.kind != ChangeKind::Delete {
+        if let Some(place) = self.of_steps[step] {
             let observation = observation.and_then(|observation| self.asked.keep(&change.symbol, observation));
-            let place = self.place(change);
+            let place = &mut self.places[place];
             place.is_there = true;
             place.observation = observation.map(Arc::new);
         }
@@ -176,7 +196,8 @@ impl World {
     pub(super) fn read(&mut self, reference: &Reference, address: &Address, observation: Observation) {
         let Some(observation) = self.asked.keep(&reference.symbol, observation) else { return };
         let observation = Arc::new(observation);
-        for place in self.places.get_mut(&reference.symbol).into_iter().flat_map(BTreeMap::values_mut) {
+        for place in self.instances.get(&reference.symbol).into_iter().flat_map(BTreeMap::values) {
+            let place = &mut self.places[*place];
             if place.address.as_deref() == Some(address) {
                 place.observation = Some(observation.clone());
             }
@@ -184,13 +205,13 @@ impl World {
     }
 
     fn meant(&self, reference: &Reference, index: Option<u32>) -> Vec<&Place> {
-        let Some(instances) = self.places.get(&reference.symbol) else { return Vec::new() };
-        let one = |index| instances.get(&index).into_iter().collect();
+        let Some(instances) = self.instances.get(&reference.symbol) else { return Vec::new() };
+        let one = |index| instances.get(&index).map(|place| &self.places[*place]).into_iter().collect();
         match reference.member {
             Member::Only => one(None),
             Member::SameIndex => one(index),
             Member::Index(index) => one(Some(index)),
-            Member::Every => instances.values().collect(),
+            Member::Every => instances.values().map(|place| &self.places[*place]).collect(),
         }
     }
 }

@@ -74,7 +74,7 @@ fn deployed(graph: &ResourceGraph) -> (ObservedResources, AppliedResources) {
             there["properties"]["osProfile"].as_object_mut().unwrap().clear();
         }
         let after = graph.dependencies(&node.key).into_iter().map(|needed| needed.key.clone()).collect();
-        applied.insert(node.key.clone(), Applied { address: address.clone(), body, after });
+        applied.insert(node.key.clone(), Applied { address: address.clone().into(), body, after });
         let observation = Some(Observation { body: there, etag: None });
         observed.insert(node.key.clone(), Observed { address, observation });
     }

@@ -155,15 +155,15 @@ impl Hold for LocalHold {
         snapshot.write(&self.storage.snapshot_path())
     }
 
-    fn begin_run(&self, run: &str, texts: &RunTexts<'_>) -> Result<Box<dyn Journal>, StateError> {
+    fn begin_run(&self, run: &str, texts: &RunTexts<'_>) -> Result<(Box<dyn Journal>, String), StateError> {
         self.check()?;
         let storage = &self.storage;
         write_private(&storage.secrets_path(), sealed::seal(Some(run), texts.secrets).as_bytes())?;
         write_private(&storage.facts_path(), sealed::seal(Some(run), texts.milestones).as_bytes())?;
         let journal = JournalFile::begin(&storage.journal_path(), run)?;
         // The plan last: with it the run exists.
-        sealed::write(&storage.plan_path(), Some(run), |content| (texts.plan)(content))?;
-        Ok(Box::new(journal.under(Arc::clone(&self.lock))))
+        let plan = sealed::write(&storage.plan_path(), Some(run), |content| (texts.plan)(content))?;
+        Ok((Box::new(journal.under(Arc::clone(&self.lock))), plan))
     }
 
     fn resume_run(&self, run: &str) -> Result<Box<dyn Journal>, StateError> {

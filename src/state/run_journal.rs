@@ -4,18 +4,25 @@ use crate::contract::{Journal, JournalError, Record};
 
 /// The journal of the run under way. What is appended is durable when the call returns.
 pub struct RunJournal {
+    plan: String,
     inner: Box<dyn Journal>,
     #[cfg(debug_assertions)]
     hold_after: Option<usize>,
 }
 
 impl RunJournal {
-    pub(super) fn new(inner: Box<dyn Journal>) -> Self {
+    pub(super) fn new(plan: String, inner: Box<dyn Journal>) -> Self {
         Self {
+            plan,
             inner,
             #[cfg(debug_assertions)]
             hold_after: None,
         }
+    }
+
+    /// The digest of the plan that runs, as it is kept beside the journal.
+    pub fn plan(&self) -> &str {
+        &self.plan
     }
 
     /// For tests that kill the process at a given record: when `records` more are durable, appending never returns.

@@ -48,29 +48,34 @@ pub(super) fn seal(run: Option<&str>, content: impl Into<String>) -> String {
     content
 }
 
-/// Writes a sealed file whose content `fill` writes, which is not held as a whole: a plan of 1,000 machines has 20 MB.
+/// Writes a sealed file whose content `fill` writes, which is not held as a whole: a plan of 1,000 machines has 20 MB. Gives
+/// the content's checksum.
 pub(super) fn write(
     path: &Path,
     run: Option<&str>,
     fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-) -> Result<(), StateError> {
-    let header = |checksum: String| {
-        let header = Header { format: FORMAT, run: run.map(str::to_owned), checksum };
+) -> Result<String, StateError> {
+    let header = |checksum: &str| {
+        let header = Header { format: FORMAT, run: run.map(str::to_owned), checksum: checksum.to_owned() };
         // A header is two or three texts; writing it to memory cannot fail.
         let header = serde_json::to_string(&header).unwrap_or_default();
         format!("{}{OPEN}", header.trim_end_matches('}'))
     };
-    Ok(fill_private(path, |file| {
+    let mut sum = String::new();
+    fill_private(path, |file| {
         // The checksum is known in the end only; every other one is as long.
-        file.write_all(header(digest(b"")).as_bytes())?;
+        file.write_all(header(&digest(b"")).as_bytes())?;
         // The content comes in small pieces, which are digested and written together.
         let mut content = BufWriter::with_capacity(BLOCK, Digesting::new(&mut *file));
         fill(&mut content)?;
         let (file, checksum) = content.into_inner().map_err(IntoInnerError::into_error)?.finish();
         file.write_all(CLOSE.as_bytes())?;
         file.rewind()?;
-        file.write_all(header(checksum).as_bytes())
-    })?)
+        file.write_all(header(&checksum).as_bytes())?;
+        sum = checksum;
+        Ok(())
+    })?;
+    Ok(sum)
 }
 
 /// Writes a value as a sealed file of its own, outside of any state.

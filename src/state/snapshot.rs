@@ -83,7 +83,7 @@ impl Snapshot {
             write_private(&backup_of(path), read_own_text(path)?.as_bytes())?;
         }
         // Without indentation, which would be most of it.
-        sealed::write(path, None, |content| Ok(serde_json::to_writer(content, self)?))
+        sealed::write(path, None, |content| Ok(serde_json::to_writer(content, self)?)).map(drop)
     }
 }
 

@@ -96,8 +96,8 @@ pub(super) trait Hold: std::fmt::Debug + Send + Sync {
     /// Writes the snapshot and keeps the one before.
     fn write_snapshot(&self, snapshot: &Snapshot) -> Result<(), StateError>;
 
-    /// Begins a run: from the end of this call on it exists.
-    fn begin_run(&self, run: &str, texts: &RunTexts<'_>) -> Result<Box<dyn Journal>, StateError>;
+    /// Begins a run: from the end of this call on it exists. Gives its journal, and the checksum of its plan.
+    fn begin_run(&self, run: &str, texts: &RunTexts<'_>) -> Result<(Box<dyn Journal>, String), StateError>;
 
     /// Opens the journal of the run to go on writing it.
     fn resume_run(&self, run: &str) -> Result<Box<dyn Journal>, StateError>;

@@ -290,7 +290,8 @@ impl Locked {
         let secrets = serde_json::to_string(&secrets).unwrap_or_default();
         let milestones = serde_json::to_string(milestones).unwrap_or_default();
         let texts = RunTexts { plan: &plan, secrets: &secrets, milestones: &milestones };
-        Ok(RunJournal::new(self.hold.begin_run(&run, &texts)?))
+        let (journal, plan) = self.hold.begin_run(&run, &texts)?;
+        Ok(RunJournal::new(plan, journal))
     }
 
     /// Opens the journal of the interrupted run to go on writing it.
@@ -299,7 +300,8 @@ impl Locked {
     /// [`StateError::NothingToResume`] if there is none.
     pub fn resume(&self) -> Result<RunJournal, StateError> {
         let Some(run) = self.storage().run()? else { return Err(StateError::NothingToResume(self.place())) };
-        Ok(RunJournal::new(self.hold.resume_run(&run.run)?))
+        let journal = self.hold.resume_run(&run.run)?;
+        Ok(RunJournal::new(run.plan.checksum, journal))
     }
 
     /// Folds the run into the snapshot and forgets it, whether it has ended well or not. Gives the snapshot. Without a run

@@ -61,7 +61,7 @@ fn machine(applied: &Applied) -> Member {
     Member {
         node: text(body, "/properties/osProfile/computerName").unwrap_or(&name).to_owned(),
         place: Place::Resource {
-            address: applied.address.clone(),
+            address: Address::clone(&applied.address),
             interfaces: interfaces.into_iter().filter_map(|it| Some(it["id"].as_str()?.to_owned())).collect(),
             user: text(body, "/properties/osProfile/adminUsername").map(str::to_owned),
             public_keys: keys.filter_map(|key| Some(key["keyData"].as_str()?.to_owned())).collect(),

@@ -203,7 +203,7 @@ impl Search<'_> {
     }
 
     fn known(&self, id: &str) -> Option<&Address> {
-        let mut known = self.snapshot.applied.values().map(|applied| &applied.address);
+        let mut known = self.snapshot.applied.values().map(|applied| &*applied.address);
         known.find(|address| address.id.eq_ignore_ascii_case(id))
     }
 }

@@ -25,7 +25,7 @@ pub(in crate::cluster) fn take(others: Others, applied: &mut AppliedResources, d
         known.map_or_else(|| version_of(&AppliedResources::new(), &found.resource_type), |(_, version)| version.clone())
     };
     let add = |applied: &mut AppliedResources, found: &Found, after: Vec<ResourceKey>| {
-        let own = Applied { address: found.address(&version(found)), body: Json::Null, after };
+        let own = Applied { address: found.address(&version(found)).into(), body: Json::Null, after };
         applied.entry(found.key()).or_insert(own);
     };
     // A private link service stands on a balancer's front end, and a balancer on addresses.

@@ -23,7 +23,7 @@ fn own(kind: &str, name: &str, after: &[(&str, &str)]) -> (ResourceKey, Applied)
         id: format!("{GROUP}/providers/{kind}/{name}"),
     };
     let after = after.iter().map(|(kind, name)| ResourceKey::named(kind, name)).collect();
-    (ResourceKey::named(kind, name), Applied { address, body: Json::Null, after })
+    (ResourceKey::named(kind, name), Applied { address: address.into(), body: Json::Null, after })
 }
 
 fn applied() -> AppliedResources {

@@ -519,6 +519,7 @@ pub(super) fn run(plan: &Arc<Plan>, world: &Arc<Fake>, tape: &Tape) -> Run {
     let secrets: BTreeMap<String, Secret> = [("customData".to_owned(), Secret::new("canary"))].into();
     Run {
         plan: plan.clone(),
+        digest: plan.digest(),
         target: world.clone(),
         actions: vec![world.clone()],
         secrets: Arc::new(secrets),

@@ -90,7 +90,7 @@ pub(super) fn properties(properties: Json) -> Value {
 
 pub(super) fn applied(resource_type: &str, name: &str, properties: Json) -> Applied {
     let body = json!({ "location": "westus2", "properties": properties });
-    Applied { address: address(resource_type, name), body, after: Vec::new() }
+    Applied { address: address(resource_type, name).into(), body, after: Vec::new() }
 }
 
 /// What a resource's principal is told as.

@@ -148,6 +148,7 @@ async fn a_run_is_taken_up_from_nothing_but_its_folder() {
             let secrets = [("customData".to_owned(), Secret::new("canary"))].into();
             let journal = locked.begin(&*plan, &secrets, &[], &entropy).unwrap();
             let mut run = run(&plan, &world, &Tape::endless());
+            run.digest = journal.plan().to_owned();
             run.journal = Box::new(Cut(journal, limit));
             let _ = execute(run).await;
         }
@@ -157,7 +158,9 @@ async fn a_run_is_taken_up_from_nothing_but_its_folder() {
             run.applied = locked.snapshot().unwrap().unwrap().applied;
             run.replay = Replay::of(&unfinished.records);
             run.secrets = Arc::new(unfinished.secrets);
-            run.journal = Box::new(locked.resume().unwrap());
+            let journal = locked.resume().unwrap();
+            run.digest = journal.plan().to_owned();
+            run.journal = Box::new(journal);
             assert!(execute(run).await.unwrap().is_complete(), "after {limit} records");
         }
         let snapshot = locked.finish().unwrap();

@@ -17,7 +17,7 @@ use super::journal::{RemoteJournal, fence};
 use super::objects::Version;
 use super::record::{BACKUPS, FILES, HEAD, Head, LOCK, LockRecord, RUNS, of_run};
 use super::storage::{ATTEMPTS, RemoteStorage, to_json};
-use crate::base::{Clock as _, Entropy as _, Files};
+use crate::base::{Clock as _, Entropy as _, Files, digest};
 use crate::contract::Journal;
 use crate::state::storage::{Hold, RunTexts};
 use crate::state::{Holder, Snapshot, StateError};
@@ -247,11 +247,12 @@ impl Hold for RemoteHold {
         })
     }
 
-    fn begin_run(&self, run: &str, texts: &RunTexts<'_>) -> Result<Box<dyn Journal>, StateError> {
+    fn begin_run(&self, run: &str, texts: &RunTexts<'_>) -> Result<(Box<dyn Journal>, String), StateError> {
         let run = run.to_owned();
         let mut plan = Vec::new();
         // What a plan holds always has a form in JSON; writing it to memory cannot fail.
         let _ = (texts.plan)(&mut plan);
+        let checksum = digest(&plan);
         let text = |text: &str| text.as_bytes().to_vec();
         let parts = [("secrets", text(texts.secrets)), ("facts", text(texts.milestones)), ("plan", plan)];
         let parts = parts.map(|(name, content)| (of_run(&run, name), content));
@@ -264,7 +265,7 @@ impl Hold for RemoteHold {
             writer.change(|head| head.run = Some(run)).await?;
             Ok(journal)
         })?;
-        Ok(Box::new(journal))
+        Ok((Box::new(journal), checksum))
     }
 
     fn resume_run(&self, run: &str) -> Result<Box<dyn Journal>, StateError> {

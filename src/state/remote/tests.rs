@@ -122,7 +122,9 @@ fn begin(locked: &Locked) -> crate::state::RunJournal {
     let entropy = SeededEntropy::new(7);
     locked.establish(&identity(), &entropy).unwrap();
     let secrets = [("handle".to_owned(), Secret::new(CANARY))].into();
-    locked.begin(&plan(), &secrets, &[], &entropy).unwrap()
+    let journal = locked.begin(&plan(), &secrets, &[], &entropy).unwrap();
+    assert_eq!(journal.plan(), crate::base::digest_json(&plan()));
+    journal
 }
 
 fn records(store: &Store) -> Vec<Record> {

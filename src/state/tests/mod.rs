@@ -66,6 +66,7 @@ impl Place {
         let locked = self.lock();
         locked.establish(&identity("rg"), &self.entropy).unwrap();
         let mut journal = locked.begin(plan, &secrets(), &milestones(), &self.entropy).unwrap();
+        assert_eq!(journal.plan(), crate::base::digest_json(plan));
         for record in records {
             journal.append(vec![record.clone()]).unwrap();
         }
@@ -129,7 +130,7 @@ fn began(plan: &Plan) -> Record {
 
 fn finished(kind: ChangeKind, name: &str) -> Record {
     let address = Address::new(&identity("rg").scope, TYPE, "1", name);
-    let applied = Applied { address, body: json!({ "name": "ü" }), after: Vec::new() };
+    let applied = Applied { address: address.into(), body: json!({ "name": "ü" }), after: Vec::new() };
     Record::Finished { at: AT, step: step(kind, name).id, applied: (kind != ChangeKind::Delete).then_some(applied) }
 }
 

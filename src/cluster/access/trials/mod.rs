@@ -69,7 +69,9 @@ impl Here {
         let address = Address::new(&self.snapshot.identity.scope, kind, "1", name);
         let body = json!({ "properties": properties });
         assert!(matches!(self.target.apply(&address, &body, None).await.unwrap(), Progress::Done(_)));
-        self.snapshot.applied.insert(ResourceKey::named(kind, name), Applied { address, body, after: Vec::new() });
+        self.snapshot
+            .applied
+            .insert(ResourceKey::named(kind, name), Applied { address: address.into(), body, after: Vec::new() });
     }
 
     async fn machine(&mut self, name: &str, private: &str, more: Json) {
