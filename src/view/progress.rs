@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::{SignedDuration, Timestamp};
 
 use super::style::brief;
 use super::{Style, harmless};
@@ -14,6 +15,10 @@ use crate::contract::{Event, EventSink, Outcome, StepId};
 
 /// How many running steps the live picture shows at once.
 const SHOWN: usize = 12;
+
+/// What hinders a step in the same way as before is told again after so long: a machine that is still booting refuses the same
+/// a dozen times.
+const TOLD_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Shows a run on standard error.
 pub struct Progress {
@@ -27,7 +32,27 @@ struct State {
     total: usize,
     done: usize,
     live: Option<Live>,
-    running: BTreeMap<StepId, Option<ProgressBar>>,
+    running: BTreeMap<StepId, Running>,
+}
+
+/// A step that runs.
+#[derive(Default)]
+struct Running {
+    bar: Option<ProgressBar>,
+    /// What hindered it when that was told last, and when.
+    told: Option<(String, Timestamp)>,
+}
+
+impl Running {
+    /// Whether this hindrance is to be told, which counts as told then.
+    fn is_news(&mut self, hindrance: &str, at: Timestamp) -> bool {
+        let is_old = |(told, when): &(String, Timestamp)| told == hindrance && at.duration_since(*when) < TOLD_AGAIN;
+        if self.told.as_ref().is_some_and(is_old) {
+            return false;
+        }
+        self.told = Some((hindrance.to_owned(), at));
+        true
+    }
 }
 
 struct Live {
@@ -71,7 +96,7 @@ impl Progress {
 
     fn started(&self, state: &mut State, step: &StepId) {
         let bar = match &state.live {
-            Some(live) if state.running.values().flatten().count() < SHOWN => {
+            Some(live) if state.running.values().filter(|running| running.bar.is_some()).count() < SHOWN => {
                 let bar = live.bars.insert_before(&live.sum, ProgressBar::new_spinner());
                 bar.set_style(template("  {spinner} {msg}  {elapsed}"));
                 bar.set_message(brief(step));
@@ -84,13 +109,13 @@ impl Progress {
                 None
             }
         };
-        state.running.insert(step.clone(), bar);
+        state.running.insert(step.clone(), Running { bar, told: None });
     }
 
     fn ended(&self, state: &mut State, step: &StepId, outcome: &Outcome, took: Duration) {
         let was_running = state.running.remove(step);
         let was_started = was_running.is_some();
-        if let Some(Some(bar)) = was_running {
+        if let Some(bar) = was_running.and_then(|running| running.bar) {
             bar.finish_and_clear();
         }
         state.done += 1;
@@ -143,19 +168,16 @@ impl EventSink for Progress {
                 self.line(state, &format!("{} {text}", self.style.warn("!")));
             }
             Event::StepStarted { step, .. } => self.started(state, step),
-            Event::StepRetried { step, fault, after, .. } => {
-                let text = format!(
-                    "{} {}: {}; again in {}",
-                    self.style.warn("↻"),
-                    brief(step),
-                    harmless(&fault.to_string()),
-                    seconds(*after)
-                );
-                self.line(state, &text);
+            Event::StepRetried { at, step, fault, after } => {
+                let hindrance = fault.to_string();
+                if state.running.entry(step.clone()).or_default().is_news(&hindrance, *at) {
+                    let (name, hindrance, after) = (brief(step), harmless(&hindrance), seconds(*after));
+                    self.line(state, &format!("{} {name}: {hindrance}; again in {after}", self.style.warn("↻")));
+                }
             }
             Event::StepEnded { step, outcome, took, .. } => self.ended(state, step, outcome, *took),
             Event::RunEnded { .. } => {
-                for bar in std::mem::take(&mut state.running).into_values().flatten() {
+                for bar in std::mem::take(&mut state.running).into_values().filter_map(|running| running.bar) {
                     bar.finish_and_clear();
                 }
                 if let Some(live) = &state.live {
@@ -178,4 +200,20 @@ pub fn seconds(duration: Duration) -> String {
 
 fn template(text: &str) -> ProgressStyle {
     ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_hindrance_is_told_once_a_minute_and_another_one_at_once() {
+        let mut running = Running::default();
+        let after = |seconds| Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+        let told: Vec<bool> =
+            [("busy", 0), ("busy", 3), ("busy", 59), ("busy", 60), ("busy", 65), ("gone", 66), ("busy", 67)]
+                .map(|(hindrance, at)| running.is_news(hindrance, after(at)))
+                .to_vec();
+        assert_eq!(told, [true, false, false, true, false, true, true]);
+    }
 }
