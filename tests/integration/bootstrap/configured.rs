@@ -284,3 +284,17 @@ fn cilium_leaves_packets_to_the_hosts_rules() {
     let rules = text(&files, "/rules.nft").unwrap();
     assert!(rules.contains("type filter hook forward") && rules.contains("ip daddr 169.254.169.254 drop"), "{rules}");
 }
+
+/// The pods that make a volume's folder run under the account that the provisioner is told, and its own default
+/// (`local-path-provisioner-service-account`, v0.0.30) is not in this manifest: no volume would ever be made.
+#[test]
+fn pods_that_make_volumes_have_an_account_that_is_there() {
+    let files = files(|machine| *machine = fixture::on_prem());
+    let manifest = text(&files, "/43-local-path.yaml").unwrap();
+    let account =
+        manifest.split("---\n").find(|part| part.contains("kind: ServiceAccount\n") && part.starts_with("apiVersion"));
+    let name = account.and_then(|part| part.lines().find_map(|line| line.strip_prefix("  name: "))).unwrap();
+    assert!(manifest.contains(&format!("      serviceAccountName: {name}\n")), "{manifest}");
+    let told = "- name: SERVICE_ACCOUNT_NAME\n          valueFrom:\n            fieldRef:\n              fieldPath: spec.serviceAccountName\n";
+    assert!(manifest.contains(told), "{manifest}");
+}
