@@ -2,12 +2,12 @@
 //! says so. No budget, no list, nothing learnt; steps start in the same order.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use engine::base::{Clock, Environment, Source, SystemEntropy, Timer};
+use engine::base::{Clock, Environment, Secret, Source, SystemEntropy, Timer};
 use engine::cluster::{Definition, Session, prepare_deploy};
 use engine::contract::{
-    Action, Address, Fault, Future, Observation, OperationHandle, Progress, Support, Target, TargetName,
+    Act, Action, Address, Fault, Future, Observation, OperationHandle, Progress, Support, Target, TargetName,
 };
 use engine::execute::{Cancel, Settings};
 use engine::graph::Scope;
@@ -16,8 +16,7 @@ use engine::model::{ReadOptions, read};
 use engine::server::{find_running, follow, simulated_time};
 use engine::state::Store;
 use engine::target::azure::{
-    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, KeyVaultReader,
-    TokenSource as _,
+    Authority, AzureSettings, AzureTarget, CachedTokens, ClientSecretGrant, Credentials, KeyVaultReader, TokenSource,
 };
 use engine::target::http::HttpSettings;
 use serde_json::Value as Json;
@@ -60,6 +59,57 @@ impl Target for Plain {
     }
 }
 
+/// What waits for the nodes. It takes hours there, and a token is good for one.
+struct Members {
+    tokens: Arc<dyn TokenSource>,
+    server: String,
+    settings: MemberSettings,
+    last: Mutex<Option<(Secret, Arc<MemberActions>)>>,
+}
+
+impl Members {
+    async fn now(&self) -> Result<Arc<MemberActions>, Fault> {
+        let token = self.tokens.token().await?;
+        let mut last = self.last.lock().unwrap();
+        if let Some((_, members)) = last.as_ref().filter(|(with, _)| *with == token) {
+            return Ok(Arc::clone(members));
+        }
+        let members = Arc::new(MemberActions::new(client(&self.server, token.clone()), self.settings.clone()));
+        *last = Some((token, Arc::clone(&members)));
+        Ok(members)
+    }
+}
+
+impl Action for Members {
+    fn performs(&self, act: &Act) -> bool {
+        matches!(act, Act::WaitUntilReady { .. })
+    }
+
+    fn probe<'a>(&'a self, act: &'a Act) -> Future<'a, Result<bool, Fault>> {
+        Box::pin(async move { self.now().await?.probe(act).await })
+    }
+
+    fn start<'a>(&'a self, act: &'a Act) -> Future<'a, Result<Progress, Fault>> {
+        Box::pin(async move { self.now().await?.start(act).await })
+    }
+
+    fn poll<'a>(&'a self, act: &'a Act, operation: &'a OperationHandle) -> Future<'a, Result<Progress, Fault>> {
+        Box::pin(async move { self.now().await?.poll(act, operation).await })
+    }
+}
+
+fn client(server: &str, token: Secret) -> KubernetesClient {
+    let credentials = KubernetesCredentials::Token(token);
+    let http = HttpSettings::for_server(server);
+    KubernetesClient::new(KubernetesSettings {
+        server: server.to_owned(),
+        certificate_authority: None,
+        credentials,
+        http,
+    })
+    .unwrap()
+}
+
 /// Deploys, and tells how many seconds that took there.
 pub fn deploy(folder: &Path, azure: &Path, model: &Path) -> f64 {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -76,10 +126,9 @@ pub fn deploy(folder: &Path, azure: &Path, model: &Path) -> f64 {
         let secret = who.client_secret.clone();
         let grant = ClientSecretGrant::new(&http, authority, &who.client_id, secret, Arc::clone(&clock)).unwrap();
         let tokens = Arc::new(CachedTokens::new(grant, Arc::clone(&clock)));
-        let credentials = KubernetesCredentials::Token(tokens.token().await.unwrap());
         let address = format!("{url}/vaults");
         let vaults = KeyVaultReader::of_server(&http, &address, Arc::clone(&tokens) as _, Arc::clone(&clock)).unwrap();
-        let mut settings = AzureSettings::new(&url, &url, &url, Credentials::Tokens(tokens));
+        let mut settings = AzureSettings::new(&url, &url, &url, Credentials::Tokens(Arc::clone(&tokens) as _));
         settings.clock = Arc::clone(&clock);
         let scope = Scope {
             subscription_id: who.subscription_id.clone(),
@@ -88,16 +137,15 @@ pub fn deploy(folder: &Path, azure: &Path, model: &Path) -> f64 {
             location: cluster.location.clone(),
         };
         let server = format!("{url}/kubernetes/{}", scope.resource_group);
-        let kubernetes =
-            KubernetesClient::new(KubernetesSettings { server, certificate_authority: None, credentials, http })
-                .unwrap();
+        let kubernetes = client(&server, tokens.token().await.unwrap());
         let definition = Definition::new(cluster, None, &Store::open(folder), &*clock, &SystemEntropy).unwrap();
         let members = MemberSettings {
             bootstrap_token: Some(definition.keys.bootstrap_token.clone()),
             clock: Arc::clone(&clock),
             ..MemberSettings::default()
         };
-        let actions: Vec<Arc<dyn Action>> = vec![Arc::new(MemberActions::new(kubernetes.clone(), members))];
+        let actions: Vec<Arc<dyn Action>> =
+            vec![Arc::new(Members { tokens, server, settings: members, last: Mutex::default() })];
         let session = Session {
             target: Arc::new(Plain(AzureTarget::new(settings).unwrap())),
             actions,
@@ -112,7 +160,8 @@ pub fn deploy(folder: &Path, azure: &Path, model: &Path) -> f64 {
         };
         let prepared = prepare_deploy(&session, definition, true).await.unwrap();
         let finished = prepared.run(&session, Arc::new(()), Cancel::new()).await.unwrap();
-        assert!(finished.summary.is_complete(), "{:?}", finished.summary.failed);
+        let failed = &finished.summary.failed;
+        assert!(finished.summary.is_complete(), "{} failed, first {:?}", failed.len(), failed.first());
         finished.summary.took.as_secs_f64()
     })
 }
