@@ -170,7 +170,7 @@ impl EventSink for Progress {
             Event::StepStarted { step, .. } => self.started(state, step),
             Event::StepRetried { at, step, fault, after } => {
                 let hindrance = fault.to_string();
-                if state.running.entry(step.clone()).or_default().is_news(&hindrance, *at) {
+                if state.running.get_mut(step).is_none_or(|running| running.is_news(&hindrance, *at)) {
                     let (name, hindrance, after) = (brief(step), harmless(&hindrance), seconds(*after));
                     self.line(state, &format!("{} {name}: {hindrance}; again in {after}", self.style.warn("↻")));
                 }

@@ -129,11 +129,10 @@ impl Pipeline {
 
     /// A URL as it was given; one that is relative to the endpoint is made whole.
     fn whole(&self, url: &str) -> String {
-        // Most begin like this, and are read as a whole when they are asked.
-        if url.starts_with("https://") || url.starts_with("http://") || Url::parse(url).is_ok() {
-            return url.to_owned();
+        match Url::parse(url) {
+            Ok(_) => url.to_owned(),
+            Err(_) => self.endpoint.join(url).map_or_else(|_| url.to_owned(), String::from),
         }
-        self.endpoint.join(url).map_or_else(|_| url.to_owned(), String::from)
     }
 
     /// Asks once how an operation goes.
