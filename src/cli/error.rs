@@ -129,9 +129,10 @@ impl From<ClusterError> for CliError {
             ClusterError::Execute(ExecuteError::Journal(_) | ExecuteError::Stopped) => Exit::Partial,
             ClusterError::Plan(_) | ClusterError::Execute(_) => Exit::Failure,
             ClusterError::State(ref error) => exit_of_state(error),
-            ClusterError::Unsupported { .. } | ClusterError::LongSecret { .. } | ClusterError::NoWay { .. } => {
-                Exit::Environment
-            }
+            ClusterError::Unsupported { .. }
+            | ClusterError::LongSecret { .. }
+            | ClusterError::ControlPlaneLost { .. }
+            | ClusterError::NoWay { .. } => Exit::Environment,
             ClusterError::Stale { .. } => Exit::PlanStale,
             ClusterError::NothingToResume
             | ClusterError::NoCluster { .. }

@@ -101,12 +101,15 @@ impl Definition {
 
     /// Whether the first control-plane machine may start a cluster: until the state records that one has started.
     fn start(&self) -> Start {
+        if self.has_started() { Start::Join } else { Start::Init }
+    }
+
+    /// Whether the state records that a cluster has started.
+    pub(super) fn has_started(&self) -> bool {
         // Of what was destroyed nothing is left that could be joined, even if the group stays for the sake of its volumes.
-        let started = self
-            .snapshot
+        self.snapshot
             .as_ref()
-            .is_some_and(|snapshot| has_machines(&snapshot.applied) && snapshot.facts.contains_key(fact::STARTED));
-        if started { Start::Join } else { Start::Init }
+            .is_some_and(|snapshot| has_machines(&snapshot.applied) && snapshot.facts.contains_key(fact::STARTED))
     }
 
     /// What runs in the machines.

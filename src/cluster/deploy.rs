@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::leftovers::{begun, sort_out};
+use super::lost::lost;
 use super::{Basis, ClusterError, Definition, Demand, Form, Prepared, Session, generate, observe, place, vaults};
 use crate::contract::{Address, Applied, AppliedResources, ChangeKind, Operation, Support};
 use crate::expand::{Instruction, instructions};
@@ -58,6 +59,7 @@ pub(super) async fn prepare(
         normalise: &normalise,
         removal,
     })?;
+    plan.notes.extend(lost(&definition, &expansion.graph, &applied, &observed)?);
     let due = instructions(&definition.cluster, &session.scope.resource_group);
     let due: Vec<String> = due.iter().filter(|told| is_due(told, &plan)).map(Instruction::lines).collect();
     plan.notes.extend(due);

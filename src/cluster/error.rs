@@ -159,6 +159,16 @@ pub enum ClusterError {
         /// In what it is another; not empty.
         differences: Vec<Difference>,
     },
+    /// So much of the control plane is gone that nothing can join what is left.
+    #[error("{} of the control plane {} not there any more: {}", gone.join(", "), if gone.len() == 1 { "is" } else { "are" }, no_majority(*left, *of))]
+    ControlPlaneLost {
+        /// The machines that were made and are gone.
+        gone: Vec<String>,
+        /// How many are left.
+        left: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// Not all nodes are Ready when their time is over.
     #[error("after {} minutes {state}", within.as_secs() / 60)]
     NotReady {
@@ -218,6 +228,16 @@ impl ClusterError {
                 let helps: Vec<&str> = differences.iter().map(|difference| difference.help.as_str()).collect();
                 Some(helps.join("; "))
             }
+            Self::ControlPlaneLost { left: 0, .. } => Some(
+                "bring back the machines with their disks from a backup, if there is one; else `engine destroy` deletes what \
+                 is left, and `engine deploy` then makes the cluster anew"
+                    .to_owned(),
+            ),
+            Self::ControlPlaneLost { .. } => Some(
+                "bring back machines with their disks from a backup until more than half run; or, on one that is left, begin etcd \
+                 anew from its own data (`--force-new-cluster`), and run the verb again: the others are made, and join"
+                    .to_owned(),
+            ),
             Self::NotReady { .. } => Some(
                 "look at the machines' consoles, and at /var/log/azure/cluster-provision.log on them; what is made stays, \
                  and the same command goes on waiting"
@@ -235,6 +255,14 @@ impl ClusterError {
 fn told(differences: &[Difference]) -> String {
     let told: Vec<&str> = differences.iter().map(|difference| difference.message.as_str()).collect();
     told.join("; ")
+}
+
+fn no_majority(left: usize, of: usize) -> String {
+    if left == 0 {
+        "nobody is left whom new ones could join".to_owned()
+    } else {
+        format!("with {left} of {of} etcd has no majority, and takes no new member")
+    }
 }
 
 fn untagged(group: &str, is_there: bool) -> String {

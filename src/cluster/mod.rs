@@ -13,6 +13,7 @@ mod generate;
 mod import;
 mod kubeconfig;
 mod leftovers;
+mod lost;
 mod made;
 mod nodes;
 mod observe;

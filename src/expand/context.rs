@@ -87,6 +87,11 @@ pub(super) mod symbol {
     }
 }
 
+/// The symbol of the control plane's machines, where it is not a scale set.
+pub fn control_plane_machine() -> String {
+    symbol::of(CONTROL_PLANE_POOL, "machine")
+}
+
 /// What every builder works with.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {

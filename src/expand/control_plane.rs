@@ -3,7 +3,7 @@
 
 use super::ExpandError;
 use super::balancer::{control_plane_backends, has_public_endpoint, ssh_rule_prefix};
-use super::context::{CONTROL_PLANE_POOL, Context, in_turn, item, series, symbol};
+use super::context::{CONTROL_PLANE_POOL, Context, control_plane_machine, in_turn, item, series, symbol};
 use super::control_plane_scale_set;
 use super::identity::{Role, awaited_by_machine, identity_field, roles_of_series};
 use super::key_vault;
@@ -108,7 +108,7 @@ fn machine(context: &Context<'_>, kind: &MachineKind<'_>) -> Result<Resource, Ex
     if plane.encryption_at_host {
         properties.insert("securityProfile", Value::object([("encryptionAtHost", true.into())]));
     }
-    let symbol = symbol::of(CONTROL_PLANE_POOL, "machine");
+    let symbol = control_plane_machine();
     let mut machine = context
         .resource(&symbol, "Microsoft.Compute/virtualMachines", name.clone())?
         .field("tags", kind.tags(context, name));

@@ -40,7 +40,7 @@ mod windows_settings;
 pub use build::{expand, secret_handles};
 pub use context::{
     API_SERVER_PORT, CONTROL_PLANE_POOL, INTERNAL_BALANCER_PORT, PRINCIPAL_SECRET_HANDLE, Payloads,
-    WINDOWS_PASSWORD_HANDLE, custom_data, custom_data_handle,
+    WINDOWS_PASSWORD_HANDLE, control_plane_machine, custom_data, custom_data_handle,
 };
 pub use error::ExpandError;
 pub use instructions::{Instruction, instructions};

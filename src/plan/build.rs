@@ -204,9 +204,7 @@ impl Builder<'_> {
             .request
             .graph
             .nodes()
-            .filter(|node| node.resource.resource_type.eq_ignore_ascii_case("Microsoft.Compute/virtualMachines"))
-            // A machine that is told nothing at its start, such as a jumpbox, becomes no node.
-            .filter(|node| node.resource.properties.get("osProfile").is_some_and(|profile| profile.get("customData").is_some()))
+            .filter(|node| becomes_node(node))
             .filter(|node| matches!(self.steps.get(&node.key), Some(step) if step.id == StepId::of_change(ChangeKind::Create, &node.key)))
             .collect();
         let cluster_exists = self.unchanged.iter().any(|key| facts(key.resource_type()).is_machine)
@@ -289,6 +287,13 @@ impl Builder<'_> {
         });
         known.collect()
     }
+}
+
+/// Whether a resource is a machine that becomes a node of the cluster: one that is told nothing at its start, such as a jumpbox,
+/// does not.
+pub fn becomes_node(node: &Node) -> bool {
+    node.resource.resource_type.eq_ignore_ascii_case("Microsoft.Compute/virtualMachines")
+        && node.resource.properties.get("osProfile").is_some_and(|profile| profile.get("customData").is_some())
 }
 
 /// Whether a step lets a scale set make machines. Their names are Azure's to give, so nobody waits for their nodes here:

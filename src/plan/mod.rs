@@ -14,7 +14,7 @@ mod tests;
 mod value;
 mod world;
 
-pub use build::{PlanError, Removal, Request, plan};
+pub use build::{PlanError, Removal, Request, becomes_node, plan};
 pub use facts::{TypeFacts, covered, facts};
 pub use merge::{carry, difference};
 pub use removal::plan_destroy;

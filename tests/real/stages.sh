@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Sourced: the time of each stage since this was sourced, and kubectl of the version under test.
+# Sourced: the time of each stage since this was sourced, or since `begin`, and kubectl of the version under test.
 # Whoever sources this names `cache` and `minor`.
 # shellcheck disable=SC2154
 
-begun=$(date +%s%N)
-before=$begun
+begin() {
+  begun=$(date +%s%N)
+  before=$begun
+}
+begin
 stage() {
   local now
   now=$(date +%s%N)

@@ -12,6 +12,7 @@ mod import;
 pub mod killed;
 mod leftovers;
 mod lifecycle;
+mod lost;
 mod powershell;
 mod preflight;
 mod refusals;
