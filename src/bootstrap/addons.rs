@@ -342,6 +342,9 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
         let view = LocalPathView { provisioner_image: image, shell_image, volume_seconds };
         files.add("43-local-path", "addons/local-path.yaml", "local-path-provisioner", &view)?;
     }
+    if machine.cluster.balances_services {
+        files.add("44-services", "addons/services.yaml", "", view)?;
+    }
     if !storage_classes.is_empty() {
         files.add(
             "42-storage-classes",

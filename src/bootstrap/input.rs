@@ -81,6 +81,8 @@ pub struct ClusterSettings {
     pub platform: Platform,
     /// Whether everything gets more time, because processors are emulated.
     pub slow_host: bool,
+    /// Whether services of type LoadBalancer get addresses of the site, which control-plane machines see to.
+    pub balances_services: bool,
     /// The cloud that the machines run in.
     pub cloud: AzureCloud,
     /// Kernel parameters besides those that Kubernetes needs.

@@ -98,6 +98,10 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
             add(&format!("/etc/systemd/system/{unit}"), "0644", &format!("systemd/{unit}"))?;
         }
     }
+    if machine.cluster.balances_services {
+        let unit = "engine-services.service";
+        add(&format!("/etc/systemd/system/{unit}"), "0644", &format!("systemd/{unit}"))?;
+    }
     add("/etc/engine/kubeadm/cluster.yaml", "0600", "kubeadm/cluster.yaml")?;
     if machine.start == Start::Init {
         add("/etc/engine/kubeadm/init.yaml", "0600", "kubeadm/init.yaml")?;

@@ -60,10 +60,10 @@ mod with_library {
     use crate::graph::Scope;
     use crate::model::{self, OnPrem};
     use crate::target::http::{HttpSettings, Names};
-    use crate::target::libvirt::host::HostHypervisor;
+    use crate::target::libvirt::host::{HostFacts, HostHypervisor, host_facts};
     use crate::target::libvirt::{
         ErrorKind, FolderGateways, Gateways, Hypervisor, LibvirtConnection, LibvirtTarget, MachineGateways,
-        NetworkMode, Settings, Size,
+        NetworkMode, Settings, Site, Size,
     };
 
     /// On-prem there are no key vaults.
@@ -93,7 +93,7 @@ mod with_library {
     }
 
     /// What the model says, as far as it is built.
-    fn settings(on_prem: &OnPrem, image: &ChosenImage) -> Result<Settings, CliError> {
+    fn settings(on_prem: &OnPrem, facts: Option<HostFacts>, image: &ChosenImage) -> Result<Settings, CliError> {
         let refuse = |what: &str, help: &str| {
             CliError::new(Exit::Definition, format!("{what}: this version does not build that on-prem")).help(help)
         };
@@ -107,21 +107,10 @@ mod with_library {
                 return Err(refuse("onPremProfile.networkMode is `bridged`", "use `nat` or `routed`"));
             }
         };
-        if on_prem.bridge.is_some() {
-            return Err(refuse("onPremProfile.bridge is given", "leave it out: machines have a network of their own"));
-        }
-        if !on_prem.service_addresses.is_empty() {
-            return Err(refuse(
-                "onPremProfile.serviceAddresses are given",
-                "leave them out: services of type LoadBalancer stay without an address",
-            ));
-        }
-        if !on_prem.addresses.is_empty() {
-            return Err(refuse(
-                "onPremProfile.addresses are given",
-                "leave them out: front ends are reached from the host",
-            ));
-        }
+        // What the host was prepared with counts where the model says nothing.
+        let facts = facts.unwrap_or_default();
+        let addresses = if on_prem.addresses.is_empty() { facts.ranges()? } else { on_prem.addresses.clone() };
+        let bridge = on_prem.bridge.clone().or(facts.bridge);
         let size =
             |size: &model::OnPremSize| Size { processors: size.processors, memory_mib: u64::from(size.memory_mib) };
         Ok(Settings {
@@ -129,6 +118,9 @@ mod with_library {
             image: image.volume.clone(),
             image_files: image.files(),
             network_mode,
+            addresses,
+            service_addresses: on_prem.service_addresses.clone(),
+            site: bridge.map(|bridge| Site { bridge, router: on_prem.router }),
             sizes: on_prem.sizes.iter().map(|(name, own)| (name.to_ascii_lowercase(), size(own))).collect(),
             gateway: size(&on_prem.gateway),
             // Who says that a host is slow says that it emulates.
@@ -166,8 +158,9 @@ mod with_library {
     pub fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
         let on_prem = wanted.cluster.and_then(|cluster| cluster.on_prem.clone()).unwrap_or_default();
         let uri = super::uri(Some(&on_prem), options.connect.as_deref());
-        let settings = settings(&on_prem, &ChosenImage::of(call, wanted.cluster)?)?;
         let connection: Arc<dyn Hypervisor> = Arc::new(LibvirtConnection::open(uri).map_err(Fault::from)?);
+        let facts = host_facts(&*connection, &on_prem.storage_pool)?;
+        let settings = settings(&on_prem, facts, &ChosenImage::of(call, wanted.cluster)?)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let gateways: Arc<dyn Gateways> = match &options.gateways {
             Some(folder) => Arc::new(FolderGateways::new(folder.clone())),

@@ -194,6 +194,7 @@ fn cluster_settings(cluster: &Cluster, platform: Platform, keys: &KeyMaterial) -
         images: images(cluster, platform, release),
         platform,
         slow_host,
+        balances_services: on_prem::balances_services(cluster, platform),
         cloud: azure_cloud(cluster),
         kernel_parameters: kernel_parameters(cluster),
         kubelet_arguments: flags(&cluster.component_flags.kubelet),

@@ -51,6 +51,12 @@ pub(super) fn is_slow(cluster: &Cluster, platform: Platform) -> bool {
     platform == Platform::OnPrem && cluster.on_prem.as_ref().is_some_and(|on_prem| on_prem.slow_host)
 }
 
+/// Whether services of type LoadBalancer get addresses of the site.
+pub(super) fn balances_services(cluster: &Cluster, platform: Platform) -> bool {
+    let on_prem = cluster.on_prem.as_ref().filter(|_| platform == Platform::OnPrem);
+    on_prem.is_some_and(|on_prem| !on_prem.service_addresses.is_empty())
+}
+
 /// The pods' range: the model's, but where that is the vnet's (Azure CNI) one of their own.
 pub(super) fn pod_range(cluster: &Cluster, platform: Platform) -> IpNet {
     let network = &cluster.network;

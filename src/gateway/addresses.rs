@@ -1,4 +1,4 @@
-//! The addresses that the gateway's interface holds: those of the configuration are put there, those that it no longer names
+//! The addresses that an interface of the gateway holds: those of the configuration are put there, those that it no longer names
 //! are taken away. Others on the interface are somebody else's, and stay.
 
 use std::path::{Path, PathBuf};
@@ -10,8 +10,9 @@ use tokio::process::Command;
 use super::GatewayError;
 use crate::base::{read_text, write_private};
 
-/// The file below a gateway's folder with what the gateway has put on its interface.
-const HELD: &str = "addresses.json";
+/// The file below a gateway's folder with what it has put on its interface in the network, and on the one into the site.
+pub(super) const HELD: &str = "addresses.json";
+pub(super) const HELD_IN_SITE: &str = "site.json";
 
 /// What is to be put on an interface, and what to be taken away.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ fn addresses(printed: &str) -> Vec<IpNet> {
         .collect()
 }
 
-async fn ip(arguments: &[&str]) -> Result<String, GatewayError> {
+pub(super) async fn ip(arguments: &[&str]) -> Result<String, GatewayError> {
     let failed = |cause: String| GatewayError::Program { program: PathBuf::from("ip"), cause };
     let output = Command::new("ip")
         .args(arguments)
@@ -55,15 +56,14 @@ async fn ip(arguments: &[&str]) -> Result<String, GatewayError> {
 }
 
 /// Puts what is wanted on an interface, and takes away what this function has put there before and is no longer wanted.
-pub(super) async fn hold(folder: &Path, interface: &str, wanted: &[IpNet]) -> Result<(), GatewayError> {
-    let file = folder.join(HELD);
-    let held: Vec<IpNet> = read_text(&file).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+pub(super) async fn hold(file: &Path, interface: &str, wanted: &[IpNet]) -> Result<(), GatewayError> {
+    let held: Vec<IpNet> = read_text(file).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let present = addresses(&ip(&["-json", "address", "show", "dev", interface]).await?);
     let Difference { add, remove } = difference(&present, &held, wanted);
     // First what is intended: an address of which nobody knows whose it is would stay for ever.
     let mut known: Vec<IpNet> = held.iter().filter(|address| !wanted.contains(address)).copied().collect();
     known.extend(wanted.iter().filter(|address| held.contains(address) || add.contains(address)));
-    keep(&file, &known)?;
+    keep(file, &known)?;
     for address in &add {
         // Nobody else has it: the target gave it to this gateway.
         let mut arguments = vec!["address", "replace"];
@@ -78,7 +78,7 @@ pub(super) async fn hold(folder: &Path, interface: &str, wanted: &[IpNet]) -> Re
         ip(&["address", "delete", &address.to_string(), "dev", interface]).await?;
     }
     known.retain(|address| wanted.contains(address));
-    keep(&file, &known)
+    keep(file, &known)
 }
 
 fn keep(file: &Path, addresses: &[IpNet]) -> Result<(), GatewayError> {

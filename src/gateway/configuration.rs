@@ -11,14 +11,15 @@ use serde::{Deserialize, Serialize};
 /// The file's name below a gateway's folder.
 pub const CONFIGURATION_FILE: &str = "gateway.json";
 
-/// The version of the file that this program writes and reads.
-pub const FORMAT: u32 = 1;
+/// The newest version of the file that this program writes and reads. What an older one can tell is told in that: the gateway's
+/// image may be older than the engine. 2: `site` and `serviceAddresses`.
+pub const FORMAT: u32 = 2;
 
 /// What one gateway, that of one virtual network, has to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Configuration {
-    /// The version of this form: [`FORMAT`].
+    /// The version of this form, [`FORMAT`] at most: [`Configuration::least_format`].
     pub format: u32,
     /// The ARM id of the virtual network.
     pub network: String,
@@ -29,6 +30,26 @@ pub struct Configuration {
     pub machines: Vec<Machine>,
     /// The load balancers with a front end that this gateway holds, by id.
     pub balancers: Vec<Balancer>,
+    /// The gateway's way into the network around the host, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Site>,
+    /// The addresses that the cluster's own services may have: they are held where the site is reached, and elsewhere beside
+    /// [`Configuration::addresses`]. Sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub service_addresses: Vec<IpNet>,
+}
+
+/// The gateway's interface into the network around the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Site {
+    /// The interface's hardware address, as twelve hexadecimal digits in upper case without separators.
+    pub mac: String,
+    /// The addresses that it holds, each as /32: front ends of balancers. Sorted.
+    pub addresses: Vec<IpNet>,
+    /// The router of that network, with its prefix; without one, nobody beyond it is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<IpNet>,
 }
 
 /// A file that is none, or of a newer program.
@@ -38,7 +59,7 @@ pub enum ConfigurationError {
     #[error("{CONFIGURATION_FILE} cannot be read: {0}")]
     Form(#[from] serde_json::Error),
     /// It is one of another format.
-    #[error("{CONFIGURATION_FILE} is of format {0}, and this program reads format {FORMAT}")]
+    #[error("{CONFIGURATION_FILE} is of format {0}, and this program reads up to format {FORMAT}: build a newer image")]
     Format(u64),
 }
 
@@ -54,7 +75,7 @@ impl Configuration {
         }
         // First the version: a newer file may have another form altogether.
         let version: Version = serde_json::from_str(text)?;
-        if version.format != u64::from(FORMAT) {
+        if !(1..=u64::from(FORMAT)).contains(&version.format) {
             return Err(ConfigurationError::Format(version.format));
         }
         Ok(serde_json::from_str(text)?)
@@ -68,6 +89,11 @@ impl Configuration {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
         Ok(text)
+    }
+
+    /// The oldest version that has all that is told.
+    pub fn least_format(&self) -> u32 {
+        if self.site.is_some() || !self.service_addresses.is_empty() { 2 } else { 1 }
     }
 
     /// The machine that asks from an address.
@@ -233,6 +259,9 @@ pub struct Rule {
     /// Whether a client stays with its backend (`loadDistribution` of `SourceIP` or `SourceIPProtocol`).
     #[serde(default)]
     pub by_source: bool,
+    /// Whose connections are taken; everybody's if this is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<IpNet>,
 }
 
 /// TCP or UDP.
@@ -292,7 +321,9 @@ pub(super) mod tests {
     pub(crate) fn example() -> Configuration {
         let group = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers";
         Configuration {
-            format: FORMAT,
+            format: 1,
+            site: None,
+            service_addresses: Vec::new(),
             network: format!("{group}/Microsoft.Network/virtualNetworks/vnet"),
             addresses: ["10.240.0.2/16", "168.63.129.16/32", "169.254.169.254/32", "198.18.0.4/32"]
                 .map(|address| address.parse().unwrap())
@@ -350,6 +381,7 @@ pub(super) mod tests {
                     }),
                     idle_timeout_minutes: 5,
                     by_source: false,
+                    sources: Vec::new(),
                 }],
                 nat_rules: Vec::new(),
             }],
@@ -366,9 +398,25 @@ pub(super) mod tests {
 
     #[test]
     fn another_format_is_told_whatever_else_it_holds() {
-        let error = Configuration::parse("{\"format\": 2, \"machines\": 7}").unwrap_err();
-        assert_eq!(error.to_string(), "gateway.json is of format 2, and this program reads format 1");
+        let error = Configuration::parse("{\"format\": 3, \"machines\": 7}").unwrap_err();
+        let told = "gateway.json is of format 3, and this program reads up to format 2: build a newer image";
+        assert_eq!(error.to_string(), told);
+        assert!(matches!(Configuration::parse("{\"format\": 0}"), Err(ConfigurationError::Format(0))));
         assert!(matches!(Configuration::parse("{\"format\""), Err(ConfigurationError::Form(_))));
+    }
+
+    /// A gateway of an older image reads what it can do, and refuses the rest instead of leaving it out.
+    #[test]
+    fn only_what_needs_a_newer_form_is_told_in_it() {
+        let mut configuration = example();
+        assert_eq!(configuration.least_format(), 1);
+        assert!(!configuration.text().unwrap().contains("site"));
+        let addresses = vec!["192.0.2.48/32".parse().unwrap()];
+        let router = Some("192.0.2.1/24".parse().unwrap());
+        configuration.site = Some(Site { mac: "525400A1B2C4".into(), addresses, router });
+        configuration.format = configuration.least_format();
+        assert_eq!(configuration.format, 2);
+        assert_eq!(Configuration::parse(&configuration.text().unwrap()).unwrap(), configuration);
     }
 
     #[test]

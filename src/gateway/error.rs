@@ -23,6 +23,9 @@ pub enum GatewayError {
         /// What the system says.
         cause: std::io::Error,
     },
+    /// There is no interface with a hardware address that there should be one with.
+    #[error("no interface has the hardware address {0}: the way into the site's network is missing")]
+    NoInterface(String),
     /// A text that cannot be made.
     #[error("the template {template} cannot be rendered: {cause}")]
     Template {

@@ -1,5 +1,5 @@
 //! The gateway of an on-prem virtual network: the small machine that stands for what Azure's fabric does beside a network.
-//! It answers the instance metadata service and the wire server, and balances load.
+//! It answers the instance metadata service and the wire server, and balances load, also for the cluster's own services.
 //!
 //! What crosses between it and the target that makes machines: [`Configuration`], which the target writes as
 //! `gateway.json`, and [`MachineStatus`], which the gateway records as `status/<name>.json`.
@@ -11,10 +11,13 @@ mod balancers;
 mod configuration;
 mod error;
 mod haproxy;
+mod keeper;
 mod listener;
 mod metadata;
 mod run;
 mod serve;
+mod services;
+mod site;
 mod status;
 mod text;
 mod wire;
@@ -22,11 +25,12 @@ mod xml;
 
 pub use configuration::{
     Administrator, Backend, Balancer, CONFIGURATION_FILE, Configuration, ConfigurationError, FORMAT, Frontend, Image,
-    Interface, Machine, MachineAddress, Probe, ProbeProtocol, Rule, SystemKind, TransportProtocol,
+    Interface, Machine, MachineAddress, Probe, ProbeProtocol, Rule, Site, SystemKind, TransportProtocol,
 };
 pub use error::GatewayError;
 pub use run::{Gateway, GatewaySettings, METADATA, WIRE};
-pub use status::{MachineState, MachineStatus, STATUS_FOLDER, status_file};
+pub use services::{Allotment, Allotments, SERVICES_FORMAT, SERVICES_PATH, Service, ServicePort, ToldServices};
+pub use status::{MachineState, MachineStatus, STATUS_FOLDER, STATUS_FORMAT, status_file};
 
 /// Who hears what a gateway has to say, a line each.
 pub type Tell = std::sync::Arc<dyn Fn(&str) + Send + Sync>;

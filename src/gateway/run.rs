@@ -11,7 +11,9 @@ use tokio::task::JoinHandle;
 use super::balancers::balancing;
 use super::configuration::{CONFIGURATION_FILE, Configuration};
 use super::haproxy::Haproxy;
+use super::keeper::Keeper;
 use super::serve::{Knowledge, listen, metadata_router, serve, wire_router};
+use super::site::hold_site;
 use super::{GatewayError, Tell};
 use super::{addresses, askers};
 use crate::base::{Clock, create_private_directory, read_own_text};
@@ -68,7 +70,8 @@ impl Gateway {
         create_private_directory(&settings.folder)?;
         let (stop, stopped) = watch::channel(false);
         let (sender, configuration) = watch::channel(Arc::new(Configuration::default()));
-        let mut follower = Follower::new(settings.clone(), sender);
+        let keeper = Arc::new(Keeper::load(&settings.folder));
+        let mut follower = Follower::new(settings.clone(), sender, Arc::clone(&keeper));
         if let Some(haproxy) = &follower.haproxy {
             haproxy.end_left_over().await;
         }
@@ -77,6 +80,7 @@ impl Gateway {
         let knowledge = Knowledge {
             folder: settings.folder.clone(),
             configuration,
+            services: keeper,
             clock: Arc::clone(&settings.clock),
             tell: Arc::clone(&settings.tell),
         };
@@ -113,6 +117,9 @@ impl Gateway {
 struct Follower {
     settings: GatewaySettings,
     sender: watch::Sender<Arc<Configuration>>,
+    services: Arc<Keeper>,
+    /// Which change of the services was carried out last.
+    services_seen: u64,
     haproxy: Option<Haproxy>,
     /// The text that was looked at last, well or not.
     seen: Option<String>,
@@ -131,11 +138,13 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(settings: GatewaySettings, sender: watch::Sender<Arc<Configuration>>) -> Self {
+    fn new(settings: GatewaySettings, sender: watch::Sender<Arc<Configuration>>, services: Arc<Keeper>) -> Self {
         let haproxy = settings.haproxy.clone().map(|program| Haproxy::new(program, &settings.folder));
         Self {
             settings,
             sender,
+            services,
+            services_seen: 0,
             haproxy,
             seen: None,
             told: None,
@@ -191,6 +200,9 @@ impl Follower {
             }
             Err(error) => self.tell_once(error.to_string()),
         }
+        if self.is_known && self.services.changes() != self.services_seen {
+            self.done = false;
+        }
         self.looks = self.looks.wrapping_add(1);
         if !self.done {
             match self.carry_out().await {
@@ -199,24 +211,33 @@ impl Follower {
             }
         } else if self.is_known
             && self.looks.is_multiple_of(ADDRESSES)
-            && let Err(error) = self.hold_addresses().await
+            && let Err(error) = self.hold_addresses(&self.wanted()).await
         {
             self.tell_once(error.to_string());
         }
         self.keep_haproxy();
     }
 
-    async fn hold_addresses(&self) -> Result<(), GatewayError> {
+    /// What is to be done by now: what the target has told, and what services add to it.
+    fn wanted(&self) -> Configuration {
         let configuration = Arc::clone(&self.sender.borrow());
-        match &self.settings.interface {
-            Some(interface) => addresses::hold(&self.settings.folder, interface, &configuration.addresses).await,
+        self.services.current().in_configuration(&configuration)
+    }
+
+    async fn hold_addresses(&self, wanted: &Configuration) -> Result<(), GatewayError> {
+        let Some(interface) = &self.settings.interface else { return Ok(()) };
+        let folder = &self.settings.folder;
+        addresses::hold(&folder.join(addresses::HELD), interface, &wanted.addresses).await?;
+        match &wanted.site {
+            Some(site) => hold_site(folder, site).await,
             None => Ok(()),
         }
     }
 
     async fn carry_out(&mut self) -> Result<(), GatewayError> {
-        self.hold_addresses().await?;
-        let configuration = Arc::clone(&self.sender.borrow());
+        let changes = self.services.changes();
+        let configuration = self.wanted();
+        self.hold_addresses(&configuration).await?;
         if self.settings.is_machine {
             askers::apply(&askers::rules(&configuration)).await?;
         }
@@ -230,6 +251,7 @@ impl Follower {
         }
         let (machines, balancers) = (configuration.machines.len(), configuration.balancers.len());
         (self.settings.tell)(&format!("knows {machines} machines and {balancers} balancers"));
+        self.services_seen = changes;
         Ok(())
     }
 

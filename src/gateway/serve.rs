@@ -9,26 +9,34 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::put;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::configuration::{Configuration, FORMAT, Machine};
+use super::configuration::{Configuration, Machine};
+use super::keeper::{Keeper, NotKept};
 use super::listener::{Asker, Listener};
 use super::metadata::{self, Question};
-use super::status::{MachineStatus, STATUS_FOLDER, status_file};
+use super::services::{SERVICES_PATH, ToldServices};
+use super::status::{MachineStatus, STATUS_FOLDER, STATUS_FORMAT, status_file};
 use super::wire::{self, Health, Refusal};
 use super::{GatewayError, Tell};
 use crate::base::{Clock, create_private_directory, read_text, write_private};
 
 /// The longest report that is read.
 const LONGEST: usize = 64 << 10;
+/// The longest word of services: some hundred bytes for each.
+const LONGEST_SERVICES: usize = 1 << 20;
+/// The machines of the control plane have it as their tag `poolName`.
+const CONTROL_PLANE: &str = "master";
 
 /// What both servers know.
 #[derive(Clone)]
 pub(super) struct Knowledge {
     pub folder: PathBuf,
     pub configuration: watch::Receiver<Arc<Configuration>>,
+    pub services: Arc<Keeper>,
     pub clock: Arc<dyn Clock>,
     pub tell: Tell,
 }
@@ -42,7 +50,12 @@ impl Knowledge {
 
 /// The router of the metadata service.
 pub(super) fn metadata_router(knowledge: Knowledge) -> Router {
-    Router::new().fallback(metadata_service).layer(DefaultBodyLimit::max(0)).with_state(knowledge)
+    let services = put(told_services).layer(DefaultBodyLimit::max(LONGEST_SERVICES));
+    Router::new()
+        .fallback(metadata_service)
+        .layer(DefaultBodyLimit::max(0))
+        .route(SERVICES_PATH, services)
+        .with_state(knowledge)
 }
 
 /// The router of the wire server.
@@ -103,6 +116,43 @@ async fn metadata_service(
     let answer = metadata::answer(&question, knowledge.machine(asker).as_ref());
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, answer.media_type)], answer.body).into_response()
+}
+
+/// A control-plane machine tells of the cluster's services. Others are told that there is no such thing, as everybody is where the
+/// network has no addresses for them.
+async fn told_services(
+    State(knowledge): State<Knowledge>,
+    ConnectInfo(asker): ConnectInfo<Asker>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    // What a program in the machine can be talked into fetching has no such header.
+    if !is_true(&headers, "metadata") || headers.contains_key("x-forwarded-for") {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let configuration = Arc::clone(&knowledge.configuration.borrow());
+    let machine = configuration.machine_at(asker.0.to_canonical());
+    let is_plane = machine.and_then(|machine| machine.tags.get("poolName")).is_some_and(|pool| pool == CONTROL_PLANE);
+    if !is_plane || configuration.service_addresses.is_empty() {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let told: ToldServices = match serde_json::from_slice(&body) {
+        Ok(told) => told,
+        Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    let keeper = Arc::clone(&knowledge.services);
+    match tokio::task::spawn_blocking(move || keeper.hear(&configuration, told)).await {
+        Ok(Ok(allotments)) => {
+            let text = serde_json::to_string(&allotments).unwrap_or_default();
+            ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+        }
+        Ok(Err(error @ NotKept::Unheard(_))) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Ok(Err(error @ NotKept::File(_))) => {
+            (knowledge.tell)(&error.to_string());
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -178,7 +228,7 @@ fn record(knowledge: &Knowledge, machine: &Machine, health: Health) -> Result<()
     let said = health.description.clone().map_or_else(String::new, |description| format!(": {description}"));
     (knowledge.tell)(&format!("{} is {:?}{said}", machine.name, health.state));
     let status = MachineStatus {
-        format: FORMAT,
+        format: STATUS_FORMAT,
         id: machine.id.clone(),
         vm_id: machine.vm_id.clone(),
         state: health.state,

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 /// The folder below a gateway's in which the files lie.
 pub const STATUS_FOLDER: &str = "status";
 
+/// The version of the files' form.
+pub const STATUS_FORMAT: u32 = 1;
+
 /// The file of a machine below a gateway's folder, or nothing for a name that cannot be one: Azure's names have letters,
 /// digits, `-`, `_` and `.` and begin with a letter or digit, and nothing else may become a path.
 pub fn status_file(machine: &str) -> Option<String> {
@@ -18,7 +21,7 @@ pub fn status_file(machine: &str) -> Option<String> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MachineStatus {
-    /// The version of this form: [`super::FORMAT`].
+    /// The version of this form: [`STATUS_FORMAT`].
     pub format: u32,
     /// The machine's ARM id.
     pub id: String,

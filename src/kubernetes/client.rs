@@ -137,6 +137,29 @@ impl KubernetesClient {
         }
     }
 
+    /// All services. Somewhat old ones will do, which the server has at hand.
+    pub(super) async fn services(&self) -> Result<Vec<Json>, Fault> {
+        self.list(&["api", "v1", "services"], &[("resourceVersion", "0")]).await
+    }
+
+    /// All nodes as the server tells them; somewhat old ones will do.
+    pub(super) async fn node_objects(&self) -> Result<Vec<Json>, Fault> {
+        self.list(&["api", "v1", "nodes"], &[("resourceVersion", "0")]).await
+    }
+
+    /// Changes a service's status. False if there is no such service.
+    pub(super) async fn put_service_status(&self, namespace: &str, name: &str, body: &Json) -> Result<bool, Fault> {
+        Ok(self.merge(&["api", "v1", "namespaces", namespace, "services", name, "status"], body).await?.is_some())
+    }
+
+    /// Makes an event. One that is there already has been told.
+    pub(super) async fn put_event(&self, body: &Json) -> Result<(), Fault> {
+        let namespace = body["metadata"]["namespace"].as_str().unwrap_or_default();
+        let path = ["api", "v1", "namespaces", namespace, "events"];
+        let answer = self.send(Method::POST, &path, &[], Some(("application/json", body))).await?;
+        if answer.status == StatusCode::CONFLICT { Ok(()) } else { self.read(answer).map(|_| ()) }
+    }
+
     /// A Secret; nothing if it is not there.
     pub(super) async fn secret(&self, namespace: &str, name: &str) -> Result<Option<Json>, Fault> {
         self.get(&["api", "v1", "namespaces", namespace, "secrets", name], &[]).await

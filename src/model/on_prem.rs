@@ -17,12 +17,14 @@ pub struct OnPrem {
     pub storage_pool: String,
     /// What machines start from; `None`: the image that the engine makes for the version of Kubernetes.
     pub image: Option<OnPremImage>,
-    /// Public addresses; none: forwarded ports.
+    /// Public addresses; none: those that the host was prepared with.
     pub addresses: Vec<AddressRange>,
     /// Addresses for services of type LoadBalancer.
     pub service_addresses: Vec<AddressRange>,
     /// The hosts' bridge into their network.
     pub bridge: Option<String>,
+    /// The router of that network, with its prefix.
+    pub router: Option<Ipv4Net>,
     /// How machines reach what is outside.
     pub network_mode: NetworkMode,
     /// What machines of a size have, by the size's name as the model writes it.
@@ -47,6 +49,7 @@ impl Default for OnPrem {
             addresses: Vec::new(),
             service_addresses: Vec::new(),
             bridge: None,
+            router: None,
             network_mode: NetworkMode::Nat,
             sizes: BTreeMap::new(),
             gateway: GATEWAY,

@@ -19,6 +19,7 @@ pub(super) fn on_prem_profile(on_prem: &OnPrem) -> OnPremProfile {
         addresses: ranges(&on_prem.addresses),
         service_addresses: ranges(&on_prem.service_addresses),
         bridge: on_prem.bridge.clone(),
+        router: on_prem.router.map(|router| router.to_string()),
         network_mode: Some(on_prem.network_mode.word().into()),
         sizes: Some(on_prem.sizes.iter().map(|(name, given)| (name.clone(), size(*given))).collect()),
         gateway: Some(size(on_prem.gateway)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use engine::base::{FixedClock, write_private};
 use engine::gateway::{
-    Administrator, Backend, Balancer, CONFIGURATION_FILE, Configuration, FORMAT, Frontend, Gateway, GatewaySettings,
+    Administrator, Backend, Balancer, CONFIGURATION_FILE, Configuration, Frontend, Gateway, GatewaySettings,
     Interface, Machine, MachineAddress, MachineState, MachineStatus, Probe, ProbeProtocol, Rule, SystemKind,
     TransportProtocol, status_file,
 };
@@ -45,7 +45,7 @@ fn machine(name: &str, address: &str) -> Machine {
 }
 
 fn configuration(machines: Vec<Machine>, balancers: Vec<Balancer>) -> Configuration {
-    Configuration { format: FORMAT, network: "vnet".into(), addresses: Vec::new(), machines, balancers }
+    Configuration { format: 1, network: "vnet".into(), machines, balancers, ..Configuration::default() }
 }
 
 fn put(folder: &Path, configuration: &Configuration) {
@@ -389,6 +389,7 @@ async fn connections_are_balanced_over_who_is_well() {
             probe: None,
             idle_timeout_minutes: 4,
             by_source: false,
+            sources: Vec::new(),
         }],
         nat_rules: Vec::new(),
     };

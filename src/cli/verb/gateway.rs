@@ -73,7 +73,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
 }
 
 /// Somebody at a terminal, or systemd.
-async fn ended() {
+pub(super) async fn ended() {
     #[cfg(unix)]
     if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         tokio::select! {

@@ -26,6 +26,7 @@ mod run;
 mod scale;
 mod schema;
 mod simulate;
+mod services;
 mod ssh;
 mod state;
 mod status;
@@ -95,6 +96,9 @@ pub enum Verb {
     /// Runs in the gateway machine beside an on-prem network
     #[command(hide = true)]
     Gateway(gateway::Arguments),
+    /// Runs on on-prem control-plane machines, for services of type LoadBalancer
+    #[command(hide = true)]
+    Services(services::Arguments),
     /// Prints the JSON Schema of the API model, or of events
     Schema(schema::Arguments),
     /// Shows the settings and where each came from
@@ -138,6 +142,7 @@ impl Verb {
             Self::Unlock(arguments) => block_on(unlock::run(call, &arguments)),
             Self::Simulate(arguments) => block_on(simulate::run(call, &arguments)),
             Self::Gateway(arguments) => block_on(gateway::run(call, &arguments)),
+            Self::Services(arguments) => block_on(services::run(call, &arguments)),
             Self::Schema(arguments) => schema::run(call, &arguments),
             Self::Config(arguments) => config::run(call, &arguments),
             Self::Powershell(arguments) => powershell::run(call, &arguments),

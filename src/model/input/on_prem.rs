@@ -16,13 +16,17 @@ pub(in super::super) struct OnPremProfile {
     /// What machines start from: the name of a volume in the storage pool, or a folder with an image and its manifest (with a
     /// slash in it; from the model's folder). None: the image that the engine makes for the version of Kubernetes.
     pub image: Option<String>,
-    /// Public addresses: ranges (`192.168.1.40-192.168.1.49`), CIDR or single ones, in the network of the host's bridge. None:
-    /// ports of the host are forwarded.
+    /// Public addresses: ranges (`192.168.1.40-192.168.1.49`), CIDR or single ones; with `bridge` in the network behind it. None:
+    /// those that `engine host init` was given, else front ends have addresses that the host alone reaches.
     pub addresses: Option<Vec<String>>,
     /// Addresses for services of type LoadBalancer, written as `addresses` are. None: such services stay without one.
     pub service_addresses: Option<Vec<String>>,
-    /// The hosts' bridge into their network: for public addresses, and between several hosts.
+    /// The hosts' bridge into their network: for public addresses, and between several hosts. None: the one that
+    /// `engine host init` was given, if any.
     pub bridge: Option<String>,
+    /// The router of the network behind the bridge, with that network's prefix, such as `192.168.1.1/24`. None: `addresses` and
+    /// `serviceAddresses` are reached from that network alone.
+    pub router: Option<String>,
     /// How machines reach what is outside: behind the host's address, with the host as their router, or on its bridge.
     #[schemars(extend("enum" = ["nat", "routed", "bridged"]))]
     pub network_mode: Option<String>,

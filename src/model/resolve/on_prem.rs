@@ -1,5 +1,7 @@
 //! The hosts on-prem.
 
+use ipnet::Ipv4Net;
+
 use crate::base::Diagnostic;
 
 use super::super::input::{OnPremProfile, OnPremSizeInput};
@@ -50,6 +52,7 @@ impl Resolver<'_> {
             addresses: self.on_prem_ranges(profile.addresses, &at("addresses")),
             service_addresses: self.on_prem_ranges(profile.service_addresses, &at("serviceAddresses")),
             bridge,
+            router: profile.router.filter(|text| !text.is_empty()).and_then(|text| self.on_prem_router(&text)),
             network_mode: self.or(mode, &at("networkMode"), reason, default_mode),
             sizes: profile.sizes.unwrap_or_default().into_iter().map(|(name, given)| (name, size(&given))).collect(),
             gateway: self.or(
@@ -65,6 +68,18 @@ impl Resolver<'_> {
                 false,
             ),
         })
+    }
+
+    fn on_prem_router(&mut self, text: &str) -> Option<Ipv4Net> {
+        let router = text.parse::<Ipv4Net>().ok().filter(|router| router.prefix_len() < 31);
+        let is_one = |router: &Ipv4Net| ![router.network(), router.broadcast()].contains(&router.addr());
+        let router = router.filter(is_one);
+        if router.is_none() {
+            let message = format!("\"{text}\" is no router with its network's prefix");
+            let fault = Diagnostic::error("on-prem-addresses", format!("{ON_PREM}/router"), message);
+            self.findings.judge(&[], fault.help("write its address and the network's prefix, such as 192.168.1.1/24"));
+        }
+        router
     }
 
     fn on_prem_ranges(&mut self, texts: Option<Vec<String>>, pointer: &str) -> Vec<AddressRange> {

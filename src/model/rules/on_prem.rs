@@ -29,6 +29,7 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     hosts(on_prem, findings);
     bridge(on_prem, findings);
     names(on_prem, findings);
+    router(on_prem, findings);
     addresses(cluster, on_prem, findings);
     sizes(cluster, on_prem, findings);
 }
@@ -122,6 +123,27 @@ fn bridge(on_prem: &OnPrem, findings: &mut Findings) {
         let message = format!("networkMode \"{}\" ends at one host", on_prem.network_mode.word());
         let fault = Diagnostic::error("on-prem-bridge", format!("{ON_PREM}/networkMode"), message);
         findings.judge(&[], fault.help("write \"bridged\", or leave it out"));
+    }
+}
+
+/// A router leads to the addresses of its own network.
+fn router(on_prem: &OnPrem, findings: &mut Findings) {
+    let Some(router) = on_prem.router else { return };
+    let keys = [("addresses", &on_prem.addresses), ("serviceAddresses", &on_prem.service_addresses)];
+    for (key, ranges) in keys {
+        for (index, range) in ranges.iter().enumerate() {
+            let pointer = format!("{ON_PREM}/{key}/{index}");
+            let at_router = range.first <= router.addr() && router.addr() <= range.last;
+            if at_router || !router.contains(&range.first) || !router.contains(&range.last) {
+                let message = if at_router {
+                    format!("{range} has the router's own address {}", router.addr())
+                } else {
+                    format!("{range} is outside of {}, the network of the router {}", router.trunc(), router.addr())
+                };
+                let fault = Diagnostic::error("on-prem-addresses", pointer, message);
+                findings.judge(&[&format!("{ON_PREM}/router")], fault.help(HELP));
+            }
+        }
     }
 }
 

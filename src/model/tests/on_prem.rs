@@ -47,6 +47,18 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         on_prem("on-prem-addresses", "addresses/0", json!({"addresses": ["10.240.0.9"]})),
         on_prem("on-prem-addresses", "serviceAddresses/0", json!({"serviceAddresses": ["10.0.0.0/30"]})),
+        on_prem("on-prem-addresses", "router", json!({"router": "192.168.1.1"})),
+        on_prem("on-prem-addresses", "router", json!({"router": "192.168.1.0/24"})),
+        on_prem(
+            "on-prem-addresses",
+            "addresses/0",
+            json!({"addresses": ["192.168.2.0/28"], "bridge": "br0", "router": "192.168.1.1/24"}),
+        ),
+        on_prem(
+            "on-prem-addresses",
+            "serviceAddresses/0",
+            json!({"serviceAddresses": ["192.168.1.0/28"], "bridge": "br0", "router": "192.168.1.1/24"}),
+        ),
         on_prem("on-prem-size", "sizes/standard_d2s_V5/processors", small(1, 4096)),
         on_prem("on-prem-size", "sizes/standard_d2s_V5/memoryMiB", small(2, 1024)),
     ];
@@ -90,7 +102,7 @@ fn a_full_profile_is_read_and_written() {
             {"name": "rack-1", "uri": "qemu+ssh://root@192.168.1.2:2222/system?keyfile=/root/.ssh/id"},
             {"name": "rack-2", "uri": "qemu+tls://[fd00::2]/system"},
         ],
-        "storagePool": "fast", "image": "base.qcow2", "bridge": "br0",
+        "storagePool": "fast", "image": "base.qcow2", "bridge": "br0", "router": "192.168.1.1/24",
         "addresses": ["192.168.1.48/28"], "serviceAddresses": ["192.168.1.70"],
         "sizes": {"Standard_D2s_v5": {"processors": 2, "memoryMiB": 3072}},
         "gateway": {"processors": 2, "memoryMiB": 1024}, "slowHost": true,
@@ -99,6 +111,7 @@ fn a_full_profile_is_read_and_written() {
     assert_eq!(on_prem.network_mode, NetworkMode::Bridged);
     assert_eq!(on_prem.image, Some(OnPremImage::Volume("base.qcow2".into())));
     assert_eq!(on_prem.hosts.len(), 2);
+    assert_eq!(on_prem.router.map(|router| router.to_string()).as_deref(), Some("192.168.1.1/24"));
     assert!(on_prem.slow_host);
     assert_eq!(on_prem.size("standard_d2s_v5"), Some(OnPremSize { processors: 2, memory_mib: 3072 }));
 }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items, number, text};
+use super::gateway_machine::{gateway_id, site_mac};
 use super::ledger::Record;
 use super::names::mac_of;
 use super::network::network_name;
@@ -15,8 +16,8 @@ use super::work::{Work, observation, types};
 use super::xml::{METADATA_ADDRESS, WIRE_SERVER_ADDRESS};
 use crate::contract::{Address, Fault, FaultClass, Progress};
 use crate::gateway::{
-    Administrator, Backend, Balancer, Configuration, FORMAT, Frontend, Image, Interface, Machine, MachineAddress,
-    Probe, ProbeProtocol, Rule, SystemKind, TransportProtocol,
+    Administrator, Backend, Balancer, Configuration, Frontend, Image, Interface, Machine, MachineAddress, Probe,
+    ProbeProtocol, Rule, Site, SystemKind, TransportProtocol,
 };
 
 const PARTS: [&str; 6] = [
@@ -114,15 +115,38 @@ impl Work<'_> {
         let balancers: Vec<Balancer> =
             self.ledger.of_type(types::BALANCER).filter_map(|balancer| self.balancer(balancer, network)).collect();
         let single = |address: IpAddr| IpNet::from(address);
-        let mut addresses: Vec<IpNet> = subnets
+        // What is the site's is reached there, by the interface that leads into it.
+        let (outer, inner): (Vec<IpAddr>, Vec<IpAddr>) = balancers
+            .iter()
+            .flat_map(|balancer| &balancer.frontends)
+            .map(|front| front.address)
+            .partition(|address| self.settings.site.is_some() && self.is_outer(*address));
+        let site = self.settings.site.as_ref().map(|site| Site {
+            mac: told_mac(&site_mac(&gateway_id(&network.address.id))),
+            addresses: sorted(outer.into_iter().map(single)),
+            router: site.router.map(IpNet::V4),
+        });
+        let addresses = subnets
             .iter()
             .filter_map(|subnet| IpNet::new(subnet.plan.gateway.into(), subnet.plan.network.prefix_len()).ok())
             .chain([METADATA_ADDRESS, WIRE_SERVER_ADDRESS].map(|address| single(address.into())))
-            .chain(balancers.iter().flat_map(|balancer| &balancer.frontends).map(|front| single(front.address)))
-            .collect();
-        addresses.sort();
-        addresses.dedup();
-        Ok(Configuration { format: FORMAT, network: network.address.id.clone(), addresses, machines, balancers })
+            .chain(inner.into_iter().map(single));
+        let mut configuration = Configuration {
+            format: 1,
+            network: network.address.id.clone(),
+            addresses: sorted(addresses),
+            machines,
+            balancers,
+            site,
+            service_addresses: sorted(self.settings.service_networks().map(IpNet::V4)),
+        };
+        configuration.format = configuration.least_format();
+        Ok(configuration)
+    }
+
+    fn is_outer(&self, address: IpAddr) -> bool {
+        let IpAddr::V4(address) = address else { return false };
+        self.settings.addresses.iter().any(|range| range.first <= address && address <= range.last)
     }
 
     fn machine(&self, machine: &Record, network: &Record) -> Option<Machine> {
@@ -137,7 +161,7 @@ impl Work<'_> {
                 // network plug-in, whose addresses they are, is not here.
                 let private = body::address(configuration, "/properties/privateIPAddress")?;
                 Some(Interface {
-                    mac: mac_of(&interface.address.id).replace(':', "").to_ascii_uppercase(),
+                    mac: told_mac(&mac_of(&interface.address.id)),
                     subnet: subnet.plan.network.into(),
                     addresses: vec![MachineAddress { private, public: None }],
                 })
@@ -260,6 +284,18 @@ impl Work<'_> {
     }
 }
 
+/// A hardware address as the metadata service tells it.
+fn told_mac(mac: &str) -> String {
+    mac.replace(':', "").to_ascii_uppercase()
+}
+
+fn sorted(addresses: impl Iterator<Item = IpNet>) -> Vec<IpNet> {
+    let mut all: Vec<IpNet> = addresses.collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
 fn rule(
     rule: &Json,
     fronts: &BTreeMap<String, Frontend>,
@@ -285,6 +321,7 @@ fn rule(
             .and_then(|minutes| u32::try_from(minutes).ok())
             .unwrap_or(4),
         by_source: text(rule, "/properties/loadDistribution").is_some_and(|word| word.starts_with("SourceIP")),
+        sources: Vec::new(),
     })
 }
 

@@ -10,7 +10,10 @@ use super::gateways::Gateways;
 use super::hypervisor::{DomainState, ErrorKind, Hypervisor};
 use super::names::{mac_of, uuid_of};
 use super::settings::Settings;
-use super::xml::{DiskFormat, DiskPlan, DomainPlan, InterfacePlan, belongs_to, content_volume, domain, overlay_volume};
+use super::xml::{
+    DiskFormat, DiskPlan, DomainPlan, InterfacePlan, InterfaceSource, belongs_to, content_volume, domain,
+    overlay_volume, read,
+};
 use super::{agent, image};
 use crate::base::{Clock, digest};
 use crate::contract::{Fault, FaultClass};
@@ -49,6 +52,11 @@ pub fn gateway_id(network: &str) -> String {
     format!("{network}/gateway")
 }
 
+/// The hardware address of a gateway's interface into the site.
+pub fn site_mac(gateway: &str) -> String {
+    mac_of(&format!("{gateway}/site"))
+}
+
 fn domain_name(network: &str) -> String {
     format!("{network}.gateway")
 }
@@ -80,6 +88,14 @@ impl MachineGateways {
             let message = format!("there is a domain {name} that is not the network's gateway");
             return Err(Fault::new(FaultClass::Invalid, "", message).help("rename or undefine it"));
         }
+        // A way into the site is there from the start or not at all. Nothing on a gateway is worth anything.
+        let there = match there {
+            Some(there) if !self.leads_as_wanted(id, &there.xml) => {
+                self.hypervisor.remove_domain(&name)?;
+                None
+            }
+            there => there,
+        };
         match there.map(|there| there.state) {
             Some(DomainState::Running) => Ok(()),
             Some(_) if self.hypervisor.volume(&self.settings.storage_pool, &system_volume(network))?.is_some() => {
@@ -116,10 +132,32 @@ impl MachineGateways {
                 serial: None,
                 read_only: false,
             }],
-            interfaces: vec![InterfacePlan { mac: mac_of(id), network: network.to_owned(), filter: None }],
+            interfaces: self.interfaces(network, id),
         };
         hypervisor.define_domain(&domain(&plan).render())?;
         Ok(hypervisor.start_domain(&plan.name)?)
+    }
+
+    /// The interface in the network, and behind it the one into the site.
+    fn interfaces(&self, network: &str, id: &str) -> Vec<InterfacePlan> {
+        let inner = InterfaceSource::Network(network.to_owned());
+        let outer = self.settings.site.as_ref().map(|site| InterfacePlan {
+            mac: site_mac(id),
+            source: InterfaceSource::Bridge(site.bridge.clone()),
+            filter: None,
+        });
+        std::iter::once(InterfacePlan { mac: mac_of(id), source: inner, filter: None }).chain(outer).collect()
+    }
+
+    /// Whether a domain has the way into the site that it shall have, and no other.
+    fn leads_as_wanted(&self, id: &str, xml: &str) -> bool {
+        let domain = read(xml).unwrap_or_default();
+        let interfaces = domain.at(&["devices"]).into_iter().flat_map(|devices| devices.all("interface"));
+        let bridges: Vec<&str> = interfaces
+            .filter(|interface| interface.at(&["mac"]).and_then(|mac| mac.attribute("address")) == Some(&site_mac(id)))
+            .filter_map(|interface| interface.at(&["source"])?.attribute("bridge"))
+            .collect();
+        bridges == self.settings.site.iter().map(|site| site.bridge.as_str()).collect::<Vec<_>>()
     }
 
     /// Writes what a gateway is to do, by a rename, so that it never reads half of it.

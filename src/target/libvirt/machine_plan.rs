@@ -12,7 +12,7 @@ use super::network::network_name;
 use super::ovf::Provisioning;
 use super::told;
 use super::work::Work;
-use super::xml::{AZURE_ASSET_TAG, DiskFormat, DiskPlan, DomainPlan, InterfacePlan};
+use super::xml::{AZURE_ASSET_TAG, DiskFormat, DiskPlan, DomainPlan, InterfacePlan, InterfaceSource};
 use crate::base::Secret;
 use crate::contract::{Address, Fault};
 
@@ -77,7 +77,7 @@ impl Work<'_> {
             let network = told::network_of_interface(&interface).unwrap_or_default();
             interfaces.push(InterfacePlan {
                 mac: mac_of(id),
-                network: network_name(network),
+                source: InterfaceSource::Network(network_name(network)),
                 filter: Some(interface_filter(id)),
             });
         }

@@ -49,5 +49,5 @@ pub use hypervisor::{
 };
 pub use image::ImageFiles;
 pub use machine_plan::domain_name;
-pub use settings::{DEFAULT_IMAGE, DEFAULT_POOL, DEFAULT_URI, NetworkMode, Settings, Size};
+pub use settings::{DEFAULT_IMAGE, DEFAULT_POOL, DEFAULT_URI, NetworkMode, Settings, Site, Size};
 pub use target::LibvirtTarget;

@@ -57,8 +57,9 @@ impl Work<'_> {
         let before = self.ledger.get(&address.id);
         let changed = before.is_some_and(|before| before.local["state"].as_str() != Some(&state));
         if changed && there.is_some() && self.interfaces_of(&address.id).next().is_some() {
-            let message = "the subnets of a network cannot change while interfaces are in it";
-            return Err(invalid(message, "delete the machines first, or keep the subnets as they are"));
+            let message = "a network cannot change while interfaces are in it";
+            let help = "delete the machines first, or keep its subnets and the on-prem profile's addresses as they are";
+            return Err(invalid(message, help));
         }
         let local = |state: Option<&str>| json!({ "state": state, "fronts": plan.fronts });
         match &there {
@@ -109,6 +110,8 @@ impl Work<'_> {
             domain: format!("{}.internal", body::group(&address.id).to_ascii_lowercase().replace(['_', '(', ')'], "-")),
             subnets: subnets.iter().map(|subnet| subnet.plan).collect(),
             fronts: range.filter(|_| !is_taken),
+            outer: self.settings.outer_networks(),
+            host_leads: self.settings.site.is_none(),
             gateway: Reservation {
                 mac: mac_of(&gateway_id(&address.id)),
                 name: "gateway".to_owned(),

@@ -51,11 +51,7 @@ impl Work<'_> {
                 .ok_or_else(|| invalid("the resource group has no range for front ends", "apply the group again"))?;
             return self.allot(range, &taken, None, &address.name);
         }
-        let mut all = self
-            .settings
-            .addresses
-            .iter()
-            .flat_map(|(first, last)| (first.to_bits()..=last.to_bits()).map(Ipv4Addr::from_bits));
+        let mut all = self.settings.addresses.iter().flat_map(|range| range.addresses());
         all.find(|address| !taken.contains(&IpAddr::V4(*address)))
             .ok_or_else(|| invalid("no public address is free", "give the on-prem profile more `addresses`"))
     }

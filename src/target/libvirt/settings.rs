@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv4Subnets};
 
 use super::image::ImageFiles;
 use crate::catalog::MachineSize;
+use crate::model::AddressRange;
 
 /// The pool that is used if none is named.
 pub const DEFAULT_POOL: &str = "engine";
@@ -25,6 +26,15 @@ pub enum NetworkMode {
     Nat,
     /// By their own addresses, which the outside has a route to.
     Routed,
+}
+
+/// The network around a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The host's bridge into it.
+    pub bridge: String,
+    /// Its router, with its prefix; without one, nobody beyond it is answered.
+    pub router: Option<Ipv4Net>,
 }
 
 /// Processors and memory of a machine.
@@ -50,8 +60,12 @@ pub struct Settings {
     pub azure_image: bool,
     /// How machines reach the outside.
     pub network_mode: NetworkMode,
-    /// Ranges of public addresses, both ends included; without any, front ends are reached from the host alone.
-    pub addresses: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// Public addresses; without any, front ends are reached from the host alone.
+    pub addresses: Vec<AddressRange>,
+    /// Addresses for the cluster's own services.
+    pub service_addresses: Vec<AddressRange>,
+    /// The host's way into its site's network, where both are reached then; without it, the host leads there.
+    pub site: Option<Site>,
     /// Processors and memory by VM size, in lower case, before the table of Azure's sizes.
     pub sizes: BTreeMap<String, Size>,
     /// Processors and memory of a network's gateway.
@@ -69,6 +83,8 @@ impl Default for Settings {
             azure_image: true,
             network_mode: NetworkMode::Nat,
             addresses: Vec::new(),
+            service_addresses: Vec::new(),
+            site: None,
             sizes: BTreeMap::new(),
             gateway: Size { processors: 1, memory_mib: 512 },
             emulated: false,
@@ -84,6 +100,16 @@ pub const FRONT_RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0
 const UNKNOWN_SIZE: Size = Size { processors: 2, memory_mib: 4096 };
 
 impl Settings {
+    /// The addresses that gateways hold for the outside, as networks.
+    pub fn outer_networks(&self) -> Vec<Ipv4Net> {
+        networks(&self.addresses).chain(self.service_networks()).collect()
+    }
+
+    /// Those of services, as networks.
+    pub fn service_networks(&self) -> impl Iterator<Item = Ipv4Net> {
+        networks(&self.service_addresses)
+    }
+
     /// Processors and memory of a VM size: as the model says, then as Azure has it, then a small machine.
     pub fn size(&self, vm_size: &str) -> Size {
         let known = |size: MachineSize| {
@@ -98,6 +124,11 @@ impl Settings {
             .or_else(|| crate::catalog::machine_size(vm_size).map(known))
             .unwrap_or(UNKNOWN_SIZE)
     }
+}
+
+/// The fewest networks that are just these addresses.
+fn networks(ranges: &[AddressRange]) -> impl Iterator<Item = Ipv4Net> {
+    ranges.iter().flat_map(|range| Ipv4Subnets::new(range.first, range.last, 0))
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ pub fn cluster() -> ClusterSettings {
         },
         platform: engine::contract::Platform::Azure,
         slow_host: false,
+        balances_services: false,
         cloud: AzureCloud {
             cloud_name: "AzurePublicCloud".to_owned(),
             tenant_id: String::new(),

@@ -38,7 +38,8 @@ impl Cluster {
     fn machine(&self, part: &str) -> String {
         let shown = self.place.json(&["state", "show", "-o", &self.folder]);
         let mut ids = shown["resources"].as_array().unwrap().iter().map(|own| own["id"].as_str().unwrap());
-        let found = ids.find(|id| id.contains("/virtualMachines/k8s-") && id.contains(part) && !id.contains("extensions"));
+        let found =
+            ids.find(|id| id.contains("/virtualMachines/k8s-") && id.contains(part) && !id.contains("extensions"));
         found.unwrap().rsplit('/').next().unwrap().to_owned()
     }
 
@@ -84,7 +85,10 @@ fn what_nothing_could_join_any_more_is_refused() {
     let machines: Vec<String> = (0..3).map(|index| format!("{stem}-{index}")).collect();
     cluster.delete(&[&machines[0], &machines[2]]);
     let told = cluster.refused();
-    assert!(told.contains(&format!("{}, {} of the control plane are not there any more", machines[0], machines[2])), "{told}");
+    assert!(
+        told.contains(&format!("{}, {} of the control plane are not there any more", machines[0], machines[2])),
+        "{told}"
+    );
     assert!(told.contains("with 1 of 3 etcd has no majority") && told.contains("--force-new-cluster"), "{told}");
     cluster.delete(&[&machines[1]]);
     let told = cluster.refused();

@@ -71,7 +71,7 @@ impl Beside {
 
     fn hears(&self) {
         let status = MachineStatus {
-            format: FORMAT,
+            format: STATUS_FORMAT,
             id: self.place.id(MACHINE, "vm-0"),
             vm_id: self.place.vm_id(),
             state: MachineState::Ready,

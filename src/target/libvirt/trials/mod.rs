@@ -19,7 +19,7 @@ use super::settings::Settings;
 use super::target::LibvirtTarget;
 use crate::base::SystemClock;
 use crate::contract::{Address, Fault, FaultClass, Observation, OperationHandle, Progress, Support, Target as _};
-use crate::gateway::{Configuration, FORMAT, MachineState, MachineStatus};
+use crate::gateway::{Configuration, MachineState, MachineStatus, STATUS_FORMAT};
 use crate::graph::Scope;
 
 /// Gateways that only remember.
@@ -170,7 +170,7 @@ impl Place {
 
     fn said(&self, state: MachineState, vm_id: &str, at: Timestamp) {
         let status = MachineStatus {
-            format: FORMAT,
+            format: STATUS_FORMAT,
             id: self.id(MACHINE, "vm-0"),
             vm_id: vm_id.to_owned(),
             state,

@@ -77,10 +77,19 @@ pub struct DiskPlan {
 pub struct InterfacePlan {
     /// The hardware address.
     pub mac: String,
-    /// The network's name.
-    pub network: String,
+    /// Where it leads.
+    pub source: InterfaceSource,
     /// The packet filter's name.
     pub filter: Option<String>,
+}
+
+/// Where an interface leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InterfaceSource {
+    /// Into a network of libvirt's, by its name.
+    Network(String),
+    /// Into the network behind a bridge of the host.
+    Bridge(String),
 }
 
 /// The domain's description.
@@ -170,10 +179,14 @@ fn disk(plan: &DiskPlan) -> Element {
 }
 
 fn interface(plan: &InterfacePlan) -> Element {
+    let (kind, name) = match &plan.source {
+        InterfaceSource::Network(name) => ("network", name),
+        InterfaceSource::Bridge(name) => ("bridge", name),
+    };
     element("interface")
-        .set("type", "network")
+        .set("type", kind)
         .with(element("mac").set("address", &plan.mac))
-        .with(element("source").set("network", &plan.network))
+        .with(element("source").set(kind, name))
         .with(element("model").set("type", "virtio"))
         .with_all(plan.filter.iter().map(|filter| element("filterref").set("filter", filter)))
 }
@@ -217,7 +230,7 @@ mod tests {
             ],
             interfaces: vec![InterfacePlan {
                 mac: "52:54:00:00:00:01".into(),
-                network: "engine-rg-vnet".into(),
+                source: InterfaceSource::Network("engine-rg-vnet".into()),
                 filter: Some("engine-rg-nic.nic".into()),
             }],
         }

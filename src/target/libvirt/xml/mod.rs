@@ -13,7 +13,9 @@ mod read;
 pub(super) mod trials;
 mod volume;
 
-pub use domain::{AZURE_ASSET_TAG, Boot, DiskFormat, DiskPlan, DomainPlan, InterfacePlan, detached_disk, domain};
+pub use domain::{
+    AZURE_ASSET_TAG, Boot, DiskFormat, DiskPlan, DomainPlan, InterfacePlan, InterfaceSource, detached_disk, domain,
+};
 pub use element::{Element, element};
 pub use filter::{Direction, FilterPlan, FilterRule, MOST_RULES, PortRange, RuleProtocol, filter};
 #[cfg(all(test, feature = "libvirt"))]

@@ -32,6 +32,10 @@ pub struct NetworkPlan {
     pub subnets: Vec<SubnetPlan>,
     /// Addresses for front ends that only the host reaches, where there are no others: the host holds the first.
     pub fronts: Option<Ipv4Net>,
+    /// Addresses for the outside, which the gateway holds: machines know the way to them.
+    pub outer: Vec<Ipv4Net>,
+    /// Whether the host is to know it, too: nobody else leads there.
+    pub host_leads: bool,
     /// The gateway's own reservation, in the first subnet. There is always one, or libvirt serves no DHCP.
     pub gateway: Reservation,
 }
@@ -80,6 +84,13 @@ pub fn network(plan: &NetworkPlan) -> Element {
         .with(element("domain").set("name", &plan.domain).set("localOnly", "yes"))
         .with_all(addresses)
         .with_all(fronts)
+        .with_all(plan.outer.iter().filter(|_| plan.host_leads).map(|network| {
+            element("route")
+                .set("family", "ipv4")
+                .set("address", network.network())
+                .set("prefix", network.prefix_len())
+                .set("gateway", plan.gateway.address)
+        }))
         .with(
             element("dnsmasq:options")
                 .with_all(options(plan).map(|value| element("dnsmasq:option").set("value", value))),
@@ -94,8 +105,9 @@ fn options(plan: &NetworkPlan) -> impl Iterator<Item = String> + '_ {
         let SubnetPlan { network, host, gateway } = subnet;
         let range = (index > 0)
             .then(|| format!("dhcp-range=set:subnet{index},{},static,{}", network.network(), network.netmask()));
+        let outer: String = plan.outer.iter().map(|network| format!(",{network},{gateway}")).collect();
         let routes = format!(
-            "dhcp-option={tag}121,0.0.0.0/0,{host},{WIRE_SERVER_ADDRESS}/32,{gateway},{METADATA_ADDRESS}/32,{gateway}"
+            "dhcp-option={tag}121,0.0.0.0/0,{host},{WIRE_SERVER_ADDRESS}/32,{gateway},{METADATA_ADDRESS}/32,{gateway}{outer}"
         );
         range.into_iter().chain([routes])
     })
@@ -149,6 +161,8 @@ pub(in super::super) mod tests {
                 subnet("10.241.0.0/16", "10.241.0.1", "10.241.0.2"),
             ],
             fronts: Some("198.18.7.0/24".parse().unwrap()),
+            outer: Vec::new(),
+            host_leads: false,
             gateway: Reservation {
                 mac: "52:54:00:aa:bb:cc".into(),
                 name: "gateway".into(),
@@ -188,5 +202,23 @@ pub(in super::super) mod tests {
         assert!(super::super::belongs_to(&text, "/subscriptions/s/resourceGroups/rg/"));
         assert!(!super::super::belongs_to(&text, "/subscriptions/s/resourceGroups/r"));
         validate("network", &text);
+    }
+
+    #[test]
+    fn the_gateway_is_the_way_to_addresses_for_the_outside() {
+        let outer = vec!["192.0.2.48/28".parse().unwrap(), "192.0.2.70/32".parse().unwrap()];
+        let own = NetworkPlan { fronts: None, outer, host_leads: true, ..plan() };
+        let text = network(&own).render();
+        validate("network", &text);
+        let routes = "  <route family='ipv4' address='192.0.2.48' prefix='28' gateway='10.240.0.2'/>\n  <route family='ipv4' \
+                      address='192.0.2.70' prefix='32' gateway='10.240.0.2'/>\n";
+        assert!(text.contains(routes), "{text}");
+        for (tag, gateway) in [("", "10.240.0.2"), ("tag:subnet1,", "10.241.0.2")] {
+            let told = format!("169.254.169.254/32,{gateway},192.0.2.48/28,{gateway},192.0.2.70/32,{gateway}'/>");
+            assert!(text.contains(&format!("dhcp-option={tag}121,")) && text.contains(&told), "{text}");
+        }
+        // Where a bridge leads there, the host's own routes stay as they are.
+        let text = network(&NetworkPlan { host_leads: false, ..own }).render();
+        assert!(!text.contains("<route") && text.contains("192.0.2.70/32"), "{text}");
     }
 }

@@ -1,0 +1,159 @@
+//! The gateway's way into the network around the host: the addresses that it holds there, and the way back to whoever asks.
+//!
+//! Answers leave by the interface at which they were asked, whatever the gateway's own way out is: packets from an address of the
+//! site follow a table of their own. Everything near comes before it, for haproxy goes on to machines from these addresses, too.
+//! Nobody is told that the interface has the addresses of the other one, and the other way round.
+//!
+//! Sources: ip-rule(8), ip-route(8), iproute2 6.15; Linux, `Documentation/networking/ip-sysctl.rst` (`rp_filter`, `arp_ignore`,
+//! `arp_announce`), from memory; tried 2026-11-29.
+
+use std::path::Path;
+
+use ipnet::IpNet;
+use serde_json::Value as Json;
+
+use super::GatewayError;
+use super::addresses::{HELD_IN_SITE, hold, ip};
+use super::configuration::Site;
+use crate::base::FileError;
+
+/// The table of routes for what comes from an address of the site, and where in the order of rules it is looked at. Nobody else
+/// has rules in a gateway.
+const TABLE: &str = "4242";
+const FIRST_NEAR: &str = "4241";
+const THEN_SITE: u64 = 4242;
+
+/// How an interface into a foreign network behaves: any way back will do, for the routes above see to it; who is asked for is
+/// answered by the interface that has it; who asks tells an address of that network.
+const BEHAVIOUR: [(&str, &str); 3] = [("rp_filter", "2"), ("arp_ignore", "1"), ("arp_announce", "2")];
+
+/// Sees to it that the interface holds the addresses, and that answers leave by it.
+pub(super) async fn hold_site(folder: &Path, site: &Site) -> Result<(), GatewayError> {
+    let links = ip(&["-json", "link", "show"]).await?;
+    let interface = interface(&links, &site.mac).ok_or_else(|| GatewayError::NoInterface(site.mac.clone()))?;
+    for (name, value) in BEHAVIOUR {
+        let path = Path::new("/proc/sys/net/ipv4/conf").join(&interface).join(name);
+        std::fs::write(&path, value).map_err(|cause| FileError { action: "write", path, cause })?;
+    }
+    ip(&["link", "set", &interface, "up"]).await?;
+    hold(&folder.join(HELD_IN_SITE), &interface, &site.addresses).await?;
+    for route in routes(&interface, site) {
+        let route: Vec<&str> = route.iter().map(String::as_str).collect();
+        ip(&route).await?;
+    }
+    let rules = ip(&["-json", "rule", "show"]).await?;
+    for change in rule_changes(&rules, &site.addresses) {
+        let change: Vec<&str> = change.iter().map(String::as_str).collect();
+        ip(&change).await?;
+    }
+    Ok(())
+}
+
+/// The name of the interface with a hardware address, in what `ip -json link show` prints.
+fn interface(printed: &str, mac: &str) -> Option<String> {
+    let links: Vec<Json> = serde_json::from_str(printed).unwrap_or_default();
+    let is_it = |link: &&Json| {
+        link["address"].as_str().is_some_and(|address| address.replace(':', "").eq_ignore_ascii_case(mac))
+    };
+    let name = links.iter().find(is_it)?["ifname"].as_str()?;
+    // It becomes a part of a path.
+    let plain =
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte)) && !name.starts_with('.');
+    plain.then(|| name.to_owned())
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// The table's routes. Without a router everybody is taken to be near.
+fn routes(interface: &str, site: &Site) -> Vec<Vec<String>> {
+    match site.router {
+        Some(router) => vec![
+            words(&format!("route replace {} dev {interface} table {TABLE}", router.trunc())),
+            words(&format!("route replace default via {} dev {interface} onlink table {TABLE}", router.addr())),
+        ],
+        None => vec![words(&format!("route replace default dev {interface} table {TABLE}"))],
+    }
+}
+
+/// What is to be changed of the rules that `ip -json rule show` prints.
+fn rule_changes(printed: &str, addresses: &[IpNet]) -> Vec<Vec<String>> {
+    let rules: Vec<Json> = serde_json::from_str(printed).unwrap_or_default();
+    let mut changes = Vec::new();
+    if !rules
+        .iter()
+        .any(|rule| rule["priority"].as_u64().map(|number| number.to_string()).as_deref() == Some(FIRST_NEAR))
+    {
+        changes.push(words(&format!("rule add priority {FIRST_NEAR} lookup main suppress_prefixlength 0")));
+    }
+    let own = rules.iter().filter(|rule| rule["priority"].as_u64() == Some(THEN_SITE));
+    let present: Vec<&str> = own.filter_map(|rule| rule["src"].as_str()).collect();
+    let wanted: Vec<String> = addresses.iter().map(|address| address.addr().to_string()).collect();
+    for address in wanted.iter().filter(|address| !present.contains(&address.as_str())) {
+        changes.push(words(&format!("rule add priority {THEN_SITE} from {address} lookup {TABLE}")));
+    }
+    for address in present.iter().filter(|address| !wanted.iter().any(|wanted| wanted == *address)) {
+        changes.push(words(&format!("rule delete priority {THEN_SITE} from {address} lookup {TABLE}")));
+    }
+    changes
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests {
+    use super::*;
+
+    fn site(router: Option<&str>) -> Site {
+        Site { mac: "525400A1B2C4".into(), addresses: Vec::new(), router: router.map(|text| text.parse().unwrap()) }
+    }
+
+    #[test]
+    fn the_interface_is_known_by_its_hardware_address() {
+        let printed = r#"[{"ifname":"lo","address":"00:00:00:00:00:00"},{"ifname":"eth0","address":"52:54:00:a1:b2:c3"},
+            {"ifname":"eth1","address":"52:54:00:a1:b2:c4"},{"ifname":"../eth2","address":"52:54:00:a1:b2:c5"}]"#;
+        assert_eq!(interface(printed, "525400A1B2C4").as_deref(), Some("eth1"));
+        assert_eq!(interface(printed, "525400A1B2C5"), None);
+        assert_eq!(interface(printed, "525400A1B2C9"), None);
+        assert_eq!(interface("", "525400A1B2C4"), None);
+    }
+
+    #[test]
+    fn answers_go_by_the_router_or_to_whoever_is_near() {
+        let told =
+            |router| -> Vec<String> { routes("eth1", &site(router)).iter().map(|words| words.join(" ")).collect() };
+        assert_eq!(told(None), ["route replace default dev eth1 table 4242"]);
+        assert_eq!(
+            told(Some("192.0.2.1/24")),
+            [
+                "route replace 192.0.2.0/24 dev eth1 table 4242",
+                "route replace default via 192.0.2.1 dev eth1 onlink table 4242",
+            ]
+        );
+    }
+
+    #[test]
+    fn rules_are_added_and_taken_away() {
+        let wanted: Vec<IpNet> = ["192.0.2.48/32", "192.0.2.49/32"].iter().map(|text| text.parse().unwrap()).collect();
+        let told = |printed: &str| -> Vec<String> {
+            rule_changes(printed, &wanted).iter().map(|words| words.join(" ")).collect()
+        };
+        assert_eq!(
+            told(r#"[{"priority":0,"src":"all","table":"local"},{"priority":32766,"src":"all","table":"main"}]"#),
+            [
+                "rule add priority 4241 lookup main suppress_prefixlength 0",
+                "rule add priority 4242 from 192.0.2.48 lookup 4242",
+                "rule add priority 4242 from 192.0.2.49 lookup 4242",
+            ]
+        );
+        let later = r#"[{"priority":4241,"src":"all","table":"main"},{"priority":4242,"src":"192.0.2.49","table":"4242"},
+            {"priority":4242,"src":"192.0.2.50","table":"4242"}]"#;
+        assert_eq!(
+            told(later),
+            [
+                "rule add priority 4242 from 192.0.2.48 lookup 4242",
+                "rule delete priority 4242 from 192.0.2.50 lookup 4242",
+            ]
+        );
+    }
+}
