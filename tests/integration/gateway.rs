@@ -316,13 +316,13 @@ async fn changes_are_followed_and_a_spoilt_file_changes_nothing() {
     assert_eq!(running.ask("127.0.0.11", instance()).await.0, 404);
     put(running.folder.path(), &configuration(vec![machine("one", "127.0.0.11")], Vec::new()));
     running.until("the first", async |running| running.ask("127.0.0.11", instance()).await.1 == "one").await;
-    for spoilt in ["{", "{\"format\": 2}", ""] {
+    for spoilt in ["{", "{\"format\": 9}", ""] {
         std::fs::write(running.folder.path().join(CONFIGURATION_FILE), spoilt).unwrap();
         tokio::time::sleep(LOOK * 5).await;
         assert_eq!(running.ask("127.0.0.11", instance()).await.1, "one", "{spoilt}");
     }
     let said = running.said.lock().unwrap().join("\n");
-    assert!(said.contains("gateway.json is of format 2, and this program reads format 1"), "{said}");
+    assert!(said.contains("gateway.json is of format 9, and this program reads up to format 2"), "{said}");
     // A machine made anew under the same name has another id; its former self's report is no longer taken.
     let mut anew = machine("one", "127.0.0.11");
     anew.vm_id = "another".into();

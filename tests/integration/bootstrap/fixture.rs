@@ -175,6 +175,7 @@ pub fn all_add_ons(calico: bool) -> AddOns {
 pub fn on_prem() -> ControlPlaneMachine {
     let mut machine = control_plane(Start::Init);
     machine.cluster.platform = engine::contract::Platform::OnPrem;
+    machine.cluster.balances_services = true;
     machine.cluster.network = Network::AddOn { routes: false };
     machine.cluster.software = Software::PreparedImage;
     machine.cluster.images.disk_driver = None;

@@ -96,5 +96,6 @@ fn what_nothing_could_join_any_more_is_refused() {
     // What is left can be deleted, and the cluster made anew.
     let apimodel = format!("{}/apimodel.json", cluster.folder);
     cluster.place.expect(0, &["destroy", "-o", &cluster.folder, "--yes", "--time-scale", "0"]);
-    cluster.place.expect(0, &["deploy", &apimodel, "-o", &cluster.folder, "--time-scale", "0"]);
+    let place = ["--target", "simulator", "-o", &cluster.folder, "--time-scale", "0"];
+    cluster.place.expect(0, &[&["deploy", &apimodel][..], &place].concat());
 }
