@@ -67,7 +67,8 @@ pub(super) fn add_ons(
     let has_gpu = cluster.pools.iter().any(|pool| has_nvidia_processors(&pool.vm_size));
     AddOns {
         // Where processors are emulated it would take more of them than most of what it measures.
-        metrics_server: wanted("metrics-server", !super::on_prem::is_slow(cluster, platform)).then(|| image(ADD_ON_IMAGES.metrics_server)),
+        metrics_server: wanted("metrics-server", !super::on_prem::is_slow(cluster, platform))
+            .then(|| image(ADD_ON_IMAGES.metrics_server)),
         file_driver: files.then_some(file_driver),
         storage_classes,
         cluster_autoscaler: cluster

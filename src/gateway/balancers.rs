@@ -166,6 +166,7 @@ mod tests {
                 ],
                 probe: probe(ProbeProtocol::Https, "/healthz?a=$HOME\"#x y"),
                 by_source: true,
+                sources: vec!["192.0.2.9/24".parse().unwrap(), "198.51.100.7/32".parse().unwrap()],
                 ..rule.clone()
             },
             Rule {
@@ -212,6 +213,8 @@ mod tests {
         assert!(text.contains("\n  server one-2 [fd00::4]:443 check port 8443"), "{text}");
         assert!(text.contains(" check-ssl verify none\n") && text.contains("\n  balance source\n"), "{text}");
         assert!(text.contains("\nlisten lb.LBRuleHTTPS-2\n"), "{text}");
+        let sources = "\n  tcp-request connection reject unless { src 192.0.2.0/24 198.51.100.7/32 }\n";
+        assert_eq!(text.matches(sources).count(), 1, "{text}");
         // Nobody comes from outside by an inner front end.
         assert!(!text.contains("source 10.240.255.15"), "{text}");
         assert_eq!(

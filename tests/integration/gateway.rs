@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use engine::base::{FixedClock, write_private};
 use engine::gateway::{
-    Administrator, Backend, Balancer, CONFIGURATION_FILE, Configuration, Frontend, Gateway, GatewaySettings,
-    Interface, Machine, MachineAddress, MachineState, MachineStatus, Probe, ProbeProtocol, Rule, SystemKind,
+    Administrator, Backend, Balancer, CONFIGURATION_FILE, Configuration, Frontend, Gateway, GatewaySettings, Interface,
+    Machine, MachineAddress, MachineState, MachineStatus, Probe, ProbeProtocol, Rule, SERVICES_PATH, SystemKind,
     TransportProtocol, status_file,
 };
 use serde_json::{Value as Json, json};
@@ -334,6 +334,55 @@ async fn changes_are_followed_and_a_spoilt_file_changes_nothing() {
         .await;
     let former = Request { body: Some(report("one", "Ready", "")), ..wire("POST", "/machine?comp=health") };
     assert_eq!(running.ask("127.0.0.11", former).await.0, 410);
+    running.gateway.shutdown().await;
+}
+
+/// Control-plane machines tell of services, nobody else, and only where there are addresses for them. What is told outlives the
+/// gateway.
+#[tokio::test]
+async fn services_are_told_by_control_plane_machines() {
+    let mut plane = machine("plane", "127.0.0.11");
+    plane.tags = [("poolName".to_owned(), "master".to_owned())].into();
+    let mut told = configuration(vec![plane, machine("worker", "127.0.0.12")], Vec::new());
+    let running = Running::start(Some(&told), false).await;
+    let service = json!({ "uid": "u1", "name": "default/web", "idleTimeoutMinutes": 4,
+        "ports": [{ "protocol": "TCP", "port": 80, "nodePort": 30080 }] });
+    let body = json!({ "format": 1, "services": [service], "nodes": ["127.0.0.12"] });
+    let put_services = |headers: &'static [(&str, &str)], body: &Json| Request {
+        method: "PUT",
+        path: SERVICES_PATH,
+        headers,
+        body: Some(body.to_string()),
+        ..Request::default()
+    };
+    assert_eq!(running.ask("127.0.0.11", put_services(METADATA, &body)).await.0, 404, "there are no addresses");
+    told.service_addresses = vec!["192.0.2.80/30".parse().unwrap()];
+    told.format = told.least_format();
+    put(running.folder.path(), &told);
+    running
+        .until("the addresses", async |running| running.ask("127.0.0.11", put_services(METADATA, &body)).await.0 == 200)
+        .await;
+    let (status, answer) = running.ask("127.0.0.11", put_services(METADATA, &body)).await;
+    assert_eq!((status, answer.as_str()), (200, "{\"u1\":{\"address\":\"192.0.2.80\"}}"));
+    assert_eq!(running.ask("127.0.0.12", put_services(METADATA, &body)).await.0, 404, "a worker");
+    assert_eq!(running.ask("127.0.0.13", put_services(METADATA, &body)).await.0, 404, "nobody");
+    assert_eq!(running.ask("127.0.0.11", put_services(&[], &body)).await.0, 400, "without the header");
+    for wrong in [json!({ "format": 9, "services": [], "nodes": [] }), json!([]), json!({ "format": 1 })] {
+        assert_eq!(running.ask("127.0.0.11", put_services(METADATA, &wrong)).await.0, 400, "{wrong}");
+    }
+    // Another service comes while the gateway is away: the first one's address is not given to it.
+    let Running { gateway, folder, .. } = running;
+    gateway.shutdown().await;
+    let running = Running::start_in(folder, None, false).await;
+    let mut first = service.clone();
+    first["uid"] = json!("u0");
+    let body = json!({ "format": 1, "services": [first, service], "nodes": [] });
+    running
+        .until("services", async |running| running.ask("127.0.0.11", put_services(METADATA, &body)).await.0 == 200)
+        .await;
+    let (_, answer) = running.ask("127.0.0.11", put_services(METADATA, &body)).await;
+    let answer: Json = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer, json!({ "u0": { "address": "192.0.2.81" }, "u1": { "address": "192.0.2.80" } }));
     running.gateway.shutdown().await;
 }
 

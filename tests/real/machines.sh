@@ -82,7 +82,7 @@ start_machine() {
   $model
   <devices>
     <disk type='file' device='disk'>
-      <driver name='qemu' type='qcow2' cache='unsafe'/><source file='$folder/disk.qcow2'/><target dev='vda' bus='virtio'/>
+      <driver name='qemu' type='qcow2' discard='unmap'/><source file='$folder/disk.qcow2'/><target dev='vda' bus='virtio'/>
     </disk>
     <disk type='file' device='disk'>
       <driver name='qemu' type='raw'/><source file='$folder/seed.iso'/><target dev='vdb' bus='virtio'/><readonly/>

@@ -120,8 +120,7 @@ fn shellcheck_and_systemd_accept_every_example() {
             }
             let file = folder.path().join(seen.len().to_string()).join(path.trim_start_matches('/'));
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            let text =
-                text
+            let text = text
                 .replace("ExecStart=/opt/engine/", "ExecStart=/bin/true /")
                 .replace("ExecStart=/usr/bin/engine", "ExecStart=/bin/true")
                 .replace("/usr/sbin/nft", "/bin/true");

@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
+use crate::model::AddressRange;
 use crate::target::libvirt::hypervisor::{ErrorKind, HypervisorError};
-use crate::target::libvirt::{ImageFiles, MachineGateways};
+use crate::target::libvirt::{ImageFiles, MachineGateways, Site};
 
 const GATEWAY: &str = "engine-rg-vnet.gateway";
 
@@ -251,4 +252,56 @@ async fn an_image_goes_into_the_pool_when_something_starts_from_it() {
             break;
         }
     }
+}
+
+/// Where the host has a bridge into its site, the site's addresses are reached there, by an interface of the gateway's own.
+#[tokio::test]
+async fn a_bridge_is_the_gateways_way_into_the_site() {
+    let range = |text: &str| AddressRange::parse(text).unwrap();
+    let site = Site { bridge: "br0".into(), router: Some("192.0.2.1/24".parse().unwrap()) };
+    let settings = Settings {
+        addresses: vec![range("192.0.2.48/30")],
+        service_addresses: vec![range("192.0.2.80-192.0.2.82")],
+        site: Some(site),
+        ..Settings::default()
+    };
+    let mut beside = Beside::new(settings);
+    beside.inside.answers.store(true, Ordering::SeqCst);
+    let (machine, body) = beside.surroundings().await;
+    running(beside.place.apply(&machine, &body).await.unwrap());
+    let ways = |xml: &str| -> Vec<String> {
+        let sources = xml.lines().map(str::trim).filter(|line| line.starts_with("<source ") && !line.contains("pool="));
+        sources.map(str::to_owned).collect()
+    };
+    let xml = beside.place.hypervisor.things().domains[GATEWAY].xml.clone();
+    assert_eq!(ways(&xml), ["<source network='engine-rg-vnet'/>", "<source bridge='br0'/>"]);
+    // Machines have the one way, and know the other.
+    let machine_xml = beside.place.hypervisor.things().domains["engine-rg-vm-0"].xml.clone();
+    assert_eq!(ways(&machine_xml), ["<source network='engine-rg-vnet'/>"]);
+    let network = beside.place.hypervisor.things().networks["engine-rg-vnet"].xml.clone();
+    assert!(
+        network.contains(",192.0.2.48/30,10.240.0.2,192.0.2.80/31,10.240.0.2,192.0.2.82/32,10.240.0.2'/>"),
+        "{network}"
+    );
+    assert!(!network.contains("<route") && !network.contains("198.18."), "{network}");
+
+    let told = beside.inside.told.lock().unwrap().last().unwrap().clone();
+    let way = told.site.clone().unwrap();
+    assert_eq!((told.format, way.addresses), (2, vec!["192.0.2.48/32".parse().unwrap()]));
+    assert_eq!(way.router, Some("192.0.2.1/24".parse().unwrap()));
+    let mac = xml.split("<mac address='").nth(2).unwrap().split('\'').next().unwrap();
+    assert_eq!(way.mac, mac.replace(':', "").to_ascii_uppercase());
+    assert!(told.addresses.iter().all(|address| !address.to_string().starts_with("192.0.2.")), "{:?}", told.addresses);
+    assert_eq!(told.service_addresses.len(), 2);
+    let public = beside.place.seen(PUBLIC, "ip").await.unwrap();
+    assert_eq!(public.body["properties"]["ipAddress"], "192.0.2.48");
+
+    // Whoever takes the bridge away has the gateway made anew without it.
+    beside.again();
+    let (balancer, body) = beside.place.resources().swap_remove(4);
+    beside.place.apply(&balancer, &body).await.unwrap();
+    let xml = beside.place.hypervisor.things().domains[GATEWAY].xml.clone();
+    assert_eq!(ways(&xml), ["<source network='engine-rg-vnet'/>"]);
+    let told = beside.inside.told.lock().unwrap().last().unwrap().clone();
+    assert_eq!((told.format, told.site), (1, None));
 }
