@@ -1,7 +1,5 @@
 //! Extensions of machines: scripts, which the guest agent runs.
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
 
 use super::agent;
@@ -15,8 +13,6 @@ use crate::contract::{Address, Fault, FaultClass, OperationHandle, Progress};
 
 /// The kind of handle of a script that runs.
 pub const KIND: &str = "libvirt-script";
-
-const ASK_AGAIN: Duration = Duration::from_secs(3);
 
 /// How much of a script's output is told.
 const MOST_OUTPUT: usize = 2000;
@@ -65,7 +61,7 @@ impl Work<'_> {
         self.put(address, body.clone(), json!({ "asked": asked }))?;
         let process = agent::begin(self.hypervisor, &domain_name(machine), &command, None)?;
         self.put(address, body, json!({ "asked": asked, "process": process }))?;
-        Ok(running(address, process))
+        Ok(self.running_script(address, process))
     }
 
     /// Asks how a script goes.
@@ -86,7 +82,7 @@ impl Work<'_> {
                     .help("the machine or its agent has started again meanwhile; the script is run once more"),
                 _ => error.into(),
             })?;
-        let Some(ended) = ended else { return Ok(running(address, process)) };
+        let Some(ended) = ended else { return Ok(self.running_script(address, process)) };
         let output = [ended.output, ended.errors].map(|bytes| last_part(&bytes)).join("");
         let mut body = record.body.clone();
         let succeeded = ended.code == Some(0);
@@ -102,16 +98,16 @@ impl Work<'_> {
         let message = format!("{} ended {code}: {}", address.name, output.trim());
         Err(Fault::new(FaultClass::Failed, "", message).help("its whole log is on the machine"))
     }
-}
 
-fn running(address: &Address, process: i64) -> Progress {
-    let operation = OperationHandle {
-        url: format!("libvirt:{}?process={process}", address.id),
-        kind: KIND.to_owned(),
-        result: Some(address.clone()),
-        reads_as_made: false,
-    };
-    Progress::Running(operation, Some(ASK_AGAIN))
+    fn running_script(&self, address: &Address, process: i64) -> Progress {
+        let operation = OperationHandle {
+            url: format!("libvirt:{}?process={process}", address.id),
+            kind: KIND.to_owned(),
+            result: Some(address.clone()),
+            reads_as_made: false,
+        };
+        Progress::Running(operation, Some(self.settings.ask_again()))
+    }
 }
 
 /// The last part of what was written, as text.

@@ -3,8 +3,6 @@
 //! A machine is being created until its gateway has heard that it is ready (where there is no gateway: until the guest agent
 //! answers). Its provisioning medium goes then. What a killed process left half done is taken up by the next apply.
 
-use std::time::Duration;
-
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items};
@@ -24,9 +22,6 @@ use crate::gateway::MachineState;
 
 /// The kind of handle of a machine that is being created.
 pub const KIND: &str = "libvirt-machine";
-
-/// How long a machine takes at least, by a fraction: the pause between two looks.
-const ASK_AGAIN: Duration = Duration::from_secs(3);
 
 /// For so many seconds it is not believed that a machine is not ready: cloud-init says so when nobody told it of itself in time
 /// (cloud-init 25.1, `DataSourceAzure.py`), and may find all that it needs right after.
@@ -124,7 +119,7 @@ impl Work<'_> {
         let plan = self.domain_plan(address, &record.body, &domain.uuid, true)?;
         self.hypervisor.define_domain(&super::xml::domain(&plan).render())?;
         self.hypervisor.start_domain(&plan.name)?;
-        Ok(running(address))
+        Ok(self.running_machine(address))
     }
 
     /// A machine of which there is no domain.
@@ -148,7 +143,7 @@ impl Work<'_> {
         let plan = self.domain_plan(address, &record.body, &vm_id, true)?;
         self.hypervisor.define_domain(&domain(&plan).render())?;
         self.hypervisor.start_domain(&plan.name)?;
-        Ok(running(address))
+        Ok(self.running_machine(address))
     }
 
     fn write_medium(&self, address: &Address, machine: &Json, vm_id: &str) -> Result<(), Fault> {
@@ -240,7 +235,7 @@ impl Work<'_> {
             return Err(fault.help(format!("see its log: /var/log/libvirt/qemu/{}.log", domain_name(&address.id))));
         }
         match self.readiness(address, record)? {
-            Readiness::Waiting => Ok(running(address)),
+            Readiness::Waiting => Ok(self.running_machine(address)),
             Readiness::Failed(said) => {
                 let fault = Fault::new(FaultClass::Failed, "", format!("{name} was not provisioned: {said}"));
                 Err(fault.help(format!("look at its console: virsh console {}", domain_name(&address.id))))
@@ -357,14 +352,14 @@ impl Work<'_> {
         self.sync_gateways_of_less()?;
         Ok(Progress::Done(None))
     }
-}
 
-fn running(address: &Address) -> Progress {
-    let operation = OperationHandle {
-        url: format!("libvirt:{}", address.id),
-        kind: KIND.to_owned(),
-        result: Some(address.clone()),
-        reads_as_made: false,
-    };
-    Progress::Running(operation, Some(ASK_AGAIN))
+    fn running_machine(&self, address: &Address) -> Progress {
+        let operation = OperationHandle {
+            url: format!("libvirt:{}", address.id),
+            kind: KIND.to_owned(),
+            result: Some(address.clone()),
+            reads_as_made: false,
+        };
+        Progress::Running(operation, Some(self.settings.ask_again()))
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv4Subnets};
 
@@ -100,6 +101,12 @@ pub const FRONT_RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0
 const UNKNOWN_SIZE: Size = Size { processors: 2, memory_mib: 4096 };
 
 impl Settings {
+    /// How long is waited before something that takes minutes is asked about again. Each question takes a guest agent some
+    /// hundredths of a second, and ten times that where processors are emulated.
+    pub fn ask_again(&self) -> Duration {
+        Duration::from_secs(if self.emulated { 10 } else { 3 })
+    }
+
     /// The addresses that gateways hold for the outside, as networks.
     pub fn outer_networks(&self) -> Vec<Ipv4Net> {
         networks(&self.addresses).chain(self.service_networks()).collect()

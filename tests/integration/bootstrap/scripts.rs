@@ -262,7 +262,7 @@ fn each_step_that_fails_is_named_and_resumed() {
         ("packages", "apt-get*install*"),
         ("registry", "apt-get*SourceParts*install*"),
         ("runtime", "systemctl restart containerd"),
-        ("network", "systemctl enable --now engine-network-rules.service"),
+        ("network", "systemctl start engine-network-rules.service"),
         ("etcd_disk", "mkfs.ext4*"),
         ("init", "kubeadm init*"),
         ("add_ons", "kubectl*apply*"),
