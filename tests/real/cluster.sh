@@ -22,11 +22,12 @@ pool() {
   ssh-keygen -q -t ed25519 -N '' -f "$machines/key"
 }
 
-# model CONTROL-PLANES: of so many control-plane machines and one worker, as small as they can be; printed.
+# model CONTROL-PLANES [RANGE]: of so many control-plane machines and one worker, as small as they can be, with addresses for
+# services of type LoadBalancer if a range is named; printed.
 model() {
-  python3 - "$here/../../apimodels/on-prem.json" "$minor" "$(accelerator)" "$(<"$machines/key.pub")" "$1" <<'PY'
+  python3 - "$here/../../apimodels/on-prem.json" "$minor" "$(accelerator)" "$(<"$machines/key.pub")" "$1" "${2:-}" <<'PY'
 import json, sys
-path, minor, accelerator, key, count = sys.argv[1:]
+path, minor, accelerator, key, count, services = sys.argv[1:]
 model = json.load(open(path))
 properties = model["properties"]
 properties["onPremProfile"] = {
@@ -35,6 +36,7 @@ properties["onPremProfile"] = {
         "Standard_D2s_v5": {"processors": 2, "memoryMiB": 3072},
         "Standard_D2s_v4": {"processors": 1, "memoryMiB": 2048},
     },
+    "serviceAddresses": [services] if services else [],
 }
 properties["orchestratorProfile"]["orchestratorRelease"] = minor
 # There is no image of it.

@@ -66,6 +66,20 @@ for client in $(kubectl get pods -l app=client -o name); do
 done
 stage "Service answers across nodes"
 
+# From outside, where there are addresses for it: by the balancer, from this host.
+from_outside() {
+  local given
+  given=$(kubectl get service web -o 'jsonpath={.status.loadBalancer.ingress[0].ip}')
+  [ -n "$given" ] || return 1
+  [ "$(for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do curl --silent --max-time 10 --noproxy '*' "http://$given/"; done | sort -u | xargs)" = "$both" ]
+}
+if [ -n "${service_addresses:-}" ]; then
+  kubectl patch service web --patch '{"spec": {"type": "LoadBalancer"}}' >/dev/null
+  until_true 600 "the Service is reached from outside" from_outside
+  stage "Service reached from outside"
+  kubectl get service web
+fi
+
 kubectl --namespace kube-system rollout status deployment/coredns --timeout=900s >/dev/null
 for client in $(kubectl get pods -l app=client -o name); do
   until_true 300 "$client reaches both pods by their name" bash -c "$(declare -f answers kubectl); cache=$cache minor=$minor

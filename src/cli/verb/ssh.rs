@@ -136,11 +136,12 @@ fn files(call: &Call, arguments: &Arguments, folder: &Path, way: &Way) -> Result
 /// The names under which private keys are kept.
 const KEYS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
 
-/// The private key that a machine lets in, if it lies where keys lie: in the cluster's folder, as aks-engine put one there
-/// (`<user>_rsa`), or in the user's own. Without one SSH looks for itself, in its agent too. A private key is never read here.
+/// The private key that a machine lets in, if it lies where keys lie: in the cluster's folder, as `create` (`<user>_ed25519`) and
+/// aks-engine (`<user>_rsa`) put one there, or in the user's own. Without one SSH looks for itself, in its agent too. A private key is never read here.
 fn identity(call: &Call, folder: &Path, user: &str, public_keys: &[String]) -> Option<PathBuf> {
     let made = folder.join(format!("{user}_rsa"));
-    let own = KEYS.iter().map(|name| folder.join(name));
+    let created = folder.join(format!("{user}_ed25519"));
+    let own = std::iter::once(created).chain(KEYS.iter().map(|name| folder.join(name)));
     let home = call.environment.get("HOME").map(|home| Path::new(home).join(".ssh"));
     let home = home.iter().flat_map(|home| KEYS.iter().map(move |name| home.join(name)));
     let fits = |private: &PathBuf| {
@@ -202,6 +203,8 @@ mod tests {
         put(home.join(".ssh/id_ecdsa"), None);
         let of_cluster = put(folder.join("id_ed25519"), Some("ssh-ed25519 AAAAone\n"));
         assert_eq!(found(), Some(of_cluster));
+        let created = put(folder.join("ada_ed25519"), Some("ssh-ed25519 AAAAone demo\n"));
+        assert_eq!(found(), Some(created), "what `create` has made");
         let made = put(folder.join("ada_rsa"), None);
         assert_eq!(found(), Some(made));
     }

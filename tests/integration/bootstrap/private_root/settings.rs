@@ -82,7 +82,7 @@ fn the_hosts_settings_reach_the_machine() {
     assert!(place("augenrules --load") > place("containerd.io"));
     assert!(machine.read("/etc/audit/rules.d/90-engine.rules").contains("-w /etc/kubernetes -p wa"));
     assert!(calls.contains("apt-mark hold containerd.io kubelet kubeadm kubectl\n"));
-    assert!(calls.contains("systemctl restart chrony\n"));
+    assert!(calls.contains("systemctl start chrony\n"));
     assert!(machine.read("/etc/sysctl.d/90-kubernetes.conf").ends_with("net.core.somaxconn = 16384\n"));
 }
 
