@@ -198,13 +198,16 @@ fn contains(pool: &[IpNet], address: IpAddr) -> bool {
 fn allot(pool: &[IpNet], before: &Allotments, services: &[Service]) -> Allotments {
     let mut taken: BTreeMap<IpAddr, &str> = BTreeMap::new();
     let mut allotted = Allotments::new();
-    let had = |service: &Service| before.get(&service.uid).and_then(|allotment| allotment.address);
     // Who has an address keeps it, whoever else asks for it: first what was given here, then what services say they have, which
     // is all that a gateway knows that was made anew.
-    let claims: [&dyn Fn(&Service) -> Option<IpAddr>; 3] = [&had, &|service| service.current, &|service| service.asked];
-    for claim in claims {
+    let claims = |service: &Service| {
+        let had = before.get(&service.uid).and_then(|allotment| allotment.address);
+        [had, service.current, service.asked]
+    };
+    for round in 0..3 {
         for service in services {
-            let claimed = claim(service).filter(|claimed| service.asked.is_none_or(|asked| asked == *claimed));
+            let claimed = claims(service).get(round).copied().flatten();
+            let claimed = claimed.filter(|claimed| service.asked.is_none_or(|asked| asked == *claimed));
             let Some(address) = claimed.filter(|address| contains(pool, *address)) else { continue };
             if !allotted.contains_key(&service.uid) && !taken.contains_key(&address) {
                 taken.insert(address, &service.name);
