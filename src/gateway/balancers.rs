@@ -27,7 +27,7 @@ struct Service {
     balance: &'static str,
     idle_minutes: u32,
     /// Whose connections are taken; empty: everybody's.
-    sources: String,
+    sources: Vec<String>,
     /// The address from which connections go on; empty: the system's choice.
     source: String,
     probed: bool,
@@ -81,7 +81,7 @@ fn service(balancer: &Balancer, rule: &Rule, names: &mut BTreeSet<String>) -> Se
         listen: rule.listen.to_string(),
         balance: if rule.by_source { "source" } else { "roundrobin" },
         idle_minutes: rule.idle_timeout_minutes.clamp(1, 120),
-        sources: rule.sources.iter().map(|source| source.trunc().to_string()).collect::<Vec<_>>().join(" "),
+        sources: rule.sources.iter().map(|source| source.trunc().to_string()).collect(),
         source: if public { rule.listen.ip().to_string() } else { String::new() },
         probed: probe.is_some(),
         probe_port: probe.map_or(0, |probe| probe.port),

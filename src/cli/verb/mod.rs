@@ -96,7 +96,7 @@ pub enum Verb {
     /// Runs in the gateway machine beside an on-prem network
     #[command(hide = true)]
     Gateway(gateway::Arguments),
-    /// Runs on on-prem control-plane machines, for services of type LoadBalancer
+    /// Runs on on-prem control-plane machines, for services' addresses
     #[command(hide = true)]
     Services(services::Arguments),
     /// Prints the JSON Schema of the API model, or of events
