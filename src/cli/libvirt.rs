@@ -111,6 +111,20 @@ mod with_library {
         let facts = facts.unwrap_or_default();
         let addresses = if on_prem.addresses.is_empty() { facts.ranges()? } else { on_prem.addresses.clone() };
         let bridge = on_prem.bridge.clone().or(facts.bridge);
+        // The model's own rules have not seen what the host was prepared with.
+        for range in &addresses {
+            let router =
+                on_prem.router.filter(|router| !router.contains(&range.first) || !router.contains(&range.last));
+            let services = on_prem.service_addresses.iter().find(|services| services.overlaps(*range));
+            let problem = match (router, services) {
+                (Some(router), _) => format!("outside of {}, the network of onPremProfile.router", router.trunc()),
+                (_, Some(services)) => format!("also among onPremProfile.serviceAddresses: {services}"),
+                _ => continue,
+            };
+            let message = format!("the host's addresses {range} are {problem}");
+            let help = "name others in the model, or by `engine host init --addresses`";
+            return Err(CliError::new(Exit::Definition, message).help(help));
+        }
         let size =
             |size: &model::OnPremSize| Size { processors: size.processors, memory_mib: u64::from(size.memory_mib) };
         Ok(Settings {

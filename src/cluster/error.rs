@@ -159,15 +159,14 @@ pub enum ClusterError {
         /// In what it is another; not empty.
         differences: Vec<Difference>,
     },
-    /// So much of the control plane is gone that nothing can join what is left.
-    #[error("{} of the control plane {} not there any more: {}", gone.join(", "), if gone.len() == 1 { "is" } else { "are" }, no_majority(*left, *of))]
+    /// The whole control plane is gone.
+    #[error(
+        "no control-plane machine is left: {} not there any more, and new ones would have nobody to join",
+        all_gone(gone)
+    )]
     ControlPlaneLost {
         /// The machines that were made and are gone.
         gone: Vec<String>,
-        /// How many are left.
-        left: usize,
-        /// Of how many.
-        of: usize,
     },
     /// Not all nodes are Ready when their time is over.
     #[error("after {} minutes {state}", within.as_secs() / 60)]
@@ -228,14 +227,9 @@ impl ClusterError {
                 let helps: Vec<&str> = differences.iter().map(|difference| difference.help.as_str()).collect();
                 Some(helps.join("; "))
             }
-            Self::ControlPlaneLost { left: 0, .. } => Some(
+            Self::ControlPlaneLost { .. } => Some(
                 "bring back the machines with their disks from a backup, if there is one; else `engine destroy` deletes what \
                  is left, and `engine deploy` then makes the cluster anew"
-                    .to_owned(),
-            ),
-            Self::ControlPlaneLost { .. } => Some(
-                "bring back machines with their disks from a backup until more than half run; or, on one that is left, begin etcd \
-                 anew from its own data (`--force-new-cluster`), and run the verb again: the others are made, and join"
                     .to_owned(),
             ),
             Self::NotReady { .. } => Some(
@@ -257,12 +251,8 @@ fn told(differences: &[Difference]) -> String {
     told.join("; ")
 }
 
-fn no_majority(left: usize, of: usize) -> String {
-    if left == 0 {
-        "nobody is left whom new ones could join".to_owned()
-    } else {
-        format!("with {left} of {of} etcd has no majority, and takes no new member")
-    }
+fn all_gone(gone: &[String]) -> String {
+    format!("{} {}", gone.join(", "), if gone.len() == 1 { "is" } else { "are" })
 }
 
 fn untagged(group: &str, is_there: bool) -> String {

@@ -10,7 +10,7 @@ use crate::plan::{ObservedResources, becomes_node};
 /// What the plan has to say of machines that were applied, are wanted, and are not there.
 ///
 /// # Errors
-/// [`ClusterError::ControlPlaneLost`] where a new control-plane machine would wait for etcd for ever.
+/// [`ClusterError::ControlPlaneLost`] where nobody is left whom a new control-plane machine could join.
 pub(super) fn lost(
     definition: &Definition,
     graph: &ResourceGraph,
@@ -30,16 +30,23 @@ pub(super) fn lost(
     };
     let (of, gone) = (plane.len(), names(&plane));
     let left = of - gone.len();
-    // etcd takes no new member without the consent of more than half of those that it has.
-    if !gone.is_empty() && left * 2 <= of {
-        return Err(ClusterError::ControlPlaneLost { gone, left, of });
+    if !gone.is_empty() && left == 0 {
+        return Err(ClusterError::ControlPlaneLost { gone });
     }
     let mut notes = Vec::new();
     if !gone.is_empty() {
+        // etcd takes no new member without the consent of more than half of those that it has. Which it has is for etcd alone to
+        // say: some of those that are gone may never have joined, or have been taken out.
+        let majority = if left * 2 > of {
+            "more than half of etcd's members have to run for that"
+        } else {
+            "with half of etcd's members gone it takes no new one: then first bring back machines with their disks from a backup, \
+             or begin etcd anew from the data of one that is left (`--force-new-cluster`)"
+        };
         notes.push(format!(
-            "{} of the control plane {} made and {} not there any more; {left} of {of} are left, and more than half of them have \
-             to run. This plan makes anew what is missing, disks and all: a new machine takes its former self out of etcd, joins, \
-             and gets etcd's data from the others; until it is Ready, do without no other",
+            "{} of the control plane {} made and {} not there any more; {left} of {of} are left. This plan makes anew what is \
+             missing, disks and all: a new machine takes its former self out of etcd, joins, and gets etcd's data from the others; \
+             {majority}. Until all are Ready, do without no other",
             listed(&gone),
             was(&gone),
             is(&gone),

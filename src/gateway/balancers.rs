@@ -213,7 +213,8 @@ mod tests {
         assert!(text.contains("\n  server one-2 [fd00::4]:443 check port 8443"), "{text}");
         assert!(text.contains(" check-ssl verify none\n") && text.contains("\n  balance source\n"), "{text}");
         assert!(text.contains("\nlisten lb.LBRuleHTTPS-2\n"), "{text}");
-        let sources = "\n  tcp-request connection reject unless { src 192.0.2.0/24 198.51.100.7/32 }\n";
+        let sources = "\n  acl allowed src 192.0.2.0/24\n  acl allowed src 198.51.100.7/32\n  tcp-request connection reject \
+                       unless allowed\n";
         assert_eq!(text.matches(sources).count(), 1, "{text}");
         // Nobody comes from outside by an inner front end.
         assert!(!text.contains("source 10.240.255.15"), "{text}");

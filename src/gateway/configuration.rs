@@ -43,6 +43,8 @@ pub struct Configuration {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Site {
+    /// The host's bridge that the interface is on, which the gateway itself cannot see.
+    pub bridge: String,
     /// The interface's hardware address, as twelve hexadecimal digits in upper case without separators.
     pub mac: String,
     /// The addresses that it holds, each as /32: front ends of balancers. Sorted.
@@ -413,7 +415,7 @@ pub(super) mod tests {
         assert!(!configuration.text().unwrap().contains("site"));
         let addresses = vec!["192.0.2.48/32".parse().unwrap()];
         let router = Some("192.0.2.1/24".parse().unwrap());
-        configuration.site = Some(Site { mac: "525400A1B2C4".into(), addresses, router });
+        configuration.site = Some(Site { bridge: "br0".into(), mac: "525400A1B2C4".into(), addresses, router });
         configuration.format = configuration.least_format();
         assert_eq!(configuration.format, 2);
         assert_eq!(Configuration::parse(&configuration.text().unwrap()).unwrap(), configuration);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 use super::GatewayError;
-use crate::base::write_private;
+use crate::base::{read_own_text, write_private};
 
 /// The configuration below a gateway's folder.
 pub(super) const FILE: &str = "haproxy.cfg";
@@ -80,6 +80,10 @@ impl Haproxy {
             self.stop().await;
             return Ok(write_private(&file, b"# There is nothing to balance.\n")?);
         };
+        // To read the same anew would end connections that have been there for long.
+        if self.wanted && self.running().is_some() && read_own_text(&file).is_ok_and(|known| known == text) {
+            return Ok(());
+        }
         let candidate = self.folder.join(CANDIDATE);
         write_private(&candidate, text.as_bytes())?;
         let mut command = Command::new(&self.program);

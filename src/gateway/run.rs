@@ -211,7 +211,7 @@ impl Follower {
             }
         } else if self.is_known
             && self.looks.is_multiple_of(ADDRESSES)
-            && let Err(error) = self.hold_addresses(&self.wanted()).await
+            && let Err(error) = self.hold_addresses().await
         {
             self.tell_once(error.to_string());
         }
@@ -224,34 +224,59 @@ impl Follower {
         self.services.current().in_configuration(&configuration)
     }
 
-    async fn hold_addresses(&self, wanted: &Configuration) -> Result<(), GatewayError> {
+    async fn hold_inner(&self, wanted: &Configuration) -> Result<(), GatewayError> {
         let Some(interface) = &self.settings.interface else { return Ok(()) };
-        let folder = &self.settings.folder;
-        addresses::hold(&folder.join(addresses::HELD), interface, &wanted.addresses).await?;
-        match &wanted.site {
-            Some(site) => hold_site(folder, site).await,
-            None => Ok(()),
+        addresses::hold(&self.settings.folder.join(addresses::HELD), interface, &wanted.addresses).await
+    }
+
+    async fn hold_outer(&self, wanted: &Configuration) -> Result<(), GatewayError> {
+        match (&self.settings.interface, &wanted.site) {
+            (Some(_), Some(site)) => hold_site(&self.settings.folder, site).await,
+            _ => Ok(()),
         }
+    }
+
+    async fn hold_addresses(&self) -> Result<(), GatewayError> {
+        let wanted = self.wanted();
+        self.hold_inner(&wanted).await?;
+        self.hold_outer(&wanted).await
     }
 
     async fn carry_out(&mut self) -> Result<(), GatewayError> {
         let changes = self.services.changes();
         let configuration = self.wanted();
-        self.hold_addresses(&configuration).await?;
+        self.hold_inner(&configuration).await?;
+        // What is reached within the network works also where the way into the site does not.
+        let site = self.hold_outer(&configuration).await;
         if self.settings.is_machine {
             askers::apply(&askers::rules(&configuration)).await?;
         }
-        let balancing = balancing(&configuration)?;
+        self.balance(&configuration).await?;
+        let (machines, balancers) = (configuration.machines.len(), configuration.balancers.len());
+        (self.settings.tell)(&format!("knows {machines} machines and {balancers} balancers"));
+        self.services_seen = changes;
+        site
+    }
+
+    /// Has haproxy balance. If it refuses what services have it do, it does the rest: the API server is behind it, too.
+    async fn balance(&mut self, configuration: &Configuration) -> Result<(), GatewayError> {
+        let balancing = balancing(configuration)?;
         for line in balancing.left_out.iter().filter(|line| !self.left_out.contains(line)) {
             (self.settings.tell)(line);
         }
         self.left_out = balancing.left_out;
-        if let Some(haproxy) = &mut self.haproxy {
-            haproxy.take(balancing.text.as_deref()).await?;
+        let Some(haproxy) = &mut self.haproxy else { return Ok(()) };
+        let refused = match haproxy.take(balancing.text.as_deref()).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let told = Arc::clone(&self.sender.borrow());
+        let without = super::balancers::balancing(&told)?;
+        if without.text == balancing.text {
+            return Err(refused);
         }
-        let (machines, balancers) = (configuration.machines.len(), configuration.balancers.len());
-        (self.settings.tell)(&format!("knows {machines} machines and {balancers} balancers"));
-        self.services_seen = changes;
+        haproxy.take(without.text.as_deref()).await?;
+        self.tell_once(format!("services are not balanced: {refused}"));
         Ok(())
     }
 

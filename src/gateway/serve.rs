@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::put;
@@ -50,11 +50,10 @@ impl Knowledge {
 
 /// The router of the metadata service.
 pub(super) fn metadata_router(knowledge: Knowledge) -> Router {
-    let services = put(told_services).layer(DefaultBodyLimit::max(LONGEST_SERVICES));
     Router::new()
+        .route(SERVICES_PATH, put(told_services))
         .fallback(metadata_service)
         .layer(DefaultBodyLimit::max(0))
-        .route(SERVICES_PATH, services)
         .with_state(knowledge)
 }
 
@@ -123,11 +122,11 @@ async fn metadata_service(
 async fn told_services(
     State(knowledge): State<Knowledge>,
     ConnectInfo(asker): ConnectInfo<Asker>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
-    // What a program in the machine can be talked into fetching has no such header.
-    if !is_true(&headers, "metadata") || headers.contains_key("x-forwarded-for") {
+    // Nobody else's body is even read. What a program in the machine can be talked into fetching has no such header.
+    let headers = request.headers();
+    if !is_true(headers, "metadata") || headers.contains_key("x-forwarded-for") {
         return StatusCode::BAD_REQUEST.into_response();
     }
     let configuration = Arc::clone(&knowledge.configuration.borrow());
@@ -136,6 +135,9 @@ async fn told_services(
     if !is_plane || configuration.service_addresses.is_empty() {
         return StatusCode::NOT_FOUND.into_response();
     }
+    let Ok(body) = axum::body::to_bytes(request.into_body(), LONGEST_SERVICES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
     let told: ToldServices = match serde_json::from_slice(&body) {
         Ok(told) => told,
         Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),

@@ -20,7 +20,10 @@ pub const SERVICES_PATH: &str = "/engine/services";
 
 /// More than any cluster has on-prem; a bound, so that nobody fills the gateway's memory.
 const MOST_SERVICES: usize = 2000;
-const MOST_PORTS: usize = 10_000;
+const MOST_NODES: usize = 5000;
+const MOST_RANGES: usize = 10_000;
+/// Each port is led to each node.
+const MOST_BACKENDS: usize = 100_000;
 
 /// All that a control-plane machine tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,18 +107,26 @@ pub(super) struct Services {
 pub(super) enum Unheard {
     #[error("this is of format {0}, and the gateway reads format {SERVICES_FORMAT}")]
     Format(u32),
-    #[error("there are too many services or ports")]
+    #[error("there are too many services, ports, nodes or ranges")]
     TooMany,
 }
 
 impl Services {
     /// Takes what a control-plane machine tells.
-    pub(super) fn hear(&self, configuration: &Configuration, told: ToldServices) -> Result<Self, Unheard> {
+    pub(super) fn hear(&self, configuration: &Configuration, mut told: ToldServices) -> Result<Self, Unheard> {
         if told.format != SERVICES_FORMAT {
             return Err(Unheard::Format(told.format));
         }
+        told.nodes.sort();
+        told.nodes.dedup();
         let ports: usize = told.services.iter().map(|service| service.ports.len()).sum();
-        if told.services.len() > MOST_SERVICES || ports > MOST_PORTS || told.nodes.len() > MOST_PORTS {
+        let ranges: usize = told.services.iter().map(|service| service.sources.len()).sum();
+        let backends = ports.saturating_mul(told.nodes.len().max(1));
+        if told.services.len() > MOST_SERVICES
+            || told.nodes.len() > MOST_NODES
+            || ranges > MOST_RANGES
+            || backends > MOST_BACKENDS
+        {
             return Err(Unheard::TooMany);
         }
         let allotted = allot(&configuration.service_addresses, &self.allotted, &told.services);
@@ -383,7 +394,7 @@ mod tests {
         let section = text.split("\nlisten service.").nth(1).unwrap();
         assert_eq!(
             section,
-            "default_local.80\n  bind 192.0.2.64:80\n  tcp-request connection reject unless { src 198.51.100.0/24 }\n  balance \
+            "default_local.80\n  bind 192.0.2.64:80\n  acl allowed src 198.51.100.0/24\n  tcp-request connection reject unless allowed\n  balance \
              source\n  timeout client 4m\n  timeout server 4m\n  option httpchk\n  http-check send meth GET uri /healthz\n  \
              http-check expect status 200\n  server k8s-master-1-0 10.240.255.5:30080 check port 31000 inter 5s fastinter 1s \
              fall 2 rise 1\n"
@@ -400,5 +411,12 @@ mod tests {
         assert_eq!(hear(ToldServices { format: 2, ..told(Vec::new()) }), Unheard::Format(2));
         let many = (0..=MOST_SERVICES).map(|number| service(&number.to_string())).collect();
         assert_eq!(hear(told(many)), Unheard::TooMany);
+        let mut ports = service("ports");
+        ports.ports = vec![ports.ports[0].clone(); 30_000];
+        let nodes = |count: u32| (0..count).map(|number| IpAddr::V4(number.into())).collect::<Vec<_>>();
+        assert_eq!(hear(ToldServices { nodes: nodes(4), ..told(vec![ports.clone()]) }), Unheard::TooMany);
+        // The same node told again and again is one.
+        let again = ToldServices { nodes: vec![nodes(1)[0]; 90_000], ..told(vec![ports]) };
+        assert_eq!(Services::default().hear(&configuration, again).unwrap().told.nodes.len(), 1);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Answers leave by the interface at which they were asked, whatever the gateway's own way out is: packets from an address of the
 //! site follow a table of their own. Everything near comes before it, for haproxy goes on to machines from these addresses, too.
-//! Nobody is told that the interface has the addresses of the other one, and the other way round.
+//! Nobody is told that the interface has the addresses of the other one, and the other way round. Nothing that comes from the site
+//! goes anywhere but to those addresses: the gateway routes for nobody there, although machines of its image do.
 //!
 //! Sources: ip-rule(8), ip-route(8), iproute2 6.15; Linux, `Documentation/networking/ip-sysctl.rst` (`rp_filter`, `arp_ignore`,
 //! `arp_announce`), from memory; tried 2026-11-29.
@@ -14,6 +15,7 @@ use serde_json::Value as Json;
 
 use super::GatewayError;
 use super::addresses::{HELD_IN_SITE, hold, ip};
+use super::askers::apply;
 use super::configuration::Site;
 use crate::base::FileError;
 
@@ -23,18 +25,30 @@ const TABLE: &str = "4242";
 const FIRST_NEAR: &str = "4241";
 const THEN_SITE: u64 = 4242;
 
-/// How an interface into a foreign network behaves: any way back will do, for the routes above see to it; who is asked for is
-/// answered by the interface that has it; who asks tells an address of that network.
-const BEHAVIOUR: [(&str, &str); 3] = [("rp_filter", "2"), ("arp_ignore", "1"), ("arp_announce", "2")];
+/// How an interface into a foreign network behaves: it routes nothing; who comes by it has to be reached by it; who is asked for
+/// is answered by the interface that has it; who asks tells an address of that network; there is no IPv6.
+const BEHAVIOUR: [(&str, &str); 5] = [
+    ("ipv4", "forwarding=0"),
+    ("ipv4", "rp_filter=1"),
+    ("ipv4", "arp_ignore=1"),
+    ("ipv4", "arp_announce=2"),
+    ("ipv6", "disable_ipv6=1"),
+];
 
 /// Sees to it that the interface holds the addresses, and that answers leave by it.
 pub(super) async fn hold_site(folder: &Path, site: &Site) -> Result<(), GatewayError> {
     let links = ip(&["-json", "link", "show"]).await?;
     let interface = interface(&links, &site.mac).ok_or_else(|| GatewayError::NoInterface(site.mac.clone()))?;
-    for (name, value) in BEHAVIOUR {
-        let path = Path::new("/proc/sys/net/ipv4/conf").join(&interface).join(name);
-        std::fs::write(&path, value).map_err(|cause| FileError { action: "write", path, cause })?;
+    for (family, setting) in BEHAVIOUR {
+        let (name, value) = setting.split_once('=').unwrap_or_default();
+        let path = Path::new("/proc/sys/net").join(family).join("conf").join(&interface).join(name);
+        match std::fs::write(&path, value) {
+            // A kernel without IPv6 has none to be turned off.
+            Err(cause) if family == "ipv6" && cause.kind() == std::io::ErrorKind::NotFound => {}
+            written => written.map_err(|cause| FileError { action: "write", path, cause })?,
+        }
     }
+    apply(&packets(&interface, &site.addresses)).await?;
     ip(&["link", "set", &interface, "up"]).await?;
     hold(&folder.join(HELD_IN_SITE), &interface, &site.addresses).await?;
     for route in routes(&interface, site) {
@@ -60,6 +74,20 @@ fn interface(printed: &str, mac: &str) -> Option<String> {
     let plain =
         name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte)) && !name.starts_with('.');
     plain.then(|| name.to_owned())
+}
+
+/// What may come in by the interface: what is for the addresses that it holds. All rules anew: nft takes all of them or none.
+fn packets(interface: &str, addresses: &[IpNet]) -> String {
+    let addresses: Vec<String> = addresses.iter().map(|address| address.addr().to_string()).collect();
+    let held = match addresses.as_slice() {
+        [] => String::new(),
+        held => format!("    ip daddr {{ {} }} accept\n", held.join(", ")),
+    };
+    // Said twice, so that the table is there to be deleted. ARP is none of this table's.
+    format!(
+        "table inet engine_site\ndelete table inet engine_site\ntable inet engine_site {{\n  chain from_site {{\n    type filter \
+         hook prerouting priority -150; policy accept;\n    iifname != \"{interface}\" accept\n{held}    drop\n  }}\n}}\n"
+    )
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -105,7 +133,12 @@ mod tests {
     use super::*;
 
     fn site(router: Option<&str>) -> Site {
-        Site { mac: "525400A1B2C4".into(), addresses: Vec::new(), router: router.map(|text| text.parse().unwrap()) }
+        Site {
+            bridge: "br0".into(),
+            mac: "525400A1B2C4".into(),
+            addresses: Vec::new(),
+            router: router.map(|text| text.parse().unwrap()),
+        }
     }
 
     #[test]
@@ -116,6 +149,16 @@ mod tests {
         assert_eq!(interface(printed, "525400A1B2C5"), None);
         assert_eq!(interface(printed, "525400A1B2C9"), None);
         assert_eq!(interface("", "525400A1B2C4"), None);
+    }
+
+    #[test]
+    fn only_what_is_for_the_addresses_comes_in() {
+        let addresses: Vec<IpNet> =
+            ["192.0.2.48/32", "192.0.2.49/32"].iter().map(|text| text.parse().unwrap()).collect();
+        let text = packets("eth1", &addresses);
+        let rules = "    iifname != \"eth1\" accept\n    ip daddr { 192.0.2.48, 192.0.2.49 } accept\n    drop\n";
+        assert!(text.contains(rules), "{text}");
+        assert!(packets("eth1", &[]).contains("accept\n    drop\n"));
     }
 
     #[test]

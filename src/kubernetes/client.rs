@@ -137,14 +137,14 @@ impl KubernetesClient {
         }
     }
 
-    /// All services. Somewhat old ones will do, which the server has at hand.
+    /// All services, as they are now: a server that etcd's majority does not hear has no answer.
     pub(super) async fn services(&self) -> Result<Vec<Json>, Fault> {
-        self.list(&["api", "v1", "services"], &[("resourceVersion", "0")]).await
+        self.list(&["api", "v1", "services"], &[]).await
     }
 
-    /// All nodes as the server tells them; somewhat old ones will do.
+    /// All nodes as the server tells them.
     pub(super) async fn node_objects(&self) -> Result<Vec<Json>, Fault> {
-        self.list(&["api", "v1", "nodes"], &[("resourceVersion", "0")]).await
+        self.list(&["api", "v1", "nodes"], &[]).await
     }
 
     /// Changes a service's status. False if there is no such service.

@@ -26,6 +26,8 @@ pub const LOAD_BALANCER_CLASS: &str = "engine-gateway";
 const EXCLUDED: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
 const ASKED_ADDRESS: &str = "service.beta.kubernetes.io/azure-load-balancer-ipv4";
+/// What upstream's cloud providers read where `spec.loadBalancerSourceRanges` says nothing.
+const SOURCE_RANGES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
 const IDLE_MINUTES: &str = "service.beta.kubernetes.io/azure-load-balancer-tcp-idle-timeout";
 
 /// Azure's, where nothing is said.
@@ -68,30 +70,40 @@ impl<'a> ServiceAddresses<'a> {
     /// Either side does not answer, or refuses.
     pub async fn look(&mut self) -> Result<Looked, Fault> {
         let objects: Vec<Json> = self.api.services().await?.into_iter().filter(is_ours).collect();
-        let told = told(&objects, &self.api.node_objects().await?);
-        let Some(allotments) = self.tell(&told).await? else { return Ok(Looked::NoAddresses) };
+        let (told, unreadable) = told(&objects, &self.api.node_objects().await?);
+        let Some(mut allotments) = self.tell(&told).await? else { return Ok(Looked::NoAddresses) };
+        allotments.extend(unreadable);
         let mut lines = Vec::new();
         for object in &objects {
-            let (name, uid) = (name_of(object), text(object, "/metadata/uid"));
-            let allotment = allotments.get(uid).cloned().unwrap_or_default();
-            if self.write(object, &allotment).await? {
-                lines.push(match allotment.address {
-                    Some(address) => format!("{name} has {address}"),
-                    None => format!("{name} has no address any more"),
-                });
-            }
-            match allotment.problem {
-                Some(problem) if self.problems.get(uid) != Some(&problem) => {
-                    self.api.put_event(&event(object, &problem, self.clock)).await?;
-                    lines.push(format!("{name}: {problem}"));
-                    self.problems.insert(uid.to_owned(), problem);
-                }
-                Some(_) => {}
-                None => _ = self.problems.remove(uid),
+            let allotment = allotments.get(text(object, "/metadata/uid")).cloned().unwrap_or_default();
+            // One that cannot be written, in a namespace that is about to go for instance, keeps no other waiting.
+            if let Err(fault) = self.settle(object, allotment, &mut lines).await {
+                lines.push(format!("{}: {}", name_of(object), fault.message));
             }
         }
         self.problems.retain(|uid, _| objects.iter().any(|object| text(object, "/metadata/uid") == uid));
         Ok(Looked::Services(objects.len(), lines))
+    }
+
+    /// Has a service's status and events say what it was given.
+    async fn settle(&mut self, object: &Json, allotment: Allotment, lines: &mut Vec<String>) -> Result<(), Fault> {
+        let (name, uid) = (name_of(object), text(object, "/metadata/uid"));
+        if self.write(object, &allotment).await? {
+            lines.push(match allotment.address {
+                Some(address) => format!("{name} has {address}"),
+                None => format!("{name} has no address any more"),
+            });
+        }
+        match allotment.problem {
+            Some(problem) if self.problems.get(uid) != Some(&problem) => {
+                self.api.put_event(&event(object, &problem, self.clock)).await?;
+                lines.push(format!("{name}: {problem}"));
+                self.problems.insert(uid.to_owned(), problem);
+            }
+            Some(_) => {}
+            None => _ = self.problems.remove(uid),
+        }
+        Ok(())
     }
 
     /// The gateway's answer; nothing if it has no addresses to give.
@@ -158,35 +170,51 @@ fn is_ours(object: &Json) -> bool {
         && ["", LOAD_BALANCER_CLASS].contains(&text(object, "/spec/loadBalancerClass"))
 }
 
-fn told(objects: &[Json], nodes: &[Json]) -> ToldServices {
-    let mut services: Vec<Service> = objects.iter().filter_map(service).collect();
+/// What is told, and of services that cannot be, why.
+fn told(objects: &[Json], nodes: &[Json]) -> (ToldServices, Allotments) {
+    let (mut services, mut unreadable) = (Vec::new(), Allotments::new());
+    for object in objects {
+        match service(object) {
+            Ok(service) => services.push(service),
+            Err(problem) => {
+                let allotment = Allotment { address: None, problem: Some(problem) };
+                unreadable.insert(text(object, "/metadata/uid").to_owned(), allotment);
+            }
+        }
+    }
     services.sort_by(|one, other| one.uid.cmp(&other.uid));
     let mut nodes: Vec<IpAddr> =
         nodes.iter().filter(|node| takes_connections(node)).filter_map(address_of_node).collect();
     nodes.sort();
-    ToldServices { format: SERVICES_FORMAT, services, nodes }
+    (ToldServices { format: SERVICES_FORMAT, services, nodes }, unreadable)
 }
 
-fn service(object: &Json) -> Option<Service> {
+/// What a service asks for, or what of it cannot be read. Such a service has no address: a range that nobody understands must not
+/// let everybody in.
+fn service(object: &Json) -> Result<Service, String> {
     let annotation = |name: &str| object["metadata"]["annotations"][name].as_str();
-    let sources: Vec<&Json> = items(object, "/spec/loadBalancerSourceRanges").collect();
-    let ranges: Vec<IpNet> = sources.iter().filter_map(|range| range.as_str()?.trim().parse().ok()).collect();
-    // One that cannot be read lets nobody in, instead of everybody.
-    if ranges.len() != sources.len() {
-        return None;
+    let mut sources: Vec<&str> =
+        items(object, "/spec/loadBalancerSourceRanges").map(|range| range.as_str().unwrap_or_default()).collect();
+    if sources.is_empty() {
+        sources.extend(annotation(SOURCE_RANGES).into_iter().flat_map(|ranges| ranges.split(',')));
     }
+    let range = |text: &&str| text.trim().parse().map_err(|_| format!("`{}` is no range of addresses", text.trim()));
+    let ranges = sources.iter().map(range).collect::<Result<Vec<IpNet>, String>>()?;
     let number = |value: &Json| value.as_u64().and_then(|number| u16::try_from(number).ok()).unwrap_or_default();
     let ports = items(object, "/spec/ports").map(|port| ServicePort {
         protocol: port["protocol"].as_str().unwrap_or("TCP").to_owned(),
         port: number(&port["port"]),
         node_port: number(&port["nodePort"]),
     });
-    let asked = annotation(ASKED_ADDRESS).unwrap_or_else(|| text(object, "/spec/loadBalancerIP"));
+    let asked = match annotation(ASKED_ADDRESS).unwrap_or_else(|| text(object, "/spec/loadBalancerIP")) {
+        "" => None,
+        asked => Some(asked.parse().map_err(|_| format!("`{asked}` is no address"))?),
+    };
     let is_local = text(object, "/spec/externalTrafficPolicy") == "Local";
-    Some(Service {
+    Ok(Service {
         uid: text(object, "/metadata/uid").to_owned(),
         name: name_of(object),
-        asked: asked.parse().ok(),
+        asked,
         current: ingress(object).next().and_then(|address| address.parse().ok()),
         ports: ports.collect(),
         sources: ranges,
@@ -266,16 +294,25 @@ mod tests {
         );
         full["metadata"]["annotations"] = json!({ IDLE_MINUTES: "30" });
         full["status"] = json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.64" }] } });
-        let told = service(&full).unwrap();
-        assert_eq!(told.asked, Some("192.0.2.65".parse().unwrap()));
-        assert_eq!(told.current, Some("192.0.2.64".parse().unwrap()));
-        assert_eq!((told.health_port, told.by_source, told.idle_timeout_minutes), (Some(31000), true, 30));
-        assert_eq!(told.sources, ["198.51.100.0/24".parse::<IpNet>().unwrap()]);
+        let read = service(&full).unwrap();
+        assert_eq!(read.asked, Some("192.0.2.65".parse().unwrap()));
+        assert_eq!(read.current, Some("192.0.2.64".parse().unwrap()));
+        assert_eq!((read.health_port, read.by_source, read.idle_timeout_minutes), (Some(31000), true, 30));
+        assert_eq!(read.sources, ["198.51.100.0/24".parse::<IpNet>().unwrap()]);
         full["metadata"]["annotations"][ASKED_ADDRESS] = json!("192.0.2.66");
         assert_eq!(service(&full).unwrap().asked, Some("192.0.2.66".parse().unwrap()));
-        // What cannot be read lets nobody in.
+        // What cannot be read lets nobody in, and is told.
+        full["metadata"]["annotations"][SOURCE_RANGES] = json!("203.0.113.0/24, 198.51.100.7/32");
+        assert_eq!(service(&full).unwrap().sources.len(), 1);
+        full["spec"]["loadBalancerSourceRanges"] = json!([]);
+        assert_eq!(service(&full).unwrap().sources.len(), 2);
         full["spec"]["loadBalancerSourceRanges"] = json!(["198.51.100.0/24", "everybody"]);
-        assert_eq!(service(&full), None);
+        assert_eq!(service(&full).unwrap_err(), "`everybody` is no range of addresses");
+        let (told, unreadable) = told(&[full.clone()], &[]);
+        assert_eq!((told.services.len(), unreadable.len()), (0, 1));
+        full["spec"]["loadBalancerSourceRanges"] = json!([]);
+        full["metadata"]["annotations"][ASKED_ADDRESS] = json!("192.0.2.");
+        assert_eq!(service(&full).unwrap_err(), "`192.0.2.` is no address");
 
         assert!(is_ours(&full) && is_ours(&object("plain", json!({}))));
         assert!(!is_ours(&object("another", json!({ "loadBalancerClass": "example.com/own" }))));
@@ -292,7 +329,7 @@ mod tests {
             node("down", "10.240.0.6", "Unknown", json!({})),
             node("plane", "10.240.255.5", "True", json!({ EXCLUDED: "" })),
         ];
-        let told = told(&[], &nodes);
+        let (told, _) = told(&[], &nodes);
         assert_eq!(told.nodes, ["10.240.0.4", "10.240.0.5"].map(|text| text.parse::<IpAddr>().unwrap()));
     }
 

@@ -11,6 +11,7 @@ use super::gateway_machine::{gateway_id, site_mac};
 use super::ledger::Record;
 use super::names::mac_of;
 use super::network::network_name;
+use super::outside::Outside;
 use super::told;
 use super::work::{Work, observation, types};
 use super::xml::{METADATA_ADDRESS, WIRE_SERVER_ADDRESS};
@@ -114,14 +115,16 @@ impl Work<'_> {
             self.ledger.of_type(types::MACHINE).filter_map(|machine| self.machine(machine, network)).collect();
         let balancers: Vec<Balancer> =
             self.ledger.of_type(types::BALANCER).filter_map(|balancer| self.balancer(balancer, network)).collect();
+        let outside = Outside::of(network);
         let single = |address: IpAddr| IpNet::from(address);
         // What is the site's is reached there, by the interface that leads into it.
         let (outer, inner): (Vec<IpAddr>, Vec<IpAddr>) = balancers
             .iter()
             .flat_map(|balancer| &balancer.frontends)
             .map(|front| front.address)
-            .partition(|address| self.settings.site.is_some() && self.is_outer(*address));
-        let site = self.settings.site.as_ref().map(|site| Site {
+            .partition(|address| outside.is_held_in_site(*address));
+        let site = outside.site.map(|site| Site {
+            bridge: site.bridge,
             mac: told_mac(&site_mac(&gateway_id(&network.address.id))),
             addresses: sorted(outer.into_iter().map(single)),
             router: site.router.map(IpNet::V4),
@@ -138,15 +141,10 @@ impl Work<'_> {
             machines,
             balancers,
             site,
-            service_addresses: sorted(self.settings.service_networks().map(IpNet::V4)),
+            service_addresses: sorted(outside.service_addresses.into_iter().map(IpNet::V4)),
         };
         configuration.format = configuration.least_format();
         Ok(configuration)
-    }
-
-    fn is_outer(&self, address: IpAddr) -> bool {
-        let IpAddr::V4(address) = address else { return false };
-        self.settings.addresses.iter().any(|range| range.first <= address && address <= range.last)
     }
 
     fn machine(&self, machine: &Record, network: &Record) -> Option<Machine> {

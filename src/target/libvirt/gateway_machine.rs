@@ -17,7 +17,7 @@ use super::xml::{
 use super::{agent, image};
 use crate::base::{Clock, digest};
 use crate::contract::{Fault, FaultClass};
-use crate::gateway::{CONFIGURATION_FILE, Configuration, MachineStatus, STATUS_FOLDER};
+use crate::gateway::{CONFIGURATION_FILE, Configuration, MachineStatus, STATUS_FOLDER, Site};
 
 /// By either of these an image knows that it is to be a gateway: a word of its kernel's command line, and its chassis' asset tag.
 const KERNEL_WORD: &str = "engine.gateway";
@@ -70,6 +70,28 @@ fn mark(network: &str) -> String {
     format!("{}.told", domain_name(network))
 }
 
+/// The interface in the network, and behind it the one into the site.
+fn interfaces(network: &str, id: &str, site: Option<&Site>) -> Vec<InterfacePlan> {
+    let inner = InterfaceSource::Network(network.to_owned());
+    let outer = site.map(|site| InterfacePlan {
+        mac: site_mac(id),
+        source: InterfaceSource::Bridge(site.bridge.clone()),
+        filter: None,
+    });
+    std::iter::once(InterfacePlan { mac: mac_of(id), source: inner, filter: None }).chain(outer).collect()
+}
+
+/// Whether a domain has the way into the site that it shall have, and no other. What cannot be read is left as it is.
+fn leads_as_wanted(xml: &str, id: &str, site: Option<&Site>) -> bool {
+    let Some(domain) = read(xml) else { return true };
+    let interfaces = domain.at(&["devices"]).into_iter().flat_map(|devices| devices.all("interface"));
+    let bridges: Vec<&str> = interfaces
+        .filter(|interface| interface.at(&["mac"]).and_then(|mac| mac.attribute("address")) == Some(&site_mac(id)))
+        .filter_map(|interface| interface.at(&["source"])?.attribute("bridge"))
+        .collect();
+    bridges == site.iter().map(|site| site.bridge.as_str()).collect::<Vec<_>>()
+}
+
 impl MachineGateways {
     /// The gateways of a host.
     pub fn new(hypervisor: Arc<dyn Hypervisor>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
@@ -81,7 +103,7 @@ impl MachineGateways {
     }
 
     /// Sees to it that a gateway runs. One that was never started is made anew: nothing on it is worth anything.
-    fn ensure(&self, network: &str, id: &str) -> Result<(), Fault> {
+    fn ensure(&self, network: &str, id: &str, site: Option<&Site>) -> Result<(), Fault> {
         let name = domain_name(network);
         let there = self.hypervisor.domain(&name)?;
         if there.as_ref().is_some_and(|there| !belongs_to(&there.xml, id)) {
@@ -90,7 +112,9 @@ impl MachineGateways {
         }
         // A way into the site is there from the start or not at all. Nothing on a gateway is worth anything.
         let there = match there {
-            Some(there) if !self.leads_as_wanted(id, &there.xml) => {
+            Some(there) if !leads_as_wanted(&there.xml, id, site) => {
+                // Before the one that runs goes, it has to be sure that there can be another.
+                image::volume(&*self.hypervisor, &self.settings)?;
                 self.hypervisor.remove_domain(&name)?;
                 None
             }
@@ -101,11 +125,11 @@ impl MachineGateways {
             Some(_) if self.hypervisor.volume(&self.settings.storage_pool, &system_volume(network))?.is_some() => {
                 Ok(self.hypervisor.start_domain(&name)?)
             }
-            _ => self.make(network, id),
+            _ => self.make(network, id, site),
         }
     }
 
-    fn make(&self, network: &str, id: &str) -> Result<(), Fault> {
+    fn make(&self, network: &str, id: &str, site: Option<&Site>) -> Result<(), Fault> {
         let (hypervisor, pool) = (&*self.hypervisor, &self.settings.storage_pool);
         self.known().remove(network);
         let base = image::volume(hypervisor, &self.settings)?;
@@ -132,32 +156,10 @@ impl MachineGateways {
                 serial: None,
                 read_only: false,
             }],
-            interfaces: self.interfaces(network, id),
+            interfaces: interfaces(network, id, site),
         };
         hypervisor.define_domain(&domain(&plan).render())?;
         Ok(hypervisor.start_domain(&plan.name)?)
-    }
-
-    /// The interface in the network, and behind it the one into the site.
-    fn interfaces(&self, network: &str, id: &str) -> Vec<InterfacePlan> {
-        let inner = InterfaceSource::Network(network.to_owned());
-        let outer = self.settings.site.as_ref().map(|site| InterfacePlan {
-            mac: site_mac(id),
-            source: InterfaceSource::Bridge(site.bridge.clone()),
-            filter: None,
-        });
-        std::iter::once(InterfacePlan { mac: mac_of(id), source: inner, filter: None }).chain(outer).collect()
-    }
-
-    /// Whether a domain has the way into the site that it shall have, and no other.
-    fn leads_as_wanted(&self, id: &str, xml: &str) -> bool {
-        let domain = read(xml).unwrap_or_default();
-        let interfaces = domain.at(&["devices"]).into_iter().flat_map(|devices| devices.all("interface"));
-        let bridges: Vec<&str> = interfaces
-            .filter(|interface| interface.at(&["mac"]).and_then(|mac| mac.attribute("address")) == Some(&site_mac(id)))
-            .filter_map(|interface| interface.at(&["source"])?.attribute("bridge"))
-            .collect();
-        bridges == self.settings.site.iter().map(|site| site.bridge.as_str()).collect::<Vec<_>>()
     }
 
     /// Writes what a gateway is to do, by a rename, so that it never reads half of it.
@@ -200,7 +202,7 @@ impl MachineGateways {
 
 impl Gateways for MachineGateways {
     fn configure(&self, network: &str, configuration: &Configuration) -> Result<(), Fault> {
-        self.ensure(network, &gateway_id(&configuration.network))?;
+        self.ensure(network, &gateway_id(&configuration.network), configuration.site.as_ref())?;
         let text = configuration.text().map_err(|error| Fault::new(FaultClass::Failed, "", error.to_string()))?;
         let wanted = digest(text.as_bytes());
         if self.known().get(network).is_some_and(|known| known.told.as_ref() == Some(&wanted)) {

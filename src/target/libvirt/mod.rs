@@ -29,6 +29,7 @@ mod machine_plan;
 mod names;
 mod network;
 mod nothing;
+mod outside;
 mod ovf;
 mod public_address;
 mod security;

@@ -8,6 +8,7 @@ use super::group::fronts;
 use super::hypervisor::NetworkChange;
 use super::ledger::Record;
 use super::names::{bridge_of, mac_of, object, uuid_of};
+use super::outside::{OUTSIDE, Outside};
 use super::security;
 use super::settings::NetworkMode;
 use super::told::{self, Subnet};
@@ -18,6 +19,9 @@ use super::xml::{
 };
 use crate::base::digest;
 use crate::contract::{Address, Fault, Progress};
+
+/// More routes than this do not fit into DHCP's option 121, which has 255 bytes: up to nine for each, and 23 for the others.
+const MOST_OUTER: usize = 25;
 
 /// The name of a network's libvirt network.
 pub fn network_name(id: &str) -> String {
@@ -43,7 +47,13 @@ impl Work<'_> {
                 return Err(invalid(message, "give it a range within the address space"));
             }
         }
-        let plan = self.network_plan(address, &subnets)?;
+        let before = self.ledger.get(&address.id);
+        let is_used = self.interfaces_of(&address.id).next().is_some();
+        let outside = match before.filter(|_| is_used) {
+            Some(before) => Outside::of(before),
+            None => self.outside(address)?,
+        };
+        let plan = self.network_plan(address, &subnets, &outside)?;
         let text = network(&plan).render();
         let state = digest(text.as_bytes());
         let there = self.hypervisor.network(&plan.name)?;
@@ -54,14 +64,12 @@ impl Work<'_> {
                 format!("remove it: `virsh net-destroy {0}; virsh net-undefine {0}`", plan.name),
             ));
         }
-        let before = self.ledger.get(&address.id);
         let changed = before.is_some_and(|before| before.local["state"].as_str() != Some(&state));
-        if changed && there.is_some() && self.interfaces_of(&address.id).next().is_some() {
-            let message = "a network cannot change while interfaces are in it";
-            let help = "delete the machines first, or keep its subnets and the on-prem profile's addresses as they are";
-            return Err(invalid(message, help));
+        if changed && there.is_some() && is_used {
+            let message = "the subnets of a network cannot change while interfaces are in it";
+            return Err(invalid(message, "delete the machines first, or keep the subnets as they are"));
         }
-        let local = |state: Option<&str>| json!({ "state": state, "fronts": plan.fronts });
+        let local = |state: Option<&str>| json!({ "state": state, "fronts": plan.fronts, OUTSIDE: outside.to_json() });
         match &there {
             Some(there) if !changed && there.is_active => {}
             Some(_) if !changed => self.hypervisor.start_network(&plan.name)?,
@@ -87,13 +95,30 @@ impl Work<'_> {
         Ok(Progress::Done(Some(super::work::observation(&record))))
     }
 
-    fn network_plan(&self, address: &Address, subnets: &[Subnet]) -> Result<NetworkPlan, Fault> {
+    /// What a network that is made now has of the site.
+    fn outside(&self, address: &Address) -> Result<Outside, Fault> {
+        let outside = Outside::of_settings(&self.settings);
+        if outside.networks().len() > MOST_OUTER {
+            let message = format!("the site's addresses are more than {MOST_OUTER} networks, which DHCP cannot tell");
+            return Err(invalid(message, "write ranges that are whole networks, such as 192.168.1.48/28"));
+        }
+        let others = self.ledger.of_type(types::NETWORK).filter(|other| !body::same(&other.address.id, &address.id));
+        for other in others {
+            if let Some(taken) = outside.collides_on_host(&Outside::of(other)) {
+                let message = format!("the host leads to {taken} through the network {} already", other.address.id);
+                return Err(invalid(message, "name the host's bridge, or other addresses for this cluster"));
+            }
+        }
+        Ok(outside)
+    }
+
+    fn network_plan(&self, address: &Address, subnets: &[Subnet], outside: &Outside) -> Result<NetworkPlan, Fault> {
         let name = network_name(&address.id);
         let first =
             subnets.first().ok_or_else(|| invalid("a network without subnets cannot be made", "give it one"))?;
         // The first network of the group holds the addresses that only the host reaches.
         let group = self.referred(body::parent(&address.id, "/providers/").unwrap_or_default())?;
-        let range = fronts(&group.local).filter(|_| self.settings.addresses.is_empty());
+        let range = fronts(&group.local).filter(|_| outside.addresses.is_empty());
         let is_taken = self
             .ledger
             .of_type(types::NETWORK)
@@ -110,8 +135,8 @@ impl Work<'_> {
             domain: format!("{}.internal", body::group(&address.id).to_ascii_lowercase().replace(['_', '(', ')'], "-")),
             subnets: subnets.iter().map(|subnet| subnet.plan).collect(),
             fronts: range.filter(|_| !is_taken),
-            outer: self.settings.outer_networks(),
-            host_leads: self.settings.site.is_none(),
+            outer: outside.networks(),
+            host_leads: outside.site.is_none(),
             gateway: Reservation {
                 mac: mac_of(&gateway_id(&address.id)),
                 name: "gateway".to_owned(),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use ipnet::{Ipv4Net, Ipv4Subnets};
+use ipnet::Ipv4Net;
+use serde::{Deserialize, Serialize};
 
 use super::image::ImageFiles;
 use crate::catalog::MachineSize;
@@ -30,7 +31,7 @@ pub enum NetworkMode {
 }
 
 /// The network around a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// The host's bridge into it.
     pub bridge: String,
@@ -107,16 +108,6 @@ impl Settings {
         Duration::from_secs(if self.emulated { 10 } else { 3 })
     }
 
-    /// The addresses that gateways hold for the outside, as networks.
-    pub fn outer_networks(&self) -> Vec<Ipv4Net> {
-        networks(&self.addresses).chain(self.service_networks()).collect()
-    }
-
-    /// Those of services, as networks.
-    pub fn service_networks(&self) -> impl Iterator<Item = Ipv4Net> {
-        networks(&self.service_addresses)
-    }
-
     /// Processors and memory of a VM size: as the model says, then as Azure has it, then a small machine.
     pub fn size(&self, vm_size: &str) -> Size {
         let known = |size: MachineSize| {
@@ -131,11 +122,6 @@ impl Settings {
             .or_else(|| crate::catalog::machine_size(vm_size).map(known))
             .unwrap_or(UNKNOWN_SIZE)
     }
-}
-
-/// The fewest networks that are just these addresses.
-fn networks(ranges: &[AddressRange]) -> impl Iterator<Item = Ipv4Net> {
-    ranges.iter().flat_map(|range| Ipv4Subnets::new(range.first, range.last, 0))
 }
 
 #[cfg(test)]

@@ -296,12 +296,55 @@ async fn a_bridge_is_the_gateways_way_into_the_site() {
     let public = beside.place.seen(PUBLIC, "ip").await.unwrap();
     assert_eq!(public.body["properties"]["ipAddress"], "192.0.2.48");
 
-    // Whoever takes the bridge away has the gateway made anew without it.
+    // Another cluster's model, or none, changes nothing of it.
     beside.again();
+    beside.place.hypervisor.changes();
     let (balancer, body) = beside.place.resources().swap_remove(4);
     beside.place.apply(&balancer, &body).await.unwrap();
-    let xml = beside.place.hypervisor.things().domains[GATEWAY].xml.clone();
-    assert_eq!(ways(&xml), ["<source network='engine-rg-vnet'/>"]);
-    let told = beside.inside.told.lock().unwrap().last().unwrap().clone();
-    assert_eq!((told.format, told.site), (1, None));
+    let (network, body) = beside.place.resources().swap_remove(2);
+    beside.place.apply(&network, &body).await.unwrap();
+    let changes = beside.place.hypervisor.changes();
+    assert!(!changes.iter().any(|change| change.contains("domain") || change.contains("network")), "{changes:?}");
+    assert_eq!(beside.inside.told.lock().unwrap().last().unwrap().site, told.site);
+}
+
+/// A network that an engine made which knew of no site goes on without one, whatever its host is prepared with by now.
+#[tokio::test]
+async fn a_network_of_before_has_nothing_of_the_site() {
+    let mut beside = Beside::new(Settings::default());
+    beside.inside.answers.store(true, Ordering::SeqCst);
+    let (machine, body) = beside.surroundings().await;
+    running(beside.place.apply(&machine, &body).await.unwrap());
+    beside.place.hypervisor.changes();
+    let site = Site { bridge: "br0".into(), router: None };
+    let addresses = vec![AddressRange::parse("192.0.2.48/30").unwrap()];
+    let settings = Settings { addresses, site: Some(site), ..Settings::default() };
+    beside.place.target = Beside::process(&beside.place.hypervisor, settings);
+    for index in [2, 4] {
+        let (address, body) = beside.place.resources().swap_remove(index);
+        beside.place.apply(&address, &body).await.unwrap();
+    }
+    let changes = beside.place.hypervisor.changes();
+    assert!(!changes.iter().any(|change| change.contains("domain") || change.contains("network")), "{changes:?}");
+    assert_eq!(beside.inside.told.lock().unwrap().last().unwrap().site, None);
+}
+
+/// Without a bridge the host leads to addresses, and it can lead to each in one network only.
+#[tokio::test]
+async fn the_host_leads_to_an_address_in_one_network_only() {
+    let range = |text: &str| vec![AddressRange::parse(text).unwrap()];
+    let settings = |addresses| Settings { addresses, ..Settings::default() };
+    let mut beside = Beside::new(settings(range("192.0.2.48/30")));
+    beside.inside.answers.store(true, Ordering::SeqCst);
+    let resources = beside.place.resources();
+    for (address, body) in resources.iter().take(3) {
+        beside.place.apply(address, body).await.unwrap();
+    }
+    let second = Address::new(&beside.place.scope, NETWORK, VERSION, "vnet-2");
+    let mut body = resources[2].1.clone();
+    body["properties"]["subnets"][0]["properties"].as_object_mut().unwrap().remove("networkSecurityGroup");
+    let fault = beside.place.apply(&second, &body).await.unwrap_err();
+    assert!(fault.message.contains("leads to 192.0.2.48 through the network"), "{fault:?}");
+    beside.place.target = Beside::process(&beside.place.hypervisor, settings(range("192.0.2.52/30")));
+    beside.place.apply(&second, &body).await.unwrap();
 }
