@@ -97,7 +97,7 @@ impl Work<'_> {
 
     /// What a network that is made now has of the site.
     fn outside(&self, address: &Address) -> Result<Outside, Fault> {
-        let outside = Outside::of_settings(&self.settings);
+        let outside = Outside::of_settings(self.settings);
         if outside.networks().len() > MOST_OUTER {
             let message = format!("the site's addresses are more than {MOST_OUTER} networks, which DHCP cannot tell");
             return Err(invalid(message, "write ranges that are whole networks, such as 192.168.1.48/28"));
