@@ -22,25 +22,24 @@ use crate::base::FileError;
 /// The table of routes for what comes from an address of the site, and where in the order of rules it is looked at. Nobody else
 /// has rules in a gateway.
 const TABLE: &str = "4242";
-const FIRST_NEAR: &str = "4241";
+const FIRST_NEAR: u64 = 4241;
 const THEN_SITE: u64 = 4242;
 
 /// How an interface into a foreign network behaves: it routes nothing; who comes by it has to be reached by it; who is asked for
 /// is answered by the interface that has it; who asks tells an address of that network; there is no IPv6.
-const BEHAVIOUR: [(&str, &str); 5] = [
-    ("ipv4", "forwarding=0"),
-    ("ipv4", "rp_filter=1"),
-    ("ipv4", "arp_ignore=1"),
-    ("ipv4", "arp_announce=2"),
-    ("ipv6", "disable_ipv6=1"),
+const BEHAVIOUR: [(&str, &str, &str); 5] = [
+    ("ipv4", "forwarding", "0"),
+    ("ipv4", "rp_filter", "1"),
+    ("ipv4", "arp_ignore", "1"),
+    ("ipv4", "arp_announce", "2"),
+    ("ipv6", "disable_ipv6", "1"),
 ];
 
 /// Sees to it that the interface holds the addresses, and that answers leave by it.
 pub(super) async fn hold_site(folder: &Path, site: &Site) -> Result<(), GatewayError> {
     let links = ip(&["-json", "link", "show"]).await?;
     let interface = interface(&links, &site.mac).ok_or_else(|| GatewayError::NoInterface(site.mac.clone()))?;
-    for (family, setting) in BEHAVIOUR {
-        let (name, value) = setting.split_once('=').unwrap_or_default();
+    for (family, name, value) in BEHAVIOUR {
         let path = Path::new("/proc/sys/net").join(family).join("conf").join(&interface).join(name);
         match std::fs::write(&path, value) {
             // A kernel without IPv6 has none to be turned off.
@@ -109,10 +108,7 @@ fn routes(interface: &str, site: &Site) -> Vec<Vec<String>> {
 fn rule_changes(printed: &str, addresses: &[IpNet]) -> Vec<Vec<String>> {
     let rules: Vec<Json> = serde_json::from_str(printed).unwrap_or_default();
     let mut changes = Vec::new();
-    if !rules
-        .iter()
-        .any(|rule| rule["priority"].as_u64().map(|number| number.to_string()).as_deref() == Some(FIRST_NEAR))
-    {
+    if !rules.iter().any(|rule| rule["priority"].as_u64() == Some(FIRST_NEAR)) {
         changes.push(words(&format!("rule add priority {FIRST_NEAR} lookup main suppress_prefixlength 0")));
     }
     let own = rules.iter().filter(|rule| rule["priority"].as_u64() == Some(THEN_SITE));

@@ -88,7 +88,7 @@ impl KubernetesClient {
 
     /// All nodes, by name.
     pub async fn nodes(&self) -> Result<Vec<NodeStatus>, Fault> {
-        let mut nodes: Vec<_> = self.list(&["api", "v1", "nodes"], &[]).await?.iter().map(NodeStatus::of).collect();
+        let mut nodes: Vec<_> = self.node_objects().await?.iter().map(NodeStatus::of).collect();
         nodes.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(nodes)
     }

@@ -137,7 +137,8 @@ fn files(call: &Call, arguments: &Arguments, folder: &Path, way: &Way) -> Result
 const KEYS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
 
 /// The private key that a machine lets in, if it lies where keys lie: in the cluster's folder, as `create` (`<user>_ed25519`) and
-/// aks-engine (`<user>_rsa`) put one there, or in the user's own. Without one SSH looks for itself, in its agent too. A private key is never read here.
+/// aks-engine (`<user>_rsa`) put one there, or in the user's own. Without one SSH looks for itself, in its agent too. A private
+/// key is never read here.
 fn identity(call: &Call, folder: &Path, user: &str, public_keys: &[String]) -> Option<PathBuf> {
     let made = folder.join(format!("{user}_rsa"));
     let created = folder.join(format!("{user}_ed25519"));

@@ -100,13 +100,7 @@ impl Work<'_> {
     }
 
     fn running_script(&self, address: &Address, process: i64) -> Progress {
-        let operation = OperationHandle {
-            url: format!("libvirt:{}?process={process}", address.id),
-            kind: KIND.to_owned(),
-            result: Some(address.clone()),
-            reads_as_made: false,
-        };
-        Progress::Running(operation, Some(self.settings.ask_again()))
+        self.running(KIND, format!("libvirt:{}?process={process}", address.id), address)
     }
 }
 

@@ -17,7 +17,7 @@ use super::ovf::{azure_medium, no_cloud_medium};
 use super::told;
 use super::work::{Work, observation, types};
 use super::xml::{belongs_to, content_volume, detached_disk, domain, overlay_volume};
-use crate::contract::{Address, Fault, FaultClass, Observation, OperationHandle, Progress};
+use crate::contract::{Address, Fault, FaultClass, Observation, Progress};
 use crate::gateway::MachineState;
 
 /// The kind of handle of a machine that is being created.
@@ -354,12 +354,6 @@ impl Work<'_> {
     }
 
     fn running_machine(&self, address: &Address) -> Progress {
-        let operation = OperationHandle {
-            url: format!("libvirt:{}", address.id),
-            kind: KIND.to_owned(),
-            result: Some(address.clone()),
-            reads_as_made: false,
-        };
-        Progress::Running(operation, Some(self.settings.ask_again()))
+        self.running(KIND, format!("libvirt:{}", address.id), address)
     }
 }

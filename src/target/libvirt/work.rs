@@ -14,7 +14,7 @@ use super::hypervisor::Hypervisor;
 use super::ledger::{Ledger, Record};
 use super::settings::Settings;
 use super::told;
-use crate::contract::{Address, Fault, FaultClass, Observation, Progress};
+use crate::contract::{Address, Fault, FaultClass, Observation, OperationHandle, Progress};
 
 /// The types of resources that are looked for by others.
 pub mod types {
@@ -102,6 +102,13 @@ impl Work<'_> {
     pub fn done(&mut self, address: &Address, body: Json, local: Json) -> Result<Progress, Fault> {
         let record = self.put(address, body, local)?;
         Ok(Progress::Done(Some(observation(&record))))
+    }
+
+    /// What goes on with a resource, and is asked about again after a while.
+    pub fn running(&self, kind: &str, url: String, address: &Address) -> Progress {
+        let operation =
+            OperationHandle { url, kind: kind.to_owned(), result: Some(address.clone()), reads_as_made: false };
+        Progress::Running(operation, Some(self.settings.ask_again()))
     }
 
     /// A record that another resource refers to.
