@@ -103,9 +103,7 @@ mod with_library {
         let network_mode = match on_prem.network_mode {
             model::NetworkMode::Nat => NetworkMode::Nat,
             model::NetworkMode::Routed => NetworkMode::Routed,
-            model::NetworkMode::Bridged => {
-                return Err(refuse("onPremProfile.networkMode is `bridged`", "use `nat` or `routed`"));
-            }
+            model::NetworkMode::Bridged => NetworkMode::Bridged,
         };
         // What the host was prepared with counts where the model says nothing.
         let facts = facts.unwrap_or_default();
@@ -135,6 +133,7 @@ mod with_library {
             addresses,
             service_addresses: on_prem.service_addresses.clone(),
             site: bridge.map(|bridge| Site { bridge, router: on_prem.router }),
+            name_servers: on_prem.name_servers.clone(),
             sizes: on_prem.sizes.iter().map(|(name, own)| (name.to_ascii_lowercase(), size(own))).collect(),
             gateway: size(&on_prem.gateway),
             // Who says that a host is slow says that it emulates.

@@ -14,6 +14,7 @@ use tokio::process::Command;
 
 use super::configuration::Configuration;
 use super::run::{METADATA, WIRE};
+use super::site::table;
 use super::{GatewayError, Interface};
 
 /// The rules, all anew: nft takes all of them or none.
@@ -24,15 +25,12 @@ pub(super) fn rules(configuration: &Configuration) -> String {
         .filter_map(|interface| Some((hardware_address(interface)?, address(interface)?)))
         .map(|(hardware, address)| format!("    ip daddr {services} ether saddr {hardware} snat to {address}\n"))
         .collect();
-    // Said twice, so that the table is there to be deleted.
-    format!(
-        "table ip engine_gateway\ndelete table ip engine_gateway\ntable ip engine_gateway {{\n  chain askers {{\n    type nat \
-         hook input priority 100; policy accept;\n{rules}  }}\n}}\n"
-    )
+    let chain = format!("  chain askers {{\n    type nat hook input priority 100; policy accept;\n{rules}  }}\n");
+    table("ip", "engine_gateway", &chain)
 }
 
 /// `0022AABBCCDD` as `00:22:aa:bb:cc:dd`.
-fn hardware_address(interface: &Interface) -> Option<String> {
+pub(super) fn hardware_address(interface: &Interface) -> Option<String> {
     let digits = interface.mac.to_ascii_lowercase();
     let is_one = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let pairs = || (0..12).step_by(2).filter_map(|at| digits.get(at..at + 2)).collect::<Vec<_>>().join(":");

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub const CONFIGURATION_FILE: &str = "gateway.json";
 
 /// The newest version of the file that this program writes and reads. What an older one can tell is told in that: the gateway's
-/// image may be older than the engine. 2: `site` and `serviceAddresses`.
-pub const FORMAT: u32 = 2;
+/// image may be older than the engine. 2: `site` and `serviceAddresses`. 3: `router`.
+pub const FORMAT: u32 = 3;
 
 /// What one gateway, that of one virtual network, has to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Configuration {
     /// The gateway's way into the network around the host, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<Site>,
+    /// What it does as the machines' router, where the host is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<Router>,
     /// The addresses that the cluster's own services may have: they are held where the site is reached, and elsewhere beside
     /// [`Configuration::addresses`]. Sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -52,6 +55,25 @@ pub struct Site {
     /// The router of that network, with its prefix; without one, nobody beyond it is answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub router: Option<IpNet>,
+}
+
+/// What a gateway does that is the machines' router: it leads them outside, gives them their addresses and answers for names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Router {
+    /// The domain of the machines' names.
+    pub domain: String,
+    /// The router's address in each subnet, which is in [`Configuration::addresses`] too, with the subnet's prefix. Sorted.
+    pub subnets: Vec<IpNet>,
+    /// Addresses of other names than the machines'.
+    #[serde(default)]
+    pub names: BTreeMap<String, IpAddr>,
+    /// Whom it asks for all other names.
+    #[serde(default)]
+    pub name_servers: Vec<IpAddr>,
+    /// The address of [`Site::addresses`] by which the machines are seen outside; none: they do not get there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
 }
 
 /// A file that is none, or of a newer program.
@@ -95,7 +117,12 @@ impl Configuration {
 
     /// The oldest version that has all that is told.
     pub fn least_format(&self) -> u32 {
-        if self.site.is_some() || !self.service_addresses.is_empty() { 2 } else { 1 }
+        match (&self.router, &self.site) {
+            (Some(_), _) => 3,
+            (None, Some(_)) => 2,
+            (None, None) if self.service_addresses.is_empty() => 1,
+            (None, None) => 2,
+        }
     }
 
     /// The machine that asks from an address.
@@ -325,6 +352,7 @@ pub(super) mod tests {
         Configuration {
             format: 1,
             site: None,
+            router: None,
             service_addresses: Vec::new(),
             network: format!("{group}/Microsoft.Network/virtualNetworks/vnet"),
             addresses: ["10.240.0.2/16", "168.63.129.16/32", "169.254.169.254/32", "198.18.0.4/32"]
@@ -400,8 +428,8 @@ pub(super) mod tests {
 
     #[test]
     fn another_format_is_told_whatever_else_it_holds() {
-        let error = Configuration::parse("{\"format\": 3, \"machines\": 7}").unwrap_err();
-        let told = "gateway.json is of format 3, and this program reads up to format 2: build a newer image";
+        let error = Configuration::parse("{\"format\": 4, \"machines\": 7}").unwrap_err();
+        let told = "gateway.json is of format 4, and this program reads up to format 3: build a newer image";
         assert_eq!(error.to_string(), told);
         assert!(matches!(Configuration::parse("{\"format\": 0}"), Err(ConfigurationError::Format(0))));
         assert!(matches!(Configuration::parse("{\"format\""), Err(ConfigurationError::Form(_))));
@@ -418,6 +446,16 @@ pub(super) mod tests {
         configuration.site = Some(Site { bridge: "br0".into(), mac: "525400A1B2C4".into(), addresses, router });
         configuration.format = configuration.least_format();
         assert_eq!(configuration.format, 2);
+        assert_eq!(Configuration::parse(&configuration.text().unwrap()).unwrap(), configuration);
+        configuration.router = Some(Router {
+            domain: "rg.internal".into(),
+            subnets: vec!["10.240.0.1/16".parse().unwrap()],
+            names: BTreeMap::new(),
+            name_servers: Vec::new(),
+            source: None,
+        });
+        configuration.format = configuration.least_format();
+        assert_eq!(configuration.format, 3);
         assert_eq!(Configuration::parse(&configuration.text().unwrap()).unwrap(), configuration);
     }
 

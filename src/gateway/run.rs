@@ -10,8 +10,10 @@ use tokio::task::JoinHandle;
 
 use super::balancers::balancing;
 use super::configuration::{CONFIGURATION_FILE, Configuration};
+use super::dnsmasq::Dnsmasq;
 use super::haproxy::Haproxy;
 use super::keeper::Keeper;
+use super::router::lead;
 use super::serve::{Knowledge, listen, metadata_router, serve, wire_router};
 use super::site::hold_site;
 use super::{GatewayError, Tell};
@@ -27,8 +29,6 @@ pub const WIRE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4
 const BINDING: Duration = Duration::from_secs(30);
 /// The addresses are seen to once in so many looks, too: a network that is made anew has lost them.
 const ADDRESSES: u32 = 10;
-/// haproxy is started again after so many looks at it at most.
-const LOOKS: u32 = 64;
 
 /// What a gateway works with.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ pub struct GatewaySettings {
     pub is_machine: bool,
     /// haproxy; none: nothing is balanced.
     pub haproxy: Option<PathBuf>,
+    /// dnsmasq, for a gateway with an interface that is the machines' router.
+    pub dnsmasq: PathBuf,
     /// How often the configuration is looked at.
     pub look_every: Duration,
     /// What time it is.
@@ -75,6 +77,9 @@ impl Gateway {
         if let Some(haproxy) = &follower.haproxy {
             haproxy.end_left_over().await;
         }
+        if let Some(dnsmasq) = &follower.dnsmasq {
+            dnsmasq.end_left_over().await;
+        }
         // First the addresses, for somebody listens on two of them.
         follower.look().await;
         let knowledge = Knowledge {
@@ -104,7 +109,7 @@ impl Gateway {
         self.wire
     }
 
-    /// Ends it, with haproxy. Addresses stay where they are.
+    /// Ends it, with what it has started. Addresses stay where they are.
     pub async fn shutdown(self) {
         _ = self.stop.send(true);
         for task in self.tasks {
@@ -121,6 +126,7 @@ struct Follower {
     /// Which change of the services was carried out last.
     services_seen: u64,
     haproxy: Option<Haproxy>,
+    dnsmasq: Option<Dnsmasq>,
     /// The text that was looked at last, well or not.
     seen: Option<String>,
     /// What was told last of what does not work, so that it is told once.
@@ -133,26 +139,28 @@ struct Follower {
     is_known: bool,
     /// How many looks there were.
     looks: u32,
-    /// Looks until haproxy is started again, and how many there will be the next time.
-    pause: (u32, u32),
 }
 
 impl Follower {
     fn new(settings: GatewaySettings, sender: watch::Sender<Arc<Configuration>>, services: Arc<Keeper>) -> Self {
         let haproxy = settings.haproxy.clone().map(|program| Haproxy::new(program, &settings.folder));
+        let dnsmasq = settings
+            .interface
+            .as_deref()
+            .map(|interface| Dnsmasq::new(settings.dnsmasq.clone(), &settings.folder, interface));
         Self {
             settings,
             sender,
             services,
             services_seen: 0,
             haproxy,
+            dnsmasq,
             seen: None,
             told: None,
             done: true,
             left_out: Vec::new(),
             is_known: false,
             looks: 0,
-            pause: (0, 1),
         }
     }
 
@@ -215,7 +223,7 @@ impl Follower {
         {
             self.tell_once(error.to_string());
         }
-        self.keep_haproxy();
+        self.keep_programs();
     }
 
     /// What is to be done by now: what the target has told, and what services add to it.
@@ -230,9 +238,11 @@ impl Follower {
     }
 
     async fn hold_outer(&self, wanted: &Configuration) -> Result<(), GatewayError> {
-        match (&self.settings.interface, &wanted.site) {
-            (Some(_), Some(site)) => hold_site(&self.settings.folder, site).await,
-            _ => Ok(()),
+        let (Some(inner), Some(site)) = (&self.settings.interface, &wanted.site) else { return Ok(()) };
+        let outer = hold_site(&self.settings.folder, site, wanted.router.is_some()).await?;
+        match &wanted.router {
+            Some(router) => lead(inner, &outer, router, wanted, site).await,
+            None => Ok(()),
         }
     }
 
@@ -246,16 +256,24 @@ impl Follower {
         let changes = self.services.changes();
         let configuration = self.wanted();
         self.hold_inner(&configuration).await?;
-        // What is reached within the network works also where the way into the site does not.
+        // Each works also where another does not.
         let site = self.hold_outer(&configuration).await;
-        if self.settings.is_machine {
-            askers::apply(&askers::rules(&configuration)).await?;
+        let askers = match self.settings.is_machine {
+            true => askers::apply(&askers::rules(&configuration)).await,
+            false => Ok(()),
+        };
+        let addresses = match &mut self.dnsmasq {
+            Some(dnsmasq) => dnsmasq.take(&configuration).await,
+            None => Ok(()),
+        };
+        let balanced = self.balance(&configuration).await;
+        if balanced.is_ok() {
+            self.services_seen = changes;
         }
-        self.balance(&configuration).await?;
+        site.and(askers).and(addresses).and(balanced)?;
         let (machines, balancers) = (configuration.machines.len(), configuration.balancers.len());
         (self.settings.tell)(&format!("knows {machines} machines and {balancers} balancers"));
-        self.services_seen = changes;
-        site
+        Ok(())
     }
 
     /// Has haproxy balance. If it refuses what services have it do, it does the rest: the API server is behind it, too.
@@ -280,22 +298,17 @@ impl Follower {
         Ok(())
     }
 
-    /// Starts haproxy again where it has ended: at once, and where that does not help, less and less often.
-    fn keep_haproxy(&mut self) {
-        let Some(haproxy) = &mut self.haproxy else { return };
-        if self.pause.0 > 0 {
-            self.pause.0 -= 1;
-            return;
-        }
-        match haproxy.keep() {
-            Ok(false) => self.pause = (0, self.pause.1.max(2) / 2),
-            Ok(true) => {
-                self.pause = (self.pause.1, (self.pause.1 * 2).min(LOOKS));
-                (self.settings.tell)("haproxy has ended, and is started again");
-            }
-            Err(error) => {
-                self.pause = (self.pause.1, (self.pause.1 * 2).min(LOOKS));
-                self.tell_once(error.to_string());
+    /// Starts programs again where they have ended.
+    fn keep_programs(&mut self) {
+        let kept = [
+            ("haproxy", self.haproxy.as_mut().map(Haproxy::keep)),
+            ("dnsmasq", self.dnsmasq.as_mut().map(Dnsmasq::keep)),
+        ];
+        for (name, kept) in kept {
+            match kept.unwrap_or(Ok(false)) {
+                Ok(false) => {}
+                Ok(true) => (self.settings.tell)(&format!("{name} has ended, and is started again")),
+                Err(error) => self.tell_once(error.to_string()),
             }
         }
     }
@@ -310,6 +323,9 @@ impl Follower {
         }
         if let Some(haproxy) = &mut self.haproxy {
             haproxy.stop().await;
+        }
+        if let Some(dnsmasq) = &mut self.dnsmasq {
+            dnsmasq.stop().await;
         }
     }
 }

@@ -25,32 +25,26 @@ const TABLE: &str = "4242";
 const FIRST_NEAR: u64 = 4241;
 const THEN_SITE: u64 = 4242;
 
-/// How an interface into a foreign network behaves: it routes nothing; who comes by it has to be reached by it; who is asked for
+/// How an interface into a foreign network behaves: who comes by it has to be reached by it; who is asked for
 /// is answered by the interface that has it; who asks tells an address of that network; there is no IPv6.
-const BEHAVIOUR: [(&str, &str, &str); 5] = [
-    ("ipv4", "forwarding", "0"),
+const BEHAVIOUR: [(&str, &str, &str); 4] = [
     ("ipv4", "rp_filter", "1"),
     ("ipv4", "arp_ignore", "1"),
     ("ipv4", "arp_announce", "2"),
     ("ipv6", "disable_ipv6", "1"),
 ];
 
-/// Sees to it that the interface holds the addresses, and that answers leave by it.
-pub(super) async fn hold_site(folder: &Path, site: &Site) -> Result<(), GatewayError> {
+/// Sees to it that the interface holds the addresses, and that answers leave by it. `routes`: whether what machines have asked for
+/// comes back by it; else it routes nothing. Gives its name.
+pub(super) async fn hold_site(folder: &Path, site: &Site, routes: bool) -> Result<String, GatewayError> {
     let links = ip(&["-json", "link", "show"]).await?;
     let interface = interface(&links, &site.mac).ok_or_else(|| GatewayError::NoInterface(site.mac.clone()))?;
-    for (family, name, value) in BEHAVIOUR {
-        let path = Path::new("/proc/sys/net").join(family).join("conf").join(&interface).join(name);
-        match std::fs::write(&path, value) {
-            // A kernel without IPv6 has none to be turned off.
-            Err(cause) if family == "ipv6" && cause.kind() == std::io::ErrorKind::NotFound => {}
-            written => written.map_err(|cause| FileError { action: "write", path, cause })?,
-        }
-    }
+    behave(&interface, &BEHAVIOUR)?;
+    behave(&interface, &[("ipv4", "forwarding", if routes { "1" } else { "0" })])?;
     apply(&packets(&interface, &site.addresses)).await?;
     ip(&["link", "set", &interface, "up"]).await?;
     hold(&folder.join(HELD_IN_SITE), &interface, &site.addresses).await?;
-    for route in routes(&interface, site) {
+    for route in self::routes(&interface, site) {
         let route: Vec<&str> = route.iter().map(String::as_str).collect();
         ip(&route).await?;
     }
@@ -58,6 +52,19 @@ pub(super) async fn hold_site(folder: &Path, site: &Site) -> Result<(), GatewayE
     for change in rule_changes(&rules, &site.addresses) {
         let change: Vec<&str> = change.iter().map(String::as_str).collect();
         ip(&change).await?;
+    }
+    Ok(interface)
+}
+
+/// Has an interface behave in this way: the family, the name of a setting, its value.
+pub(super) fn behave(interface: &str, settings: &[(&str, &str, &str)]) -> Result<(), GatewayError> {
+    for (family, name, value) in settings {
+        let path = Path::new("/proc/sys/net").join(family).join("conf").join(interface).join(name);
+        match std::fs::write(&path, value) {
+            // A kernel without IPv6 has none to be turned off.
+            Err(cause) if *family == "ipv6" && cause.kind() == std::io::ErrorKind::NotFound => {}
+            written => written.map_err(|cause| FileError { action: "write", path, cause })?,
+        }
     }
     Ok(())
 }
@@ -82,14 +89,22 @@ fn packets(interface: &str, addresses: &[IpNet]) -> String {
         [] => String::new(),
         held => format!("    ip daddr {{ {} }} accept\n", held.join(", ")),
     };
-    // Said twice, so that the table is there to be deleted. ARP is none of this table's.
-    format!(
-        "table inet engine_site\ndelete table inet engine_site\ntable inet engine_site {{\n  chain from_site {{\n    type filter \
-         hook prerouting priority -150; policy accept;\n    iifname != \"{interface}\" accept\n{held}    drop\n  }}\n}}\n"
-    )
+    // ARP is none of this table's.
+    let chain = format!(
+        "  chain from_site {{\n    type filter hook prerouting priority -150; policy accept;\n    iifname != \"{interface}\" \
+         accept\n{held}    drop\n  }}\n"
+    );
+    table("inet", "engine_site", &chain)
 }
 
-fn words(text: &str) -> Vec<String> {
+/// A table of nft's with these chains and nothing else.
+pub(super) fn table(family: &str, name: &str, chains: &str) -> String {
+    // Said twice, so that the table is there to be deleted.
+    format!("table {family} {name}\ndelete table {family} {name}\ntable {family} {name} {{\n{chains}}}\n")
+}
+
+/// The words of a command.
+pub(super) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 

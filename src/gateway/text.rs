@@ -1,4 +1,4 @@
-//! Texts for machines: XML of the wire server, haproxy's configuration. The only place of this room that knows handlebars.
+//! Texts for machines: XML of the wire server, haproxy's configuration and dnsmasq's. The only place of this room that knows handlebars.
 
 use std::sync::LazyLock;
 
@@ -10,6 +10,7 @@ use super::GatewayError;
 pub(super) const VERSIONS: &str = "gateway/versions.xml";
 pub(super) const GOAL_STATE: &str = "gateway/goal-state.xml";
 pub(super) const HAPROXY: &str = "gateway/haproxy.cfg";
+pub(super) const DNSMASQ: &str = "gateway/dnsmasq.conf";
 
 /// A template, and how its values are written.
 struct Source {
@@ -25,10 +26,11 @@ macro_rules! source {
 }
 
 /// Every template.
-static SOURCES: [Source; 3] = [
+static SOURCES: [Source; 4] = [
     source!("gateway/versions.xml", xml),
     source!("gateway/goal-state.xml", xml),
     source!("gateway/haproxy.cfg", haproxy_word),
+    source!("gateway/dnsmasq.conf", dnsmasq_value),
 ];
 
 /// A registry for each, since each has its own way to write values; or what is wrong with the template.
@@ -85,6 +87,13 @@ fn haproxy_word(text: &str) -> String {
         }
     }
     word
+}
+
+/// A value in dnsmasq's configuration, which has no way to write a comma or a line's end in one.
+fn dnsmasq_value(text: &str) -> String {
+    text.chars()
+        .map(|letter| if "./:_-".contains(letter) || letter.is_ascii_alphanumeric() { letter } else { '_' })
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use super::manifest::Package;
 use super::plan::Software;
 
-/// What every machine has. `systemd-boot-efi` is the boot loader's file alone; `haproxy` balances on the gateway.
-const COMMON: [&str; 31] = [
+/// What every machine has. `systemd-boot-efi` is the boot loader's file alone; `haproxy` and `dnsmasq-base` are the
+/// gateway's.
+const COMMON: [&str; 32] = [
     "systemd-sysv",
     "systemd-resolved",
     "systemd-boot-efi",
@@ -36,6 +37,7 @@ const COMMON: [&str; 31] = [
     "openssl",
     "chrony",
     "haproxy",
+    "dnsmasq-base",
 ];
 
 /// What a node needs beside Kubernetes' own programs, where those come from a folder. Packages bring their own.

@@ -27,6 +27,8 @@ pub struct OnPrem {
     pub router: Option<Ipv4Net>,
     /// How machines reach what is outside.
     pub network_mode: NetworkMode,
+    /// Who is asked for names that are not the cluster's, where machines are on the bridge; none: the router.
+    pub name_servers: Vec<Ipv4Addr>,
     /// What machines of a size have, by the size's name as the model writes it.
     pub sizes: BTreeMap<String, OnPremSize>,
     /// What the gateway machine has.
@@ -51,6 +53,7 @@ impl Default for OnPrem {
             bridge: None,
             router: None,
             network_mode: NetworkMode::Nat,
+            name_servers: Vec::new(),
             sizes: BTreeMap::new(),
             gateway: GATEWAY,
             slow_host: false,
@@ -97,7 +100,7 @@ pub enum NetworkMode {
     Nat,
     /// The host is their router; others have to know the way.
     Routed,
-    /// On the host's bridge.
+    /// On the host's bridge, with the gateway machine as their router.
     Bridged,
 }
 

@@ -21,6 +21,7 @@ pub(super) fn on_prem_profile(on_prem: &OnPrem) -> OnPremProfile {
         bridge: on_prem.bridge.clone(),
         router: on_prem.router.map(|router| router.to_string()),
         network_mode: Some(on_prem.network_mode.word().into()),
+        name_servers: Some(on_prem.name_servers.iter().map(ToString::to_string).collect()),
         sizes: Some(on_prem.sizes.iter().map(|(name, given)| (name.clone(), size(*given))).collect()),
         gateway: Some(size(on_prem.gateway)),
         slow_host: Some(on_prem.slow_host),

@@ -77,6 +77,7 @@ impl Running {
             interface: None,
             is_machine: false,
             haproxy: haproxy.then(|| "haproxy".into()),
+            dnsmasq: "dnsmasq".into(),
             look_every: LOOK,
             clock: Arc::new(FixedClock("2026-11-28T12:00:00Z".parse().unwrap())),
             tell: Arc::new(move |line: &str| heard.lock().unwrap().push(line.to_owned())),

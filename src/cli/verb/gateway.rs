@@ -29,6 +29,9 @@ pub struct Arguments {
     /// The haproxy that balances
     #[arg(long, value_name = "PROGRAM", default_value = "haproxy")]
     haproxy: PathBuf,
+    /// The dnsmasq that gives machines addresses and names, where the gateway is their router
+    #[arg(long, value_name = "PROGRAM", default_value = "dnsmasq")]
+    dnsmasq: PathBuf,
     /// Balances nothing
     #[arg(long, conflicts_with = "haproxy")]
     no_balancers: bool,
@@ -52,6 +55,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         interface: arguments.interface.clone(),
         is_machine: arguments.machine,
         haproxy: (!arguments.no_balancers).then(|| arguments.haproxy.clone()),
+        dnsmasq: arguments.dnsmasq.clone(),
         look_every: Duration::from_millis(500),
         clock: Arc::new(SystemClock),
         tell: Arc::new(move |line: &str| _ = sender.send(line.to_owned())),

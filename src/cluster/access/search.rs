@@ -90,9 +90,11 @@ impl Search<'_> {
     /// From the host, or from here through the host.
     pub(super) async fn on_prem(&self, member: &Member, uri: &str) -> Result<Way, ClusterError> {
         let mode = self.cluster.and_then(|cluster| Some(cluster.on_prem.as_ref()?.network_mode));
-        // Machines that have addresses of their own are reached without the host.
         let hop = match mode.unwrap_or(NetworkMode::Nat) {
-            NetworkMode::Routed | NetworkMode::Bridged => None,
+            // The host has no part in their network, and the gateway lets nobody by but for what it balances.
+            NetworkMode::Bridged => return self.public(member).await,
+            // Machines that have addresses of their own are reached without the host.
+            NetworkMode::Routed => None,
             NetworkMode::Nat => match host_of_uri(uri) {
                 HostOfUri::Here => None,
                 HostOfUri::BySsh(hop) => Some(hop),

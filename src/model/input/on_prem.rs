@@ -27,9 +27,12 @@ pub(in super::super) struct OnPremProfile {
     /// The router of the network behind the bridge, with that network's prefix, such as `192.168.1.1/24`. None: `addresses` and
     /// `serviceAddresses` are reached from that network alone.
     pub router: Option<String>,
-    /// How machines reach what is outside: behind the host's address, with the host as their router, or on its bridge.
+    /// How machines reach what is outside: behind the host's address, with the host as their router, or on its bridge, with the
+    /// gateway machine as their router.
     #[schemars(extend("enum" = ["nat", "routed", "bridged"]))]
     pub network_mode: Option<String>,
+    /// With `networkMode` `bridged`: who is asked for names that are not the cluster's. None: the router.
+    pub name_servers: Option<Vec<String>>,
     /// What machines of a size have, by the size's name, where that shall not be what Azure gives.
     pub sizes: Option<BTreeMap<String, OnPremSizeInput>>,
     /// What the gateway machine has, which balances and answers machines' questions about themselves.

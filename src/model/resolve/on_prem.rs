@@ -1,5 +1,7 @@
 //! The hosts on-prem.
 
+use std::net::Ipv4Addr;
+
 use ipnet::Ipv4Net;
 
 use crate::base::Diagnostic;
@@ -54,6 +56,7 @@ impl Resolver<'_> {
             bridge,
             router: profile.router.filter(|text| !text.is_empty()).and_then(|text| self.on_prem_router(&text)),
             network_mode: self.or(mode, &at("networkMode"), reason, default_mode),
+            name_servers: self.on_prem_name_servers(profile.name_servers, &at("nameServers")),
             sizes: profile.sizes.unwrap_or_default().into_iter().map(|(name, given)| (name, size(&given))).collect(),
             gateway: self.or(
                 profile.gateway.as_ref().map(size),
@@ -80,6 +83,23 @@ impl Resolver<'_> {
             self.findings.judge(&[], fault.help("write its address and the network's prefix, such as 192.168.1.1/24"));
         }
         router
+    }
+
+    fn on_prem_name_servers(&mut self, texts: Option<Vec<String>>, pointer: &str) -> Vec<Ipv4Addr> {
+        let mut servers = Vec::new();
+        for (index, text) in texts.unwrap_or_default().iter().enumerate() {
+            match text.parse::<Ipv4Addr>() {
+                Ok(server) if !server.is_unspecified() && !server.is_loopback() && !server.is_multicast() => {
+                    servers.push(server);
+                }
+                _ => {
+                    let message = format!("\"{text}\" is no address of a name server");
+                    let fault = Diagnostic::error("on-prem-addresses", format!("{pointer}/{index}"), message);
+                    self.findings.judge(&[], fault.help("write an address of IPv4, such as 192.168.1.1"));
+                }
+            }
+        }
+        servers
     }
 
     fn on_prem_ranges(&mut self, texts: Option<Vec<String>>, pointer: &str) -> Vec<AddressRange> {

@@ -1,6 +1,8 @@
 //! Hosts on-prem: that they can be reached, that their addresses are the cluster's alone, that machines carry what runs on
 //! them.
 
+use ipnet::IpNet;
+
 use crate::base::{Diagnostic, network_contains};
 use crate::contract::TargetName;
 
@@ -30,6 +32,7 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     bridge(on_prem, findings);
     names(on_prem, findings);
     router(on_prem, findings);
+    bridged(cluster, on_prem, findings);
     addresses(cluster, on_prem, findings);
     sizes(cluster, on_prem, findings);
 }
@@ -147,6 +150,31 @@ fn router(on_prem: &OnPrem, findings: &mut Findings) {
     }
 }
 
+/// On one wire with the site, the machines' addresses must not be the site's, and only there somebody asks for names.
+fn bridged(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
+    if on_prem.network_mode != NetworkMode::Bridged {
+        if !on_prem.name_servers.is_empty() {
+            let message = format!(
+                "nameServers has no effect: networkMode is \"{}\", and the host answers for names",
+                on_prem.network_mode.word()
+            );
+            let warning = Diagnostic::warning("no-effect", format!("{ON_PREM}/nameServers"), message);
+            findings.judge(&[&format!("{ON_PREM}/networkMode")], warning.help("leave it out"));
+        }
+        return;
+    }
+    let Some(site) = on_prem.router.map(|router| IpNet::V4(router.trunc())) else { return };
+    let network = &cluster.network;
+    for subnet in std::iter::once(network.node_subnet).chain(network.agent_subnet) {
+        if network_contains(site, subnet) || network_contains(subnet, site) {
+            let message = format!("the site's network {site} and the machines' {subnet} have addresses in common");
+            let fault = Diagnostic::error("on-prem-addresses", format!("{ON_PREM}/router"), message);
+            let help = "give the machines another range: masterProfile.vnetCidr and firstConsecutiveStaticIP";
+            findings.judge(&[&format!("{MASTER}/vnetCidr")], fault.help(help));
+        }
+    }
+}
+
 fn names(on_prem: &OnPrem, findings: &mut Findings) {
     use super::super::on_prem::OnPremImage::Volume;
     let volume = match &on_prem.image {
@@ -186,7 +214,6 @@ fn addresses(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
         let other = before.iter().find(|(_, other)| range.overlaps(*other));
         let cluster_range = taken
             .iter()
-            .filter(|_| on_prem.network_mode != NetworkMode::Bridged || key == "serviceAddresses")
             .find(|(_, _, taken)| AddressRange::of_network(*taken).is_some_and(|taken| range.overlaps(taken)));
         if let Some((_, other)) = other {
             let message = format!("{range} overlaps {other}, which stands here too");

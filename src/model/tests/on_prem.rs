@@ -59,6 +59,21 @@ pub(super) fn cases() -> Vec<Case> {
             "serviceAddresses/0",
             json!({"serviceAddresses": ["192.168.1.0/28"], "bridge": "br0", "router": "192.168.1.1/24"}),
         ),
+        on_prem(
+            "on-prem-addresses",
+            "addresses/0",
+            json!({"networkMode": "bridged", "bridge": "br0", "addresses": ["10.240.0.9"]}),
+        ),
+        on_prem(
+            "on-prem-addresses",
+            "router",
+            json!({"networkMode": "bridged", "bridge": "br0", "router": "10.240.0.1/16"}),
+        ),
+        on_prem(
+            "on-prem-addresses",
+            "nameServers/1",
+            json!({"networkMode": "bridged", "bridge": "br0", "nameServers": ["192.168.1.1", "127.0.0.1"]}),
+        ),
         on_prem("on-prem-size", "sizes/standard_d2s_V5/processors", small(1, 4096)),
         on_prem("on-prem-size", "sizes/standard_d2s_V5/memoryMiB", small(2, 1024)),
     ];
@@ -105,7 +120,7 @@ fn a_full_profile_is_read_and_written() {
         "storagePool": "fast", "image": "base.qcow2", "bridge": "br0", "router": "192.168.1.1/24",
         "addresses": ["192.168.1.48/28"], "serviceAddresses": ["192.168.1.70"],
         "sizes": {"Standard_D2s_v5": {"processors": 2, "memoryMiB": 3072}},
-        "gateway": {"processors": 2, "memoryMiB": 1024}, "slowHost": true,
+        "gateway": {"processors": 2, "memoryMiB": 1024}, "slowHost": true, "nameServers": ["192.168.1.2"],
     }));
     let on_prem = cluster.on_prem.unwrap();
     assert_eq!(on_prem.network_mode, NetworkMode::Bridged);
@@ -113,6 +128,7 @@ fn a_full_profile_is_read_and_written() {
     assert_eq!(on_prem.hosts.len(), 2);
     assert_eq!(on_prem.router.map(|router| router.to_string()).as_deref(), Some("192.168.1.1/24"));
     assert!(on_prem.slow_host);
+    assert_eq!(on_prem.name_servers, ["192.168.1.2".parse::<std::net::Ipv4Addr>().unwrap()]);
     assert_eq!(on_prem.size("standard_d2s_v5"), Some(OnPremSize { processors: 2, memory_mib: 3072 }));
 }
 
@@ -128,4 +144,11 @@ fn a_profile_that_azure_would_not_look_at_is_told() {
     let reading = read_value(&changed(&[(O, json!({})), ("/properties/target", json!("azure"))]));
     let told: Vec<_> = reading.diagnostics.iter().map(|told| (told.code, told.pointer.as_str())).collect();
     assert!(told.contains(&("no-effect", O)), "{told:?}");
+    // The host answers for names, unless machines stand on the bridge.
+    let servers = |profile: Value| {
+        let reading = read_value(&changed(&[(O, profile)]));
+        reading.diagnostics.iter().any(|told| told.code == "no-effect" && told.pointer.ends_with("/nameServers"))
+    };
+    assert!(servers(json!({"nameServers": ["192.168.1.1"]})));
+    assert!(!servers(json!({"nameServers": ["192.168.1.1"], "networkMode": "bridged", "bridge": "br0"})));
 }

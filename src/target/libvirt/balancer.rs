@@ -1,24 +1,26 @@
 //! Load balancers, and all that a gateway has to know: both are told to the gateway of each network.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items, number, text};
 use super::gateway_machine::{gateway_id, site_mac};
+use super::group::fronts;
 use super::ledger::Record;
 use super::names::mac_of;
-use super::network::network_name;
+use super::network::{domain, network_name};
 use super::outside::Outside;
+use super::security;
 use super::told;
 use super::work::{Work, observation, types};
 use super::xml::{METADATA_ADDRESS, WIRE_SERVER_ADDRESS};
 use crate::contract::{Address, Fault, FaultClass, Progress};
 use crate::gateway::{
     Administrator, Backend, Balancer, Configuration, Frontend, Image, Interface, Machine, MachineAddress, Probe,
-    ProbeProtocol, Rule, Site, SystemKind, TransportProtocol,
+    ProbeProtocol, Router, Rule, Site, SystemKind, TransportProtocol,
 };
 
 const PARTS: [&str; 6] = [
@@ -79,6 +81,11 @@ impl Work<'_> {
             front["properties"]["privateIPAddress"] = json!(own);
         }
         let record = self.put(address, body, Json::Null)?;
+        // What it leads in is for filters to know.
+        let networks: Vec<Record> = self.ledger.of_type(types::NETWORK).cloned().collect();
+        for network in &networks {
+            self.sync_filters(network)?;
+        }
         self.sync_gateways()?;
         Ok(Progress::Done(Some(observation(&record))))
     }
@@ -116,12 +123,14 @@ impl Work<'_> {
         let balancers: Vec<Balancer> =
             self.ledger.of_type(types::BALANCER).filter_map(|balancer| self.balancer(balancer, network)).collect();
         let outside = Outside::of(network);
+        let router = outside.machines_bridge().is_some().then(|| self.router(network, &subnets, &outside));
         let single = |address: IpAddr| IpNet::from(address);
         // What is the site's is reached there, by the interface that leads into it.
         let (outer, inner): (Vec<IpAddr>, Vec<IpAddr>) = balancers
             .iter()
             .flat_map(|balancer| &balancer.frontends)
             .map(|front| front.address)
+            .chain(router.iter().filter_map(|router| router.source))
             .partition(|address| outside.is_held_in_site(*address));
         let site = outside.site.map(|site| Site {
             bridge: site.bridge,
@@ -141,10 +150,51 @@ impl Work<'_> {
             machines,
             balancers,
             site,
+            router,
             service_addresses: sorted(outside.service_addresses.into_iter().map(IpNet::V4)),
         };
         configuration.format = configuration.least_format();
         Ok(configuration)
+    }
+
+    /// What the gateway does for machines that have no other router.
+    fn router(&self, network: &Record, subnets: &[told::Subnet], outside: &Outside) -> Router {
+        Router {
+            domain: domain(&network.address.id),
+            subnets: sorted(
+                subnets
+                    .iter()
+                    .filter_map(|subnet| IpNet::new(subnet.plan.gateway.into(), subnet.plan.network.prefix_len()).ok()),
+            ),
+            names: self
+                .public_names(body::group(&network.address.id))
+                .into_iter()
+                .map(|(address, name)| (name, address))
+                .collect(),
+            name_servers: outside.name_servers.iter().copied().map(IpAddr::V4).collect(),
+            source: self.way_out(network),
+        }
+    }
+
+    /// The public address by which a network's machines are seen outside: as on Azure, that of a balancer which they are behind.
+    fn way_out(&self, network: &Record) -> Option<IpAddr> {
+        let pools: Vec<&str> = self
+            .interfaces_of(&network.address.id)
+            .flat_map(|interface| items(&interface.body, "/properties/ipConfigurations"))
+            .flat_map(|configuration| items(configuration, "/properties/loadBalancerBackendAddressPools"))
+            .filter_map(|pool| pool["id"].as_str())
+            .collect();
+        let is_behind = |balancer: &&Record| {
+            pools.iter().any(|pool| {
+                body::parent(pool, "/backendAddressPools/").is_some_and(|own| body::same(own, &balancer.address.id))
+            })
+        };
+        self.ledger
+            .of_type(types::BALANCER)
+            .filter(is_behind)
+            .flat_map(|balancer| items(&balancer.body, "/properties/frontendIPConfigurations"))
+            .filter_map(|front| self.ledger.get(body::id(front, "/properties/publicIPAddress")?))
+            .find_map(|public| body::address(&public.body, "/properties/ipAddress"))
     }
 
     fn machine(&self, machine: &Record, network: &Record) -> Option<Machine> {
@@ -268,9 +318,55 @@ impl Work<'_> {
         }
         rules.sort_by(|one, other| one.name.cmp(&other.name));
         nat_rules.sort_by(|one, other| one.name.cmp(&other.name));
+        let is_public = |rule: &Rule| fronts.values().any(|front| front.public && front.address == rule.listen.ip());
+        let [rules, nat_rules] = [rules, nat_rules].map(|rules| -> Vec<Rule> {
+            let guarded = |rule: Rule| if is_public(&rule) { self.guarded(rule, network) } else { Some(rule) };
+            rules.into_iter().filter_map(guarded).collect()
+        });
         let id = balancer.address.id.clone();
         let name = body::last(&id).to_owned();
         Some(Balancer { id, name, frontends: fronts.into_values().collect(), rules, nat_rules })
+    }
+
+    /// A rule of a public front end with those whose connections it takes: the machines' security groups say so, and machines
+    /// themselves see the front end's address only. Nothing if it is nobody's.
+    fn guarded(&self, rule: Rule, network: &Record) -> Option<Rule> {
+        let surroundings = told::surroundings(network).ok()?;
+        let everybody = vec![Ipv4Net::default()];
+        let mut sources = everybody.clone();
+        for backend in &rule.backends {
+            let IpAddr::V4(address) = backend.address.ip() else { continue };
+            let interface = self
+                .interfaces_of(&network.address.id)
+                .find(|it| told::addresses_of_interface(it).any(|own| own == backend.address.ip()))?;
+            let Some(group) = self.security_group_of(interface).ok()? else { continue };
+            let rules = security::rules(&self.ledger.get(&group)?.body, &surroundings).ok()?;
+            let own = security::sources(&rules, address, backend.address.port());
+            // Whoever is let in is let in to each.
+            sources = security::common(&sources, &own);
+        }
+        if sources == everybody {
+            return Some(rule);
+        }
+        // The host goes on to see after its clusters.
+        let fronts = fronts(&network.local).and_then(|fronts| fronts.hosts().next());
+        sources.extend(surroundings.hosts.into_iter().chain(fronts).map(Ipv4Net::from));
+        let sources = Ipv4Net::aggregate(&sources);
+        (!sources.is_empty()).then(|| Rule { sources: sources.into_iter().map(IpNet::V4).collect(), ..rule })
+    }
+
+    /// What a network's gateway leads in: from which front end to which port.
+    pub(super) fn led(&self, network: &Record) -> Vec<(Ipv4Addr, u16)> {
+        let balancers = self.ledger.of_type(types::BALANCER).filter_map(|balancer| self.balancer(balancer, network));
+        let mut led = BTreeSet::new();
+        for balancer in balancers {
+            let public = |rule: &&Rule| balancer.frontends.iter().any(|it| it.public && it.address == rule.listen.ip());
+            for rule in balancer.rules.iter().chain(&balancer.nat_rules).filter(public) {
+                let IpAddr::V4(front) = rule.listen.ip() else { continue };
+                led.extend(rule.backends.iter().map(|backend| (front, backend.address.port())));
+            }
+        }
+        led.into_iter().collect()
     }
 
     /// The name of the machine that has an interface, or the interface's.

@@ -11,13 +11,13 @@ use super::hypervisor::{DomainState, ErrorKind, Hypervisor};
 use super::names::{mac_of, uuid_of};
 use super::settings::Settings;
 use super::xml::{
-    DiskFormat, DiskPlan, DomainPlan, InterfacePlan, InterfaceSource, belongs_to, content_volume, domain,
-    overlay_volume, read,
+    AddressGivers, DiskFormat, DiskPlan, DomainPlan, FilterPlan, InterfacePlan, InterfaceSource, belongs_to,
+    content_volume, domain, filter, overlay_volume, read,
 };
 use super::{agent, image};
 use crate::base::{Clock, digest};
 use crate::contract::{Fault, FaultClass};
-use crate::gateway::{CONFIGURATION_FILE, Configuration, MachineStatus, STATUS_FOLDER, Site};
+use crate::gateway::{CONFIGURATION_FILE, Configuration, MachineStatus, STATUS_FOLDER};
 
 /// By either of these an image knows that it is to be a gateway: a word of its kernel's command line, and its chassis' asset tag.
 const KERNEL_WORD: &str = "engine.gateway";
@@ -25,6 +25,9 @@ const ASSET_TAG: &str = "engine-gateway";
 
 /// The gateway's folder in the machine.
 const FOLDER: &str = "/var/lib/engine/gateway";
+
+/// What a gateway says that is asked for more than its image has.
+const LACKING: &str = "its image has no dnsmasq: it is older than this engine";
 
 /// What machines have told is asked for once in so many seconds, for all of them.
 const FRESH_SECONDS: i64 = 2;
@@ -70,26 +73,50 @@ fn mark(network: &str) -> String {
     format!("{}.told", domain_name(network))
 }
 
-/// The interface in the network, and behind it the one into the site.
-fn interfaces(network: &str, id: &str, site: Option<&Site>) -> Vec<InterfacePlan> {
-    let inner = InterfaceSource::Network(network.to_owned());
-    let outer = site.map(|site| InterfacePlan {
-        mac: site_mac(id),
-        source: InterfaceSource::Bridge(site.bridge.clone()),
-        filter: None,
-    });
-    std::iter::once(InterfacePlan { mac: mac_of(id), source: inner, filter: None }).chain(outer).collect()
+/// The filter that keeps the site's own DHCP servers from giving addresses to a gateway that stands on the site's bridge.
+fn filter_name(network: &str) -> String {
+    format!("{}.nic", domain_name(network))
 }
 
-/// Whether a domain has the way into the site that it shall have, and no other. What cannot be read is left as it is.
-fn leads_as_wanted(xml: &str, id: &str, site: Option<&Site>) -> bool {
-    let Some(domain) = read(xml) else { return true };
-    let interfaces = domain.at(&["devices"]).into_iter().flat_map(|devices| devices.all("interface"));
-    let bridges: Vec<&str> = interfaces
-        .filter(|interface| interface.at(&["mac"]).and_then(|mac| mac.attribute("address")) == Some(&site_mac(id)))
-        .filter_map(|interface| interface.at(&["source"])?.attribute("bridge"))
-        .collect();
-    bridges == site.iter().map(|site| site.bridge.as_str()).collect::<Vec<_>>()
+/// Where a gateway stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// Its network's name.
+    network: &'a str,
+    /// Its own id.
+    id: &'a str,
+    /// The bridge of its interface into the site.
+    bridge: Option<&'a str>,
+    /// Whether it is the machines' router, on that bridge.
+    routes: bool,
+}
+
+impl Place<'_> {
+    /// The interface in the network, and behind it the one into the site.
+    fn interfaces(self) -> Vec<InterfacePlan> {
+        let filter = self.routes.then(|| filter_name(self.network));
+        let inner = InterfaceSource::Network(self.network.to_owned());
+        let outer = self.bridge.map(|bridge| InterfacePlan {
+            mac: site_mac(self.id),
+            source: InterfaceSource::Bridge(bridge.to_owned()),
+            filter: filter.clone(),
+        });
+        std::iter::once(InterfacePlan { mac: mac_of(self.id), source: inner, filter }).chain(outer).collect()
+    }
+
+    /// Whether a domain has the way into the site that it shall have, and no other, and is filtered as it shall be. What cannot
+    /// be read is left as it is.
+    fn is_that_of(self, xml: &str) -> bool {
+        let Some(domain) = read(xml) else { return true };
+        let interfaces: Vec<_> = domain.at(&["devices"]).into_iter().flat_map(|it| it.all("interface")).collect();
+        let bridges: Vec<&str> = interfaces
+            .iter()
+            .filter(|it| it.at(&["mac"]).and_then(|mac| mac.attribute("address")) == Some(&site_mac(self.id)))
+            .filter_map(|it| it.at(&["source"])?.attribute("bridge"))
+            .collect();
+        let filtered = interfaces.iter().any(|it| it.at(&["filterref"]).is_some());
+        bridges == Vec::from_iter(self.bridge) && filtered == self.routes
+    }
 }
 
 impl MachineGateways {
@@ -103,7 +130,8 @@ impl MachineGateways {
     }
 
     /// Sees to it that a gateway runs. One that was never started is made anew: nothing on it is worth anything.
-    fn ensure(&self, network: &str, id: &str, site: Option<&Site>) -> Result<(), Fault> {
+    fn ensure(&self, place: Place<'_>) -> Result<(), Fault> {
+        let Place { network, id, .. } = place;
         let name = domain_name(network);
         let there = self.hypervisor.domain(&name)?;
         if there.as_ref().is_some_and(|there| !belongs_to(&there.xml, id)) {
@@ -112,7 +140,7 @@ impl MachineGateways {
         }
         // A way into the site is there from the start or not at all. Nothing on a gateway is worth anything.
         let there = match there {
-            Some(there) if !leads_as_wanted(&there.xml, id, site) => {
+            Some(there) if !place.is_that_of(&there.xml) => {
                 // Before the one that runs goes, it has to be sure that there can be another.
                 image::volume(&*self.hypervisor, &self.settings)?;
                 self.hypervisor.remove_domain(&name)?;
@@ -125,11 +153,12 @@ impl MachineGateways {
             Some(_) if self.hypervisor.volume(&self.settings.storage_pool, &system_volume(network))?.is_some() => {
                 Ok(self.hypervisor.start_domain(&name)?)
             }
-            _ => self.make(network, id, site),
+            _ => self.make(place),
         }
     }
 
-    fn make(&self, network: &str, id: &str, site: Option<&Site>) -> Result<(), Fault> {
+    fn make(&self, place: Place<'_>) -> Result<(), Fault> {
+        let Place { network, id, .. } = place;
         let (hypervisor, pool) = (&*self.hypervisor, &self.settings.storage_pool);
         self.known().remove(network);
         let base = image::volume(hypervisor, &self.settings)?;
@@ -156,16 +185,34 @@ impl MachineGateways {
                 serial: None,
                 read_only: false,
             }],
-            interfaces: interfaces(network, id, site),
+            interfaces: place.interfaces(),
         };
+        if place.routes {
+            let name = filter_name(network);
+            let plan = FilterPlan {
+                uuid: uuid_of(&format!("filter:{name}")).to_string(),
+                name,
+                includes: Vec::new(),
+                rules: Vec::new(),
+                of_interface: false,
+                address_givers: AddressGivers::None,
+            };
+            hypervisor.define_filter(&filter(&plan).render())?;
+        }
         hypervisor.define_domain(&domain(&plan).render())?;
         Ok(hypervisor.start_domain(&plan.name)?)
     }
 
     /// Writes what a gateway is to do, by a rename, so that it never reads half of it.
-    fn tell(&self, network: &str, text: &str) -> Result<bool, Fault> {
+    fn tell(&self, network: &str, text: &str, routes: bool) -> Result<bool, Fault> {
+        // What an image of before lacks, machines would wait for in vain.
+        let needed = if routes {
+            format!("command -v dnsmasq >/dev/null || {{ echo '{LACKING}' >&2; exit 1; }}; ")
+        } else {
+            String::new()
+        };
         let script = format!(
-            "umask 077 && mkdir -p {FOLDER} && cat >{FOLDER}/.told && mv {FOLDER}/.told {FOLDER}/{CONFIGURATION_FILE}"
+            "{needed}umask 077 && mkdir -p {FOLDER} && cat >{FOLDER}/.told && mv {FOLDER}/.told {FOLDER}/{CONFIGURATION_FILE}"
         );
         let pool = &self.settings.storage_pool;
         let is_known = self.hypervisor.volume(pool, &mark(network))?.is_some();
@@ -181,6 +228,13 @@ impl MachineGateways {
                 let message = format!("the gateway {} does not answer: {error}", domain_name(network));
                 Err(Fault::new(FaultClass::NotYet, "", message)
                     .help(format!("look at it: `virsh console {}`; deleted, it is made anew", domain_name(network))))
+            }
+            Err(error) if error.message.ends_with(LACKING) => {
+                // Nothing on it is worth anything, and the next one is made of a newer image.
+                self.remove(network)?;
+                let message = format!("the gateway {} cannot give addresses: {LACKING}", domain_name(network));
+                Err(Fault::new(FaultClass::Invalid, "", message)
+                    .help("build the image anew (`engine image build --replace`), and run this again"))
             }
             Err(error) => Err(error.into()),
         }
@@ -202,7 +256,12 @@ impl MachineGateways {
 
 impl Gateways for MachineGateways {
     fn configure(&self, network: &str, configuration: &Configuration) -> Result<(), Fault> {
-        self.ensure(network, &gateway_id(&configuration.network), configuration.site.as_ref())?;
+        self.ensure(Place {
+            network,
+            id: &gateway_id(&configuration.network),
+            bridge: configuration.site.as_ref().map(|site| site.bridge.as_str()),
+            routes: configuration.router.is_some(),
+        })?;
         let text = configuration.text().map_err(|error| Fault::new(FaultClass::Failed, "", error.to_string()))?;
         let wanted = digest(text.as_bytes());
         if self.known().get(network).is_some_and(|known| known.told.as_ref() == Some(&wanted)) {
@@ -210,7 +269,7 @@ impl Gateways for MachineGateways {
             return Ok(());
         }
         self.known().entry(network.to_owned()).or_default().wanted = Some(wanted.clone());
-        if self.tell(network, &text)? {
+        if self.tell(network, &text, configuration.router.is_some())? {
             self.known().entry(network.to_owned()).or_default().told = Some(wanted);
         }
         Ok(())
@@ -242,6 +301,7 @@ impl Gateways for MachineGateways {
     fn remove(&self, network: &str) -> Result<(), Fault> {
         self.known().remove(network);
         self.hypervisor.remove_domain(&domain_name(network))?;
+        self.hypervisor.remove_filter(&filter_name(network))?;
         for volume in [mark(network), system_volume(network)] {
             self.hypervisor.remove_volume(&self.settings.storage_pool, &volume)?;
         }

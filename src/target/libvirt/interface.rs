@@ -3,11 +3,14 @@
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid};
+use super::gateway_machine::gateway_id;
+use super::ledger::Record;
 use super::names::{mac_of, object, uuid_of};
 use super::network::filter_name;
+use super::outside::Outside;
 use super::told;
 use super::work::{Work, observation, types};
-use super::xml::{FilterPlan, filter};
+use super::xml::{AddressGivers, FilterPlan, filter};
 use crate::contract::{Address, Fault, Progress};
 
 /// The name of an interface's filter.
@@ -70,20 +73,26 @@ impl Work<'_> {
         Ok(Progress::Done(Some(observation(&record))))
     }
 
-    /// The filter of an interface: that of the security group that counts for it, and else one that lets all pass.
-    pub(super) fn define_interface_filter(&self, interface: &super::ledger::Record) -> Result<(), Fault> {
+    /// The security group that counts for an interface.
+    pub(super) fn security_group_of(&self, interface: &Record) -> Result<Option<String>, Fault> {
         let own = body::id(&interface.body, "/properties/networkSecurityGroup").map(str::to_owned);
         let subnet = told::primary_configuration(interface)
             .and_then(|configuration| body::id(configuration, "/properties/subnet"))
             .unwrap_or_default();
-        let (network, subnet) = self.subnet(subnet)?;
-        let group = match (own, subnet.security_group) {
+        let (_, subnet) = self.subnet(subnet)?;
+        match (own, subnet.security_group) {
             (Some(one), Some(other)) if !body::same(&one, &other) => {
                 let message = format!("{} has a security group, and so has its subnet", interface.address.name);
-                return Err(invalid(message, "on-prem one of the two filters; give it to the subnet"));
+                Err(invalid(message, "on-prem one of the two filters; give it to the subnet"))
             }
-            (own, subnet) => own.or(subnet),
-        };
+            (own, subnet) => Ok(own.or(subnet)),
+        }
+    }
+
+    /// The filter of an interface: that of the security group that counts for it, and else one that lets all pass.
+    pub(super) fn define_interface_filter(&self, interface: &Record) -> Result<(), Fault> {
+        let group = self.security_group_of(interface)?;
+        let network = self.referred(told::network_of_interface(interface).unwrap_or_default())?;
         let name = interface_filter(&interface.address.id);
         let plan = FilterPlan {
             uuid: uuid_of(&format!("filter:{name}")).to_string(),
@@ -91,6 +100,11 @@ impl Work<'_> {
             includes: group.iter().map(|group| filter_name(group, &network.address.id)).collect(),
             rules: Vec::new(),
             of_interface: true,
+            address_givers: if Outside::of(&network).machines_bridge().is_some() {
+                AddressGivers::Only(mac_of(&gateway_id(&network.address.id)))
+            } else {
+                AddressGivers::All
+            },
         };
         Ok(self.hypervisor.define_filter(&filter(&plan).render())?)
     }

@@ -14,8 +14,8 @@ use super::settings::NetworkMode;
 use super::told::{self, Subnet};
 use super::work::{Work, types};
 use super::xml::{
-    FilterPlan, NetworkPlan, Reservation, belongs_to, filter, name_record, network, removed_name, removed_reservation,
-    reservation,
+    AddressGivers, FilterPlan, Forward, NetworkPlan, Reservation, belongs_to, filter, name_record, network,
+    removed_name, removed_reservation, reservation,
 };
 use crate::base::digest;
 use crate::contract::{Address, Fault, Progress};
@@ -28,6 +28,15 @@ pub fn network_name(id: &str) -> String {
     object(body::group(id), body::last(id))
 }
 
+/// The domain of the names of a network's machines, which is nobody's.
+pub fn domain(id: &str) -> String {
+    // A group's name has up to 90 letters, digits and `-_.()`, of which DNS takes some, and 63 at most between two dots.
+    let group = body::group(id).to_ascii_lowercase().replace(['_', '(', ')'], "-");
+    let labels = group.split('.').map(|label| label.get(..63).unwrap_or(label).trim_matches('-'));
+    let labels: Vec<&str> = labels.filter(|label| !label.is_empty()).chain(["internal"]).collect();
+    labels.join(".")
+}
+
 /// The name of a security group's filter in a network.
 pub fn filter_name(security_group: &str, network: &str) -> String {
     format!("{}.{}", object(body::group(security_group), body::last(security_group)), network_name(network))
@@ -38,7 +47,14 @@ impl Work<'_> {
     pub(super) fn apply_network(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
         let mut body = body::completed(address, body, "Succeeded");
         body::give_ids(address, &mut body, "subnets");
-        let record = Record { address: address.clone(), version: 0, body, local: Json::Null };
+        let before = self.ledger.get(&address.id);
+        let is_used = self.interfaces_of(&address.id).next().is_some();
+        let outside = match before.filter(|_| is_used) {
+            Some(before) => Outside::of(before),
+            None => self.outside(address)?,
+        };
+        let record =
+            Record { address: address.clone(), version: 0, body, local: json!({ OUTSIDE: outside.to_json() }) };
         let space = told::space(&record);
         let subnets = told::subnets(&record)?;
         for subnet in &subnets {
@@ -47,15 +63,15 @@ impl Work<'_> {
                 return Err(invalid(message, "give it a range within the address space"));
             }
         }
-        let before = self.ledger.get(&address.id);
-        let is_used = self.interfaces_of(&address.id).next().is_some();
-        let outside = match before.filter(|_| is_used) {
-            Some(before) => Outside::of(before),
-            None => self.outside(address)?,
-        };
+        self.check_bridge(address, &subnets, &outside)?;
         let plan = self.network_plan(address, &subnets, &outside)?;
         let text = network(&plan).render();
-        let state = digest(text.as_bytes());
+        let mut state = text.clone();
+        if outside.machines_bridge().is_some() {
+            // libvirt is not told of them.
+            subnets.iter().for_each(|subnet| state.push_str(&subnet.plan.network.to_string()));
+        }
+        let state = digest(state.as_bytes());
         let there = self.hypervisor.network(&plan.name)?;
         if there.as_ref().is_some_and(|there| !belongs_to(&there.xml, &address.id)) {
             let message = format!("there is a network {} that is not this one", plan.name);
@@ -98,7 +114,7 @@ impl Work<'_> {
     /// What a network that is made now has of the site.
     fn outside(&self, address: &Address) -> Result<Outside, Fault> {
         let outside = Outside::of_settings(self.settings);
-        if outside.networks().len() > MOST_OUTER {
+        if outside.machines_bridge().is_none() && outside.networks().len() > MOST_OUTER {
             let message = format!("the site's addresses are more than {MOST_OUTER} networks, which DHCP cannot tell");
             return Err(invalid(message, "write ranges that are whole networks, such as 192.168.1.48/28"));
         }
@@ -110,6 +126,39 @@ impl Work<'_> {
             }
         }
         Ok(outside)
+    }
+
+    /// Two networks on one bridge are on the same wire, and what the host translates of one it would translate of another.
+    fn check_bridge(&self, address: &Address, subnets: &[Subnet], outside: &Outside) -> Result<(), Fault> {
+        let bridge = outside.machines_bridge();
+        if bridge.is_some() && outside.addresses.is_empty() {
+            let message = "machines on the site's bridge are reached by addresses of the site, and none is named";
+            return Err(invalid(
+                message,
+                "name some in `onPremProfile.addresses`, or by `engine host init --addresses`",
+            ));
+        }
+        let others = self.ledger.of_type(types::NETWORK).filter(|other| !body::same(&other.address.id, &address.id));
+        for other in others {
+            let meets_there = match (bridge, Outside::of(other).machines_bridge()) {
+                // libvirt itself refuses it.
+                (None, None) => false,
+                (Some(own), Some(others)) => own == others,
+                (Some(_), None) | (None, Some(_)) => true,
+            };
+            for taken in if meets_there { told::subnets(other)? } else { Vec::new() } {
+                let meets = |own: &&Subnet| {
+                    let (own, taken) = (own.plan.network, taken.plan.network);
+                    own.contains(&taken) || taken.contains(&own)
+                };
+                if let Some(own) = subnets.iter().find(meets) {
+                    let message =
+                        format!("subnet {} has addresses of {}, which this host has too", own.name, other.address.id);
+                    return Err(invalid(message, "give this cluster other addresses: `masterProfile.vnetCidr`"));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn network_plan(&self, address: &Address, subnets: &[Subnet], outside: &Outside) -> Result<NetworkPlan, Fault> {
@@ -128,11 +177,12 @@ impl Work<'_> {
             id: address.id.clone(),
             uuid: uuid_of(&address.id).to_string(),
             bridge: bridge_of(&address.id),
-            forward: match self.settings.network_mode {
-                NetworkMode::Nat => "nat",
-                NetworkMode::Routed => "route",
+            forward: match (outside.machines_bridge(), outside.mode.unwrap_or(self.settings.network_mode)) {
+                (Some(bridge), _) => Forward::Bridge(bridge.to_owned()),
+                (None, NetworkMode::Routed) => Forward::Route,
+                (None, NetworkMode::Nat | NetworkMode::Bridged) => Forward::Nat,
             },
-            domain: format!("{}.internal", body::group(&address.id).to_ascii_lowercase().replace(['_', '(', ')'], "-")),
+            domain: domain(&address.id),
             subnets: subnets.iter().map(|subnet| subnet.plan).collect(),
             fronts: range.filter(|_| !is_taken),
             outer: outside.networks(),
@@ -170,8 +220,12 @@ impl Work<'_> {
             uuid: uuid_of(&format!("filter:{name}")).to_string(),
             name,
             includes: Vec::new(),
-            rules: security::rules(&group.body, &told::surroundings(network)?)?,
+            rules: security::rules(
+                &group.body,
+                &security::Surroundings { led: self.led(network), ..told::surroundings(network)? },
+            )?,
             of_interface: false,
+            address_givers: AddressGivers::All,
         };
         Ok(self.hypervisor.define_filter(&filter(&plan).render())?)
     }
@@ -189,6 +243,7 @@ impl Work<'_> {
                 self.define_group_filter(&record, &network)?;
             }
         }
+        self.sync_gateways()?;
         Ok(Progress::Done(Some(super::work::observation(&record))))
     }
 
@@ -241,6 +296,10 @@ impl Work<'_> {
 
     /// Sees to it that a network gives every machine its address, and knows the names of public addresses.
     pub(super) fn sync_network(&self, network: &Record) -> Result<(), Fault> {
+        if Outside::of(network).machines_bridge().is_some() {
+            // It is the gateway that tells machines so.
+            return Ok(());
+        }
         let name = network_name(&network.address.id);
         let Some(there) = self.hypervisor.network(&name)? else { return Ok(()) };
         if !there.is_active {
@@ -289,7 +348,8 @@ impl Work<'_> {
         reservations
     }
 
-    fn public_names(&self, group: &str) -> Vec<(std::net::IpAddr, String)> {
+    /// The names of the public addresses of a group.
+    pub(super) fn public_names(&self, group: &str) -> Vec<(std::net::IpAddr, String)> {
         self.ledger
             .of_type(types::PUBLIC_ADDRESS)
             .filter(|record| body::group(&record.address.id).eq_ignore_ascii_case(group))

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::ledger::Record;
-use super::settings::{Settings, Site};
+use super::settings::{NetworkMode, Settings, Site};
 use crate::model::AddressRange;
 
 /// The entry in a network's record.
@@ -24,15 +24,29 @@ pub struct Outside {
     pub service_addresses: Vec<Ipv4Net>,
     /// The way into the site; without one, the host leads to the addresses.
     pub site: Option<Site>,
+    /// How machines reach it; a network that was made before this was kept has it of the cluster's model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<NetworkMode>,
+    /// Whom the gateway asks for names that are not the cluster's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub name_servers: Vec<Ipv4Addr>,
 }
 
 impl Outside {
     /// As the cluster's model says, and what its host was prepared with.
     pub fn of_settings(settings: &Settings) -> Self {
+        let router = settings.site.as_ref().and_then(|site| site.router).map(|router| router.addr());
+        let name_servers = match settings.name_servers.as_slice() {
+            _ if settings.network_mode != NetworkMode::Bridged => Vec::new(),
+            [] => router.into_iter().collect(),
+            named => named.to_vec(),
+        };
         Self {
             addresses: networks(&settings.addresses),
             service_addresses: networks(&settings.service_addresses),
             site: settings.site.clone(),
+            mode: Some(settings.network_mode),
+            name_servers,
         }
     }
 
@@ -55,6 +69,13 @@ impl Outside {
     pub fn is_held_in_site(&self, address: IpAddr) -> bool {
         let IpAddr::V4(address) = address else { return false };
         self.site.is_some() && self.addresses.iter().any(|network| network.contains(&address))
+    }
+
+    /// The bridge into the site, where machines stand on it themselves: then the gateway is their router, and tells them of
+    /// themselves.
+    pub fn machines_bridge(&self) -> Option<&str> {
+        let bridged = self.mode == Some(NetworkMode::Bridged);
+        self.site.as_ref().filter(|_| bridged).map(|site| site.bridge.as_str())
     }
 
     /// Whether the host leads to some address for both.

@@ -22,6 +22,9 @@ pub struct Surroundings {
     pub hosts: Vec<Ipv4Addr>,
     /// The gateway's addresses in it, from which balancers probe.
     pub gateways: Vec<Ipv4Addr>,
+    /// What the gateway leads in: connections from these front ends to these ports. It has looked who comes ([`sources`]), for the
+    /// machine no longer sees that.
+    pub led: Vec<(Ipv4Addr, u16)>,
 }
 
 /// The filter's rules of a security group in a network, the first that fits decides.
@@ -73,7 +76,55 @@ fn platform(surroundings: &Surroundings) -> Vec<FilterRule> {
             });
         }
     }
+    for (front, port) in &surroundings.led {
+        rules.push(FilterRule {
+            protocol: RuleProtocol::Tcp,
+            source: single(*front),
+            destination_ports: Some((*port, *port)),
+            ..FilterRule::all(true, Direction::In)
+        });
+    }
     rules
+}
+
+/// Who may connect to a port of a machine by TCP, after these rules: as few networks as it takes.
+pub fn sources(rules: &[FilterRule], machine: Ipv4Addr, port: u16) -> Vec<Ipv4Net> {
+    fn split(network: Ipv4Net, rules: &[(Ipv4Net, bool)], found: &mut Vec<Ipv4Net>) {
+        let first = rules.iter().find(|(source, _)| source.contains(&network) || network.contains(source));
+        match first {
+            Some((source, accept)) if source.contains(&network) => found.extend(accept.then_some(network)),
+            Some(_) => {
+                for half in network.subnets(network.prefix_len() + 1).into_iter().flatten() {
+                    split(half, rules, found);
+                }
+            }
+            None => found.push(network),
+        }
+    }
+    let is_for = |rule: &&FilterRule| {
+        rule.direction == Direction::In
+            && matches!(rule.protocol, RuleProtocol::All | RuleProtocol::Tcp)
+            && rule.destination.is_none_or(|network| network.contains(&IpAddr::V4(machine)))
+            && rule.source_ports.is_none()
+            && rule.destination_ports.is_none_or(|(first, last)| (first..=last).contains(&port))
+    };
+    let four = |rule: &FilterRule| match rule.source {
+        None => Some((Ipv4Net::default(), rule.accept)),
+        Some(IpNet::V4(source)) => Some((source, rule.accept)),
+        Some(IpNet::V6(_)) => None,
+    };
+    let rules: Vec<(Ipv4Net, bool)> = rules.iter().filter(is_for).filter_map(four).collect();
+    let mut found = Vec::new();
+    split(Ipv4Net::default(), &rules, &mut found);
+    Ipv4Net::aggregate(&found)
+}
+
+/// The addresses that are in both.
+pub fn common(some: &[Ipv4Net], others: &[Ipv4Net]) -> Vec<Ipv4Net> {
+    let inner = |one: Ipv4Net, other: Ipv4Net| {
+        if one.contains(&other) { Some(other) } else { other.contains(&one).then_some(one) }
+    };
+    some.iter().flat_map(|one| others.iter().filter_map(move |other| inner(*one, *other))).collect()
 }
 
 /// Azure's rules of priorities 65000 to 65500. (That all may go to the Internet is the last of them.)
@@ -229,7 +280,41 @@ mod tests {
             space: vec!["10.0.0.0/8".parse().unwrap()],
             hosts: vec!["10.240.0.1".parse().unwrap()],
             gateways: vec!["10.240.0.2".parse().unwrap()],
+            led: Vec::new(),
         }
+    }
+
+    #[test]
+    fn who_may_connect_follows_from_the_rules() {
+        let may = |security_rules: Json, port: u16| -> Vec<String> {
+            let group = json!({ "properties": { "securityRules": security_rules } });
+            let rules = rules(&group, &surroundings()).unwrap();
+            let found = sources(&rules, "10.240.255.5".parse().unwrap(), port);
+            found.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(may(json!([rule("all", 100, json!({}))]), 443), ["0.0.0.0/0"]);
+        assert_eq!(may(json!([rule("all", 100, json!({}))]), 22), ["10.0.0.0/8"], "the network itself, as everywhere");
+        let some = json!({ "sourceAddressPrefix": null, "sourceAddressPrefixes": ["192.0.2.0/25", "192.0.2.128/25"] });
+        assert_eq!(may(json!([rule("some", 100, some)]), 443), ["10.0.0.0/8", "192.0.2.0/24"]);
+        let but = json!([
+            rule("not", 100, json!({ "access": "Deny", "sourceAddressPrefix": "192.0.2.128/25" })),
+            rule("some", 110, json!({ "sourceAddressPrefix": "192.0.2.0/24" })),
+            rule("none", 120, json!({ "access": "Deny" })),
+        ]);
+        assert_eq!(may(but, 443), ["192.0.2.0/25"]);
+        let elsewhere = json!({ "destinationAddressPrefix": "10.240.0.9" });
+        assert_eq!(may(json!([rule("elsewhere", 100, elsewhere)]), 443), ["10.0.0.0/8"]);
+    }
+
+    #[test]
+    fn what_the_gateway_leads_in_passes_whatever_rules_say_of_its_address() {
+        let led = vec![("198.18.7.4".parse().unwrap(), 6443)];
+        let group = json!({ "properties": { "securityRules": [rule("none", 100, json!({ "access": "Deny",
+            "protocol": "*", "destinationPortRange": "*" }))] } });
+        let rules = rules(&group, &Surroundings { led, ..surroundings() }).unwrap();
+        let from = |source: &str, port| passes(&rules, Direction::In, source, "10.240.255.5", port);
+        assert!(from("198.18.7.4", 6443));
+        assert!(!from("198.18.7.4", 22) && !from("198.18.7.5", 6443) && !from("10.240.0.9", 6443));
     }
 
     fn rule(name: &str, priority: u32, change: Json) -> Json {

@@ -21,13 +21,16 @@ pub const DEFAULT_IMAGE: &str = "engine-image";
 pub const DEFAULT_URI: &str = "qemu:///system";
 
 /// How machines reach the outside.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum NetworkMode {
     /// By the host's own address.
     #[default]
     Nat,
     /// By their own addresses, which the outside has a route to.
     Routed,
+    /// By the gateway, beside which they stand on the bridge into the site: the host has no part in it.
+    Bridged,
 }
 
 /// The network around a host.
@@ -68,6 +71,8 @@ pub struct Settings {
     pub service_addresses: Vec<AddressRange>,
     /// The host's way into its site's network, where both are reached then; without it, the host leads there.
     pub site: Option<Site>,
+    /// Who is asked for names that are not the cluster's, where the gateway answers such questions; none: the site's router.
+    pub name_servers: Vec<Ipv4Addr>,
     /// Processors and memory by VM size, in lower case, before the table of Azure's sizes.
     pub sizes: BTreeMap<String, Size>,
     /// Processors and memory of a network's gateway.
@@ -87,6 +92,7 @@ impl Default for Settings {
             addresses: Vec::new(),
             service_addresses: Vec::new(),
             site: None,
+            name_servers: Vec::new(),
             sizes: BTreeMap::new(),
             gateway: Size { processors: 1, memory_mib: 512 },
             emulated: false,

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use super::body::{self, invalid, items, text};
 use super::ledger::Record;
+use super::outside::Outside;
 use super::security::Surroundings;
 use super::xml::SubnetPlan;
 use crate::contract::Fault;
@@ -17,6 +18,7 @@ pub struct Subnet {
     /// Its name.
     pub name: String,
     /// Its addresses, and those of the host and the gateway in it: the second and third, which Azure keeps for itself too.
+    /// Where the gateway is the router, it has the second.
     pub plan: SubnetPlan,
     /// The id of its security group.
     pub security_group: Option<String>,
@@ -27,10 +29,11 @@ pub struct Subnet {
 /// # Errors
 /// A subnet without IPv4 addresses, or with too few.
 pub fn subnets(network: &Record) -> Result<Vec<Subnet>, Fault> {
-    items(&network.body, "/properties/subnets").map(subnet).collect()
+    let bridged = Outside::of(network).machines_bridge().is_some();
+    items(&network.body, "/properties/subnets").map(|body| subnet(body, bridged)).collect()
 }
 
-fn subnet(body: &Json) -> Result<Subnet, Fault> {
+fn subnet(body: &Json, bridged: bool) -> Result<Subnet, Fault> {
     let name = text(body, "/name").unwrap_or_default().to_owned();
     let prefixes = body::networks(&body["properties"], "addressPrefix", "addressPrefixes");
     let [IpNet::V4(network)] = prefixes.as_slice() else {
@@ -43,7 +46,8 @@ fn subnet(body: &Json) -> Result<Subnet, Fault> {
         return Err(invalid(format!("subnet {name} has too few addresses"), "give it a prefix of at most 29"));
     }
     let network = network.trunc();
-    let plan = SubnetPlan { network, host: body::ipv4_at(network, 1), gateway: body::ipv4_at(network, 2) };
+    let gateway = body::ipv4_at(network, if bridged { 1 } else { 2 });
+    let plan = SubnetPlan { network, host: body::ipv4_at(network, 1), gateway };
     let security_group = body::id(body, "/properties/networkSecurityGroup").map(str::to_owned);
     Ok(Subnet { name, plan, security_group })
 }
@@ -68,6 +72,7 @@ pub fn surroundings(network: &Record) -> Result<Surroundings, Fault> {
         space: space(network),
         hosts: subnets.iter().map(|subnet| subnet.plan.host).collect(),
         gateways: subnets.iter().map(|subnet| subnet.plan.gateway).collect(),
+        led: Vec::new(),
     })
 }
 
@@ -86,6 +91,12 @@ pub fn network_of_interface(interface: &Record) -> Option<&str> {
 /// The primary address of an interface.
 pub fn address_of_interface(interface: &Record) -> Option<IpAddr> {
     body::address(primary_configuration(interface)?, "/properties/privateIPAddress")
+}
+
+/// All addresses of an interface.
+pub fn addresses_of_interface(interface: &Record) -> impl Iterator<Item = IpAddr> {
+    let all = items(&interface.body, "/properties/ipConfigurations");
+    all.filter_map(|configuration| body::address(configuration, "/properties/privateIPAddress"))
 }
 
 /// The ids of a machine's interfaces, the primary one first.

@@ -2,7 +2,7 @@
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Finding, HostDemand, HostView, Verdict, listed, untold};
+use super::{Finding, HostView, Verdict, listed, untold};
 use crate::model::{AddressRange, NetworkMode};
 use crate::target::libvirt::host::{HostNetwork, LocalHost};
 use crate::target::libvirt::{ErrorKind, HypervisorError};
@@ -34,7 +34,7 @@ pub(super) fn ranges(view: &HostView<'_>) -> Vec<Finding> {
             }
         }
         if let Some(local) = &view.survey.local {
-            findings.extend(routes(ABOUT, demand, *subnet, networks, local));
+            findings.extend(routes(ABOUT, *subnet, networks, local));
         }
     }
     if findings.is_empty() {
@@ -54,18 +54,11 @@ fn remedy(network: &HostNetwork) -> String {
     format!("{OTHER_RANGE} Or remove the other one: `virsh net-destroy {name}; virsh net-undefine {name}`.")
 }
 
-/// Routes of the host into a range, but for those of libvirt's own bridges, which are told as networks, and for the one that
-/// machines are put on.
-fn routes(
-    about: &str,
-    demand: &HostDemand,
-    subnet: Ipv4Net,
-    networks: &[HostNetwork],
-    local: &LocalHost,
-) -> Vec<Finding> {
+/// Routes of the host into a range, but for those of libvirt's own bridges, which are told as networks.
+fn routes(about: &str, subnet: Ipv4Net, networks: &[HostNetwork], local: &LocalHost) -> Vec<Finding> {
+    // One without ranges is a bridge of the host's own.
     let is_known = |interface: &str| {
-        networks.iter().any(|network| network.bridge.as_deref() == Some(interface))
-            || demand.network_mode == NetworkMode::Bridged && demand.bridge.as_deref() == Some(interface)
+        networks.iter().any(|network| network.bridge.as_deref() == Some(interface) && !network.ranges.is_empty())
     };
     let others = local.routes.iter().filter(|route| !is_known(&route.interface) && overlap(&subnet, &route.network));
     others
@@ -139,8 +132,13 @@ pub(super) fn addresses(view: &HostView<'_>) -> Vec<Finding> {
         .collect();
     if ranges.is_empty() {
         let help = "`engine host init --addresses RANGE` gives the host some of its site's, such as 192.168.1.48/28.";
-        let message = "none are known: clusters are reached from this host alone";
-        findings.push(Finding::new(ABOUT, Verdict::Note, message, help));
+        let bridged = view.demand.is_some_and(|demand| demand.network_mode == NetworkMode::Bridged);
+        let (verdict, message) = if bridged {
+            (Verdict::Bad, "none are known, and a cluster whose machines are on the bridge needs some")
+        } else {
+            (Verdict::Note, "none are known: clusters are reached from this host alone")
+        };
+        findings.push(Finding::new(ABOUT, verdict, message, help));
         return findings;
     }
     let shown = listed(ranges.iter().map(ToString::to_string));

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ipnet::IpNet;
 
 use super::*;
 use crate::model::AddressRange;
 use crate::target::libvirt::hypervisor::{ErrorKind, HypervisorError};
-use crate::target::libvirt::{ImageFiles, MachineGateways, Site};
+use crate::target::libvirt::{ImageFiles, MachineGateways, NetworkMode, Site};
 
 const GATEWAY: &str = "engine-rg-vnet.gateway";
 
@@ -20,6 +21,8 @@ struct Inside {
     answers: AtomicBool,
     told: Mutex<Vec<Configuration>>,
     heard: Mutex<String>,
+    /// Its image is of before.
+    lacks: AtomicBool,
 }
 
 impl Inside {
@@ -28,6 +31,16 @@ impl Inside {
             return Err(HypervisorError::new(ErrorKind::Agent, "the guest agent is not connected"));
         }
         let command: Json = serde_json::from_str(command).unwrap();
+        let lacks = self.lacks.load(Ordering::SeqCst);
+        if lacks && command["execute"] == "guest-exec-status" {
+            let said = STANDARD.encode("its image has no dnsmasq: it is older than this engine\n");
+            return Ok(json!({ "return": { "exited": true, "exitcode": 1, "err-data": said } }).to_string());
+        }
+        if lacks {
+            let script = command["arguments"]["arg"][1].as_str().unwrap();
+            assert!(script.starts_with("command -v dnsmasq >/dev/null || "), "{script}");
+            return Ok(json!({ "return": { "pid": 3 } }).to_string());
+        }
         if command["execute"] == "guest-exec-status" {
             let output = STANDARD.encode(self.heard.lock().unwrap().as_bytes());
             let output = if command["arguments"]["pid"] == 2 { json!(output) } else { Json::Null };
@@ -347,4 +360,119 @@ async fn the_host_leads_to_an_address_in_one_network_only() {
     assert!(fault.message.contains("leads to 192.0.2.48 through the network"), "{fault:?}");
     beside.place.target = Beside::process(&beside.place.hypervisor, settings(range("192.0.2.52/30")));
     beside.place.apply(&second, &body).await.unwrap();
+}
+
+fn bridged() -> Settings {
+    Settings {
+        network_mode: NetworkMode::Bridged,
+        addresses: vec![AddressRange::parse("192.0.2.48/30").unwrap()],
+        site: Some(Site { bridge: "br0".into(), router: Some("192.0.2.1/24".parse().unwrap()) }),
+        ..Settings::default()
+    }
+}
+
+/// On the site's bridge libvirt serves nothing: the gateway is the machines' router, and nobody else gives them addresses.
+#[tokio::test]
+async fn on_the_bridge_the_gateway_is_the_machines_router() {
+    let mut beside = Beside::new(bridged());
+    beside.inside.answers.store(true, Ordering::SeqCst);
+    let (machine, body) = beside.surroundings().await;
+    running(beside.place.apply(&machine, &body).await.unwrap());
+    let things = beside.place.hypervisor.things().clone();
+    let network = &things.networks["engine-rg-vnet"].xml;
+    assert!(network.contains("<forward mode='bridge'/>\n  <bridge name='br0'/>\n</network>"), "{network}");
+
+    let told = beside.inside.told.lock().unwrap().last().unwrap().clone();
+    let router = told.router.clone().unwrap();
+    assert_eq!((told.format, router.domain.as_str()), (3, "rg.internal"));
+    let own: Vec<IpNet> = vec!["10.240.0.1/12".parse().unwrap()];
+    assert_eq!(router.subnets, own);
+    assert!(
+        told.addresses.contains(&own[0]) && !told.addresses.contains(&"10.240.0.2/12".parse().unwrap()),
+        "{told:?}"
+    );
+    // As on Azure, machines are seen by the address of the balancer that they are behind.
+    assert_eq!(router.source, Some("192.0.2.48".parse().unwrap()));
+    assert_eq!(router.names, [("demo.local.internal".to_owned(), "192.0.2.48".parse().unwrap())].into());
+    assert_eq!(router.name_servers, ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]);
+
+    let gateway = things.domains[GATEWAY].xml.clone();
+    assert_eq!(gateway.matches(&format!("<filterref filter='{GATEWAY}.nic'/>")).count(), 2, "{gateway}");
+    let nobody = &things.filters[&format!("{GATEWAY}.nic")];
+    assert!(nobody.contains("<rule action='drop' direction='in' priority='-997'>") && !nobody.contains("accept"));
+    assert!(!nobody.contains("direction='out'"), "the gateway itself gives addresses: {nobody}");
+    let mac = gateway.split("<mac address='").nth(1).unwrap().split('\'').next().unwrap();
+    let filter = &things.filters["engine-rg-nic-0.nic"];
+    assert!(filter.contains(&format!("dstportstart='68' srcmacaddr='{mac}'/>")), "{filter}");
+    assert!(
+        things.filters["engine-rg-nsg.engine-rg-vnet"]
+            .contains("dstipaddr='10.240.0.1' dstipmask='32' dstportstart='53'")
+    );
+
+    // Another cluster's model changes nothing of it, and what it stands on stays its own.
+    beside.again();
+    beside.place.hypervisor.changes();
+    for index in [2, 4] {
+        let (address, body) = beside.place.resources().swap_remove(index);
+        beside.place.apply(&address, &body).await.unwrap();
+    }
+    let changes = beside.place.hypervisor.changes();
+    assert!(!changes.iter().any(|change| change.contains("domain") || change.contains("network")), "{changes:?}");
+    assert_eq!(beside.inside.told.lock().unwrap().last().unwrap().router, told.router);
+    let group = beside.place.address(GROUP, "rg");
+    assert_eq!(beside.place.target.delete(&group).await, Ok(Progress::Done(None)));
+    assert!(beside.place.is_empty(), "{:?}", beside.place.hypervisor.things());
+}
+
+/// An image of before has nothing to give addresses with: machines would wait in vain.
+#[tokio::test]
+async fn a_gateway_of_an_older_image_is_no_router() {
+    let beside = Beside::new(bridged());
+    beside.inside.answers.store(true, Ordering::SeqCst);
+    beside.inside.lacks.store(true, Ordering::SeqCst);
+    let resources = beside.place.resources();
+    for (address, body) in resources.iter().take(2) {
+        beside.place.apply(address, body).await.unwrap();
+    }
+    let fault = beside.place.apply(&resources[2].0, &resources[2].1).await.unwrap_err();
+    assert!(fault.message.contains("no dnsmasq") && fault.class == FaultClass::Invalid, "{fault:?}");
+    // A newer image is what the next one is made of.
+    assert!(!beside.place.hypervisor.things().domains.contains_key(GATEWAY));
+    beside.inside.lacks.store(false, Ordering::SeqCst);
+    beside.place.apply(&resources[2].0, &resources[2].1).await.unwrap();
+    assert!(beside.inside.told.lock().unwrap().last().unwrap().router.is_some());
+}
+
+/// Two networks on one bridge are on the same wire; and without an address of the site nobody would get to the machines.
+#[tokio::test]
+async fn what_cannot_stand_on_the_bridge_is_refused() {
+    let mut beside = Beside::new(bridged());
+    beside.inside.answers.store(true, Ordering::SeqCst);
+    let resources = beside.place.resources();
+    for (address, body) in resources.iter().take(3) {
+        beside.place.apply(address, body).await.unwrap();
+    }
+    let second = Address::new(&beside.place.scope, NETWORK, VERSION, "vnet-2");
+    let mut body = resources[2].1.clone();
+    body["properties"]["subnets"][0]["properties"].as_object_mut().unwrap().remove("networkSecurityGroup");
+    let fault = beside.place.apply(&second, &body).await.unwrap_err();
+    assert!(fault.message.contains("which this host has too"), "{fault:?}");
+    // Nor where the host translates one of the two.
+    let nat = Settings { network_mode: NetworkMode::Nat, ..bridged() };
+    beside.place.target = Beside::process(&beside.place.hypervisor, nat);
+    let fault = beside.place.apply(&second, &body).await.unwrap_err();
+    assert!(fault.message.contains("which this host has too"), "{fault:?}");
+    // Beside it, or on another wire, it is well.
+    let site = Site { bridge: "br1".into(), router: None };
+    beside.place.target = Beside::process(&beside.place.hypervisor, Settings { site: Some(site), ..bridged() });
+    beside.place.apply(&second, &body).await.unwrap();
+    let third = Address::new(&beside.place.scope, NETWORK, VERSION, "vnet-3");
+    beside.place.target = Beside::process(&beside.place.hypervisor, bridged());
+    body["properties"]["subnets"][0]["properties"]["addressPrefix"] = json!("10.16.0.0/16");
+    beside.place.apply(&third, &body).await.unwrap();
+    beside.place.target = Beside::process(&beside.place.hypervisor, Settings { addresses: Vec::new(), ..bridged() });
+    let fourth = Address::new(&beside.place.scope, NETWORK, VERSION, "vnet-4");
+    body["properties"]["subnets"][0]["properties"]["addressPrefix"] = json!("10.17.0.0/16");
+    let fault = beside.place.apply(&fourth, &body).await.unwrap_err();
+    assert!(fault.message.contains("none is named"), "{fault:?}");
 }

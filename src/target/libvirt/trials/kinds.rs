@@ -137,3 +137,36 @@ fn what_cannot_be_made_is_told_with_a_way_out() {
         assert!(reason.contains(part) && !help.is_empty());
     }
 }
+
+/// Behind a balancer machines do not see who comes: the gateway lets in whom their security group lets in, and they take its word.
+#[tokio::test]
+async fn the_gateway_takes_those_whom_the_security_group_lets_in() {
+    let place = Place::new();
+    place.make().await;
+    let told = || -> Vec<Vec<String>> {
+        let told = place.gateways.configurations.lock().unwrap()["engine-rg-vnet"].clone();
+        let balancer = &told.balancers[0];
+        let rules = balancer.rules.iter().chain(&balancer.nat_rules);
+        rules.map(|rule| rule.sources.iter().map(ToString::to_string).collect()).collect()
+    };
+    let public = place.seen(PUBLIC, "ip").await.unwrap();
+    let front = public.body["properties"]["ipAddress"].as_str().unwrap();
+    let host = format!("{}.1/32", front.rsplit_once('.').unwrap().0);
+    // Everybody to the one port; nobody from outside to the other, but from the network and from the host.
+    assert_eq!(told(), [Vec::new(), vec!["10.0.0.0/8".to_owned(), host.clone()]]);
+    let filter = || place.hypervisor.things().filters["engine-rg-nsg.engine-rg-vnet"].clone();
+    for port in ["6443", "22"] {
+        let led = format!("srcipaddr='{front}' srcipmask='32' dstportstart='{port}' dstportend='{port}'/>");
+        assert!(filter().contains(&led), "{led}\n{}", filter());
+    }
+    let (group, mut body) = place.resources().swap_remove(1);
+    body["properties"]["securityRules"][0]["properties"]["sourceAddressPrefix"] = json!("192.0.2.0/24");
+    place.apply(&group, &body).await.unwrap();
+    assert_eq!(told()[0], ["10.0.0.0/8", "192.0.2.0/24", &host]);
+    let all = json!({ "access": "Deny", "direction": "Inbound", "priority": 90, "protocol": "*", "sourcePortRange": "*",
+        "sourceAddressPrefix": "*", "destinationAddressPrefix": "*", "destinationPortRange": "*" });
+    body["properties"]["securityRules"].as_array_mut().unwrap().push(json!({ "name": "none", "properties": all }));
+    place.apply(&group, &body).await.unwrap();
+    // The host sees after its clusters.
+    assert_eq!(told(), [vec!["10.240.0.1/32".to_owned(), host.clone()], vec!["10.240.0.1/32".to_owned(), host]]);
+}

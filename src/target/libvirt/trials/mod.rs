@@ -100,7 +100,7 @@ impl Place {
         let part = |array: &str, name: &str| json!({ "id": format!("{}/{array}/{name}", self.id(BALANCER, "lb")) });
         let rule = json!({ "name": "allow_kube_tls", "properties": { "access": "Allow", "direction": "Inbound",
             "priority": 100, "protocol": "Tcp", "sourcePortRange": "*", "sourceAddressPrefix": "*",
-            "destinationAddressPrefix": "*", "destinationPortRange": "443" } });
+            "destinationAddressPrefix": "*", "destinationPortRange": "6443" } });
         let subnet = json!({ "name": "k8s-subnet", "properties": { "addressPrefix": "10.240.0.0/12",
             "networkSecurityGroup": id(SECURITY, "nsg") } });
         let subnet_id = json!({ "id": format!("{}/subnets/k8s-subnet", self.id(NETWORK, "vnet")) });

@@ -19,6 +19,19 @@ pub struct FilterPlan {
     /// No network here has addresses of IPv6, and by those that machines give themselves they would reach each other past all
     /// rules.
     pub of_interface: bool,
+    /// Whose answers of DHCP get there.
+    pub address_givers: AddressGivers,
+}
+
+/// Who may give a machine its address. On a bridge into a site there may be a server of the site's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddressGivers {
+    /// Whoever answers.
+    All,
+    /// The one with this hardware address.
+    Only(String),
+    /// Nobody.
+    None,
 }
 
 /// Which way a packet goes, as the machine sees it.
@@ -105,12 +118,27 @@ pub fn filter(plan: &FilterPlan) -> Element {
         })
     };
     let frames = plan.of_interface.then(frames).into_iter().flatten();
+    let answers = || element("ip").set("protocol", "udp").set("srcportstart", "67").set("dstportstart", "68");
+    let answer = |action: &str, priority: i32, frames: Element| {
+        element("rule").set("action", action).set("direction", "in").set("priority", priority).with(frames)
+    };
+    let mut givers = Vec::new();
+    if let AddressGivers::Only(mac) = &plan.address_givers {
+        givers.push(answer("accept", -998, answers().set("srcmacaddr", mac)));
+        // And a machine gives nobody an address: the wire is the site's, too.
+        let give = element("rule").set("action", "drop").set("direction", "out").set("priority", -996);
+        givers.push(give.with(answers()));
+    }
+    if plan.address_givers != AddressGivers::All {
+        givers.push(answer("drop", -997, answers()));
+    }
     let includes = plan.includes.iter().map(|name| element("filterref").set("filter", name));
     element("filter")
         .set("name", &plan.name)
         .set("chain", "root")
         .with(element("uuid").text(&plan.uuid))
         .with_all(frames)
+        .with_all(givers)
         .with_all(rules)
         .with_all(includes)
 }
@@ -179,6 +207,7 @@ mod tests {
                 FilterRule::all(false, Direction::Out),
             ],
             of_interface: true,
+            address_givers: AddressGivers::All,
         };
         let text = filter(&plan).render();
         let expected = "<filter name='engine-rg-nsg.vnet' chain='root'>
@@ -203,5 +232,21 @@ mod tests {
 ";
         assert_eq!(text, expected);
         validate("nwfilter", &text);
+        let drop = "  <rule action='drop' direction='in' priority='-997'>\n    <ip protocol='udp' srcportstart='67' \
+                    dstportstart='68'/>\n  </rule>\n";
+        let accept = "  <rule action='accept' direction='in' priority='-998'>\n    <ip protocol='udp' srcportstart='67' \
+                      dstportstart='68' srcmacaddr='52:00:00:00:00:01'/>\n  </rule>\n";
+        let give = drop.replace("'in' priority='-997'", "'out' priority='-996'");
+        for (givers, rules) in [
+            (AddressGivers::None, drop.to_owned()),
+            (AddressGivers::Only("52:00:00:00:00:01".into()), format!("{accept}{give}{drop}")),
+        ] {
+            let text = filter(&FilterPlan { address_givers: givers, ..plan.clone() }).render();
+            assert!(
+                text.contains(&format!("priority='-999'>\n    <mac protocolid='ipv6'/>\n  </rule>\n{rules}")),
+                "{text}"
+            );
+            validate("nwfilter", &text);
+        }
     }
 }

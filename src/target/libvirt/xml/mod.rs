@@ -17,12 +17,12 @@ pub use domain::{
     AZURE_ASSET_TAG, Boot, DiskFormat, DiskPlan, DomainPlan, InterfacePlan, InterfaceSource, detached_disk, domain,
 };
 pub use element::{Element, element};
-pub use filter::{Direction, FilterPlan, FilterRule, MOST_RULES, PortRange, RuleProtocol, filter};
+pub use filter::{AddressGivers, Direction, FilterPlan, FilterRule, MOST_RULES, PortRange, RuleProtocol, filter};
 #[cfg(all(test, feature = "libvirt"))]
 pub(super) use network::tests::plan as example_network;
 pub use network::{
-    METADATA_ADDRESS, NetworkPlan, Reservation, SubnetPlan, WIRE_SERVER_ADDRESS, name_record, network, removed_name,
-    removed_reservation, reservation,
+    Forward, METADATA_ADDRESS, NetworkPlan, Reservation, SubnetPlan, WIRE_SERVER_ADDRESS, name_record, network,
+    removed_name, removed_reservation, reservation,
 };
 pub use read::{Read, read};
 pub use volume::{content_volume, disk_volume, image_volume, overlay_volume};

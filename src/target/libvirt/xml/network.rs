@@ -1,5 +1,6 @@
 //! A virtual network: one bridge for all of its subnets, so that the host routes between them; DHCP by reservations only,
-//! with the routes that Azure's DHCP server gives too; DNS for the machines' names.
+//! with the routes that Azure's DHCP server gives too; DNS for the machines' names. Or no more than a bridge of the host's own,
+//! and somebody else does all of this.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -24,8 +25,8 @@ pub struct NetworkPlan {
     pub uuid: String,
     /// The bridge's device.
     pub bridge: String,
-    /// How the outside is reached: `nat` or `route`.
-    pub forward: &'static str,
+    /// How the outside is reached.
+    pub forward: Forward,
     /// The domain of the machines' names.
     pub domain: String,
     /// The subnets; DHCP is served in all of them.
@@ -38,6 +39,17 @@ pub struct NetworkPlan {
     pub host_leads: bool,
     /// The gateway's own reservation, in the first subnet. There is always one, or libvirt serves no DHCP.
     pub gateway: Reservation,
+}
+
+/// How a network reaches the outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forward {
+    /// By the host's own address.
+    Nat,
+    /// By the host, with the machines' own addresses.
+    Route,
+    /// It is this bridge of the host: libvirt itself serves nothing there.
+    Bridge(String),
 }
 
 /// A subnet.
@@ -64,6 +76,19 @@ pub struct Reservation {
 
 /// The network's description.
 pub fn network(plan: &NetworkPlan) -> Element {
+    let named = |mode: &str| {
+        element("network")
+            .set("xmlns:dnsmasq", "http://libvirt.org/schemas/network/dnsmasq/1.0")
+            .with(element("name").text(&plan.name))
+            .with(element("uuid").text(&plan.uuid))
+            .with(owner(&plan.id))
+            .with(element("forward").set("mode", mode))
+    };
+    let named = match &plan.forward {
+        Forward::Nat => named("nat"),
+        Forward::Route => named("route"),
+        Forward::Bridge(bridge) => return named("bridge").with(element("bridge").set("name", bridge)),
+    };
     let addresses = plan.subnets.iter().enumerate().map(|(index, subnet)| {
         let ip =
             element("ip").set("family", "ipv4").set("address", subnet.host).set("prefix", subnet.network.prefix_len());
@@ -74,12 +99,7 @@ pub fn network(plan: &NetworkPlan) -> Element {
         let host = fronts.hosts().next()?;
         Some(element("ip").set("family", "ipv4").set("address", host).set("prefix", fronts.prefix_len()))
     });
-    element("network")
-        .set("xmlns:dnsmasq", "http://libvirt.org/schemas/network/dnsmasq/1.0")
-        .with(element("name").text(&plan.name))
-        .with(element("uuid").text(&plan.uuid))
-        .with(owner(&plan.id))
-        .with(element("forward").set("mode", plan.forward))
+    named
         .with(element("bridge").set("name", &plan.bridge).set("stp", "off").set("delay", "0"))
         .with(element("domain").set("name", &plan.domain).set("localOnly", "yes"))
         .with_all(addresses)
@@ -154,7 +174,7 @@ pub(in super::super) mod tests {
             name: "engine-rg-vnet".into(),
             uuid: "6f1c2d5e-7d6f-5b3a-9c1d-111111111111".into(),
             bridge: "eng0123456789".into(),
-            forward: "nat",
+            forward: Forward::Nat,
             domain: "rg.internal".into(),
             subnets: vec![
                 subnet("10.240.0.0/16", "10.240.0.1", "10.240.0.2"),
@@ -202,6 +222,14 @@ pub(in super::super) mod tests {
         assert!(super::super::belongs_to(&text, "/subscriptions/s/resourceGroups/rg/"));
         assert!(!super::super::belongs_to(&text, "/subscriptions/s/resourceGroups/r"));
         validate("network", &text);
+    }
+
+    #[test]
+    fn on_a_bridge_of_the_hosts_own_libvirt_serves_nothing() {
+        let text = network(&NetworkPlan { forward: Forward::Bridge("br0".into()), ..plan() }).render();
+        validate("network", &text);
+        assert!(text.contains("<forward mode='bridge'/>\n  <bridge name='br0'/>\n</network>"), "{text}");
+        assert!(super::super::belongs_to(&text, &plan().id));
     }
 
     #[test]
