@@ -323,6 +323,40 @@ fn a_worker_joins_when_the_control_plane_comes() {
     assert!(!machine.read("/world/join.yaml").contains("controlPlane:"));
 }
 
+/// Where processors are emulated a kubelet that waits takes what the machine needs that starts the cluster.
+#[test]
+fn machines_of_slow_hosts_join_once_the_cluster_is_started_to_the_end() {
+    let slow = |minutes: u32| {
+        let mut worker = fixture::worker();
+        (worker.cluster.slow_host, worker.cluster.deadline_minutes) = (true, minutes);
+        let mut joining = fixture::control_plane(Start::Join);
+        (joining.cluster.slow_host, joining.cluster.deadline_minutes) = (true, minutes);
+        [bootstrap::worker(&worker).unwrap(), bootstrap::control_plane(&joining).unwrap()]
+    };
+    let asked = "curl --silent --fail --max-time 30";
+    for data in slow(180) {
+        let machine = Machine::new(&data, "k8s-any-12345678-1", "10.255.255.6");
+        machine.write("/world/healthy", "10.255.255.15\n");
+        machine.succeed();
+        assert_eq!(machine.count("kubeadm join"), 1);
+        assert_eq!(machine.log().matches("the cluster is not started to the end yet").count(), 1, "{}", machine.log());
+        let calls = machine.calls();
+        let before = &calls[..calls.find("kubeadm join").unwrap()];
+        assert_eq!(before.matches("/api/v1/namespaces/kube-public/configmaps/cluster-info").count(), 2, "{calls}");
+    }
+    // Once half of the time is over nobody is asked any more.
+    for data in slow(0) {
+        let machine = Machine::new(&data, "k8s-any-12345678-1", "10.255.255.6");
+        machine.write("/world/healthy", "10.255.255.15\n");
+        machine.succeed();
+        assert!(machine.count(asked) > 0 && !machine.calls().contains("cluster-info"), "{}", machine.calls());
+    }
+    let machine = Machine::new(&worker(45), "k8s-any-12345678-1", "10.255.255.6");
+    machine.write("/world/healthy", "10.255.255.15\n");
+    machine.succeed();
+    assert!(!machine.calls().contains("cluster-info"), "{}", machine.calls());
+}
+
 #[test]
 fn a_failed_join_is_cleaned_and_a_joined_node_is_not_reset() {
     for data in [worker(45), control_plane(Start::Join, 45)] {
