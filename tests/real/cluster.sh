@@ -8,6 +8,13 @@ mkdir -p "$work/pool"
 cd "$work" || exit
 export KUBECONFIG=$work/kubeconfig
 gateways=(--gateways gateways)
+if [ "${ENGINE_REAL_NETWORK:-nat}" = bridged ]; then
+  # A network around the host, of which this namespace is the router.
+  ip link add br0 type bridge forward_delay 0
+  ip address add 192.0.2.1/24 dev br0
+  ip link set br0 up
+  ENGINE_REAL_GATEWAY=machine
+fi
 [ "${ENGINE_REAL_GATEWAY:-process}" != machine ] || gateways=()
 
 # pool: the storage pool `engine`, with the image in it.
@@ -25,9 +32,10 @@ pool() {
 # model CONTROL-PLANES [RANGE]: of so many control-plane machines and one worker, as small as they can be, with addresses for
 # services of type LoadBalancer if a range is named; printed.
 model() {
-  python3 - "$here/../../apimodels/on-prem.json" "$minor" "$(accelerator)" "$(<"$machines/key.pub")" "$1" "${2:-}" <<'PY'
+  python3 - "$here/../../apimodels/on-prem.json" "$minor" "$(accelerator)" "$(<"$machines/key.pub")" "$1" "${2:-}" \
+    "${ENGINE_REAL_NETWORK:-nat}" <<'PY'
 import json, sys
-path, minor, accelerator, key, count, services = sys.argv[1:]
+path, minor, accelerator, key, count, services, mode = sys.argv[1:]
 model = json.load(open(path))
 properties = model["properties"]
 properties["onPremProfile"] = {
@@ -37,7 +45,10 @@ properties["onPremProfile"] = {
         "Standard_D2s_v4": {"processors": 1, "memoryMiB": 2048},
     },
     "serviceAddresses": [services] if services else [],
+    "networkMode": mode,
 }
+if mode == "bridged":
+    properties["onPremProfile"].update({"bridge": "br0", "router": "192.0.2.1/24", "addresses": ["192.0.2.48/29"]})
 properties["orchestratorProfile"]["orchestratorRelease"] = minor
 # There is no image of it.
 properties["orchestratorProfile"]["kubernetesConfig"]["addons"] = [{"name": "metrics-server", "enabled": False}]
