@@ -77,6 +77,18 @@ impl Beside {
         LibvirtTarget::new(hypervisor.clone(), Some(Arc::new(gateways)), settings, Arc::new(SystemClock))
     }
 
+    /// Makes the network, and gives another one that has the same addresses.
+    async fn second_network(&self) -> (Address, Json) {
+        self.inside.answers.store(true, Ordering::SeqCst);
+        let mut resources = self.place.resources();
+        for (address, body) in resources.iter().take(3) {
+            self.place.apply(address, body).await.unwrap();
+        }
+        let (_, mut body) = resources.swap_remove(2);
+        body["properties"]["subnets"][0]["properties"].as_object_mut().unwrap().remove("networkSecurityGroup");
+        (Address::new(&self.place.scope, NETWORK, VERSION, "vnet-2"), body)
+    }
+
     /// Another process.
     fn again(&mut self) {
         self.place.hypervisor.stop_after(None);
@@ -348,14 +360,7 @@ async fn the_host_leads_to_an_address_in_one_network_only() {
     let range = |text: &str| vec![AddressRange::parse(text).unwrap()];
     let settings = |addresses| Settings { addresses, ..Settings::default() };
     let mut beside = Beside::new(settings(range("192.0.2.48/30")));
-    beside.inside.answers.store(true, Ordering::SeqCst);
-    let resources = beside.place.resources();
-    for (address, body) in resources.iter().take(3) {
-        beside.place.apply(address, body).await.unwrap();
-    }
-    let second = Address::new(&beside.place.scope, NETWORK, VERSION, "vnet-2");
-    let mut body = resources[2].1.clone();
-    body["properties"]["subnets"][0]["properties"].as_object_mut().unwrap().remove("networkSecurityGroup");
+    let (second, body) = beside.second_network().await;
     let fault = beside.place.apply(&second, &body).await.unwrap_err();
     assert!(fault.message.contains("leads to 192.0.2.48 through the network"), "{fault:?}");
     beside.place.target = Beside::process(&beside.place.hypervisor, settings(range("192.0.2.52/30")));
@@ -447,14 +452,7 @@ async fn a_gateway_of_an_older_image_is_no_router() {
 #[tokio::test]
 async fn what_cannot_stand_on_the_bridge_is_refused() {
     let mut beside = Beside::new(bridged());
-    beside.inside.answers.store(true, Ordering::SeqCst);
-    let resources = beside.place.resources();
-    for (address, body) in resources.iter().take(3) {
-        beside.place.apply(address, body).await.unwrap();
-    }
-    let second = Address::new(&beside.place.scope, NETWORK, VERSION, "vnet-2");
-    let mut body = resources[2].1.clone();
-    body["properties"]["subnets"][0]["properties"].as_object_mut().unwrap().remove("networkSecurityGroup");
+    let (second, mut body) = beside.second_network().await;
     let fault = beside.place.apply(&second, &body).await.unwrap_err();
     assert!(fault.message.contains("which this host has too"), "{fault:?}");
     // Nor where the host translates one of the two.
