@@ -264,10 +264,11 @@ fn any_change_of_an_example_expands_or_is_told_why_not() {
         text().prop_map(|text| Json::Array(vec![text])),
         Just(Json::Object(Map::new())),
     ];
-    let changes = prop::collection::vec((any::<prop::sample::Index>(), 0..4_u8, anything), 1..3);
+    let change = (any::<prop::sample::Index>(), 0..6_u8, any::<prop::sample::Index>(), anything);
+    let changes = prop::collection::vec(change, 1..4);
     let models = (0..bases.len(), changes).prop_map(move |(base, changes)| {
         let mut model = bases[base].clone();
-        for (place, kind, with) in changes {
+        for (place, kind, member, with) in changes {
             let mut found = Vec::new();
             pointers(&model, "", &mut found);
             let pointer = place.get(&found).clone();
@@ -276,15 +277,18 @@ fn any_change_of_an_example_expands_or_is_told_why_not() {
                 // An item stands there twice.
                 (0, Json::Array(items)) if !items.is_empty() => items.push(items[0].clone()),
                 // A member goes.
-                (1, Json::Object(members)) if !members.is_empty() => {
-                    let name = members.keys().next().cloned().unwrap_or_default();
+                (1 | 2, Json::Object(members)) if !members.is_empty() => {
+                    let name = member.get(&members.keys().collect::<Vec<_>>()).to_string();
                     members.shift_remove(&name);
                 }
-                // A number moves a little.
-                (2, Json::Number(number)) => {
+                // A number moves a little, a switch goes the other way: much of this is still allowed.
+                (1..=3, Json::Number(number)) => {
                     let moved = number.as_i64().unwrap_or_default().saturating_add(1);
                     *number = moved.into();
                 }
+                (1..=3, Json::Bool(switch)) => *switch = !*switch,
+                // Another text often has a meaning there; what is of another kind has none anywhere.
+                (1..=4, target) if std::mem::discriminant(&*target) != std::mem::discriminant(&with) => {}
                 (_, target) => *target = with,
             }
         }
