@@ -135,10 +135,13 @@ impl Definition {
         Ok(self.expand(&nowhere(&self.cluster))?.graph)
     }
 
-    /// What was applied, as planning compares it. The customData of control-plane machines differs by design once the
+    /// What was `applied`, as planning compares it. The customData of control-plane machines differs by design once the
     /// cluster has started (`init` becomes `join`): machines made by the one count as made by the other.
-    pub(super) fn comparable(&self, secrets: &BTreeMap<String, Secret>) -> Result<AppliedResources, ClusterError> {
-        let mut applied = self.applied();
+    pub(super) fn comparable(
+        &self,
+        mut applied: AppliedResources,
+        secrets: &BTreeMap<String, Secret>,
+    ) -> Result<AppliedResources, ClusterError> {
         if self.start() == Start::Init {
             return Ok(applied);
         }

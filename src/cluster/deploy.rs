@@ -43,10 +43,11 @@ pub(super) async fn prepare(
     let mut expansion = definition.expand(&session.scope)?;
     refuse_unsupported(session, &expansion.graph)?;
     expansion.secrets.extend(vaults::read(session, &expansion.in_key_vaults).await?);
-    let mut applied = definition.comparable(&expansion.secrets)?;
-    // What the model still wants is looked at anyway.
-    let begun = given_up.as_ref().map(begun).unwrap_or_default();
-    applied.extend(begun.into_iter().filter(|(key, _)| expansion.graph.node(key).is_none()));
+    let known = definition.applied();
+    let begun = given_up.as_ref().map(|run| begun(run, &known)).unwrap_or_default();
+    let mut applied = known.clone();
+    applied.extend(begun.clone());
+    let applied = definition.comparable(applied, &expansion.secrets)?;
     let observed =
         observe(&session.target, &session.scope, Some(&expansion.graph), &expansion.secrets, &applied).await?;
     let normalise = |address: &Address, body| session.target.normalise(address, body);
@@ -59,13 +60,18 @@ pub(super) async fn prepare(
         normalise: &normalise,
         removal,
     })?;
-    plan.notes.extend(lost(&definition, &expansion.graph, &applied, &observed)?);
+    plan.notes.extend(lost(&definition, &expansion.graph, &known, &observed)?);
     let due = instructions(&definition.cluster, &session.scope.resource_group);
     let due: Vec<String> = due.iter().filter(|told| is_due(told, &plan)).map(Instruction::lines).collect();
     plan.notes.extend(due);
-    let mut adopted = adopted(&expansion.graph, &observed, &plan, &applied, &expansion.secrets);
+    let is_settled = |key: &ResourceKey| known.contains_key(key) && !begun.contains_key(key);
+    let mut adopted = adopted(&expansion.graph, &observed, &plan, is_settled, &expansion.secrets);
+    // Should this run be given up too before it comes to them, the next one still knows what may be the engine's own.
+    let is_there = |key: &ResourceKey| observed.get(key).is_some_and(|seen| seen.observation.is_some());
+    for (key, own) in begun.iter().filter(|(key, _)| is_there(key)) {
+        adopted.entry(key.clone()).or_insert_with(|| own.clone());
+    }
     let is_wanted = |key: &ResourceKey| expansion.graph.node(key).is_some();
-    let known = definition.applied();
     let (gone, left) = sort_out(&applied, &observed, |key| known.contains_key(key), is_wanted);
     adopted.extend(left);
     let files = generate(&definition, &Form::default())?.files;
@@ -126,18 +132,18 @@ fn refuse_unsupported(session: &Session, graph: &ResourceGraph) -> Result<(), Cl
     Err(ClusterError::Unsupported { target: session.target.name(), reasons, help: helps.join("; ") })
 }
 
-/// Resources that are as they should be and that the state does not know: another run of the engine made them, and its
-/// state was lost.
+/// Resources that are as they should be and of which the state does not know it: another run of the engine made them, and its
+/// state was lost, or it was given up before it saw the end.
 fn adopted(
     graph: &ResourceGraph,
     observed: &ObservedResources,
     plan: &Plan,
-    applied: &AppliedResources,
+    is_settled: impl Fn(&ResourceKey) -> bool,
     secrets: &dyn Secrets,
 ) -> AppliedResources {
     let world = World { graph, observed, secrets };
     let mut adopted = AppliedResources::new();
-    for key in plan.unchanged.iter().filter(|key| !applied.contains_key(*key)) {
+    for key in plan.unchanged.iter().filter(|key| !is_settled(key)) {
         let (Some(node), Some(seen)) = (graph.node(key), observed.get(key)) else { continue };
         if let Ok(body) = node.resource.body().resolve_digested(&world.context(node)) {
             let after = graph.dependencies(key).into_iter().map(|needed| needed.key.clone()).collect();

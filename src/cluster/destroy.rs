@@ -35,7 +35,7 @@ pub async fn prepare_destroy(
     place::of_state(session, &snapshot)?;
     let given_up = store.unfinished::<Plan>()?;
     let mut applied = snapshot.applied.clone();
-    for (key, own) in given_up.as_ref().map(begun).unwrap_or_default() {
+    for (key, own) in given_up.as_ref().map(|run| begun(run, &snapshot.applied)).unwrap_or_default() {
         applied.entry(key).or_insert(own);
     }
     let mut notes = Vec::new();

@@ -1,35 +1,15 @@
-//! What runs that were given up have left: resources whose creation was requested and of which nobody has told the end.
+//! What runs that were given up have left: resources that were requested and of which nobody has told the end.
 
-use serde_json::Value as Json;
-
-use crate::contract::{Address, Applied, AppliedResources, ChangeKind, Operation};
-use crate::execute::{Reached, Replay};
+use crate::contract::AppliedResources;
+use crate::execute::{Replay, attempted};
 use crate::graph::ResourceKey;
 use crate::plan::{ObservedResources, Plan};
 use crate::state::UnfinishedRun;
 
-/// The resources whose creation a run has requested and not finished. They may be there, or come to be there. Nothing
-/// counts as applied of them.
-pub(super) fn begun(run: &UnfinishedRun<Plan>) -> AppliedResources {
-    let replay = Replay::of(&run.records);
-    let mut begun = AppliedResources::new();
-    for step in &run.plan.steps {
-        let Operation::Change(change) = &step.operation else { continue };
-        let name = match replay.steps.get(&step.id) {
-            Some(Reached::Intended { name } | Reached::Accepted { name, .. }) => name.as_deref(),
-            _ => continue,
-        };
-        // A name that was deferred is in the journal; any other is in the plan.
-        let Some(name) = name.or_else(|| change.name.as_str()).filter(|_| change.kind == ChangeKind::Create) else {
-            continue;
-        };
-        let address = Address::new(&run.plan.scope, &change.resource_type, &change.api_version, name);
-        begun.insert(
-            change.key.clone(),
-            Applied { address: address.into(), body: Json::Null, after: change.after.clone() },
-        );
-    }
-    begun
+/// The resources that a run has requested to be written and not finished, each with all that the engine may own of it (see
+/// [`attempted`]). They may be there as the run wanted them, or come to be there. `applied` is what the state knows.
+pub(super) fn begun(run: &UnfinishedRun<Plan>, applied: &AppliedResources) -> AppliedResources {
+    attempted(&run.plan, applied, &Replay::of(&run.records), &run.secrets)
 }
 
 /// Sorts out what is not wanted: the keys of what is gone, and what is there and not `known` to the state yet.
@@ -54,28 +34,31 @@ pub(super) fn sort_out(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use jiff::Timestamp;
+    use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::contract::{Change, Observation, Reason, Record, Step, StepId};
-    use crate::graph::{Scope, Value};
+    use crate::base::Secret;
+    use crate::contract::{Address, Applied, Change, ChangeKind, Observation, Operation, Reason, Record, Step, StepId};
+    use crate::graph::{Reference, Scope, Value};
     use crate::plan::Observed;
 
-    fn creation(name: &str, is_deferred: bool) -> Step {
+    fn write(kind: ChangeKind, name: &str, is_deferred: bool, body: Value) -> Step {
         let key = if is_deferred { ResourceKey::deferred("N/t", name, None) } else { ResourceKey::named("N/t", name) };
         Step {
-            id: StepId::of_change(ChangeKind::Create, &key),
+            id: StepId::of_change(kind, &key),
             operation: Operation::Change(Change {
-                kind: ChangeKind::Create,
+                kind,
                 key,
                 symbol: name.into(),
                 index: None,
                 resource_type: "N/t".into(),
                 api_version: "1".into(),
                 name: if is_deferred { Value::id_of("other") } else { name.into() },
-                body: Arc::new(Value::Null),
+                body: Arc::new(body),
                 initial: Vec::new(),
                 after: Vec::new(),
             }),
@@ -84,52 +67,99 @@ mod tests {
         }
     }
 
+    fn scope() -> Scope {
+        Scope {
+            subscription_id: "s".into(),
+            tenant_id: "t".into(),
+            resource_group: "rg".into(),
+            location: "westus2".into(),
+        }
+    }
+
+    fn rules(names: &[&str]) -> Json {
+        json!({ "rules": names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>() })
+    }
+
     #[test]
     fn what_was_requested_and_not_finished_is_not_forgotten() {
-        let steps =
-            vec![creation("done", false), creation("begun", false), creation("role", true), creation("x", false)];
+        use ChangeKind::{Create, Delete, Update};
+        let ssh = Value::object([("rules", Value::array([Value::object([("name", "ssh".into())])]))]);
+        // An attribute that only a read tells, and that nobody reads any more.
+        let address = Value::Reference(Reference::attribute("done", &["properties", "ip"]));
+        let body = Value::object([("id", Value::id_of("done")), ("key", Value::secret("key")), ("ip", address)]);
+        let steps = vec![
+            write(Create, "done", false, Value::Null),
+            write(Create, "begun", false, body),
+            write(Create, "role", true, Value::Null),
+            write(Create, "not-begun", false, Value::Null),
+            write(Update, "group", false, ssh.clone()),
+            write(Update, "failed", false, ssh),
+            write(Delete, "deleted", false, Value::Null),
+        ];
         let at = Timestamp::UNIX_EPOCH;
         let intended = |place: usize, name: Option<&str>| Record::Intended {
             at,
             step: steps[place].id.clone(),
             name: name.map(str::to_owned),
         };
+        let fault = crate::contract::Fault::new(crate::contract::FaultClass::Unavailable, "", "no answer");
         let records = vec![
             intended(0, None),
             Record::Finished { at, step: steps[0].id.clone(), applied: None },
             intended(1, None),
             intended(2, Some("a-guid")),
+            intended(4, None),
+            intended(5, None),
+            Record::Failed { at, step: steps[5].id.clone(), fault },
+            intended(6, None),
         ];
-        let scope = Scope {
-            subscription_id: "s".into(),
-            tenant_id: "t".into(),
-            resource_group: "rg".into(),
-            location: "westus2".into(),
-        };
         let plan = Plan {
             format: Plan::FORMAT,
             verb: "deploy".into(),
-            scope,
+            scope: scope(),
             steps: steps.clone(),
             unchanged: Vec::new(),
             known: Vec::new(),
             notes: Vec::new(),
         };
-        let run = UnfinishedRun { plan, digest: String::new(), secrets: std::collections::BTreeMap::new(), records };
-        let begun = begun(&run);
+        let secrets = BTreeMap::from([("key".to_owned(), Secret::new("secret"))]);
+        let run = UnfinishedRun { plan, digest: String::new(), secrets, records };
+        let applied: AppliedResources = ["group", "failed", "deleted"]
+            .into_iter()
+            .map(|name| {
+                let address = Address::new(&scope(), "N/t", "1", name).into();
+                let own = Applied { address, body: rules(&["api"]), after: Vec::new() };
+                (ResourceKey::named("N/t", name), own)
+            })
+            .collect();
+        let begun = begun(&run, &applied);
         let names: Vec<&str> = begun.values().map(|own| own.address.name.as_str()).collect();
-        assert_eq!(names, ["a-guid", "begun"]);
+        assert_eq!(names, ["a-guid", "begun", "failed", "group"]);
+        // Both what was there and what may be there by now are the engine's own.
+        assert_eq!(begun[&ResourceKey::named("N/t", "group")].body, rules(&["ssh", "api"]));
+        assert_eq!(begun[&ResourceKey::named("N/t", "failed")].body, rules(&["ssh", "api"]));
+        let made = &begun[&ResourceKey::named("N/t", "begun")].body;
+        assert_eq!((&made["id"], &made["ip"]), (&json!(scope().resource_id("N/t", "done")), &json!("")));
+        assert!(made["key"]["digest"].as_str().unwrap().starts_with("sha256:"), "{made}");
+    }
 
-        let observed: ObservedResources = begun
+    #[test]
+    fn what_is_not_wanted_is_gone_or_left() {
+        let of = |name: &str| {
+            let address = Address::new(&scope(), "N/t", "1", name).into();
+            (ResourceKey::named("N/t", name), Applied { address, body: Json::Null, after: Vec::new() })
+        };
+        let applied = AppliedResources::from([of("known"), of("new")]);
+        let observed: ObservedResources = applied
             .iter()
             .map(|(key, own)| {
-                let observation = (own.address.name == "begun").then(|| Observation { body: Json::Null, etag: None });
+                let observation = (key.name() == "new").then(|| Observation { body: Json::Null, etag: None });
                 (key.clone(), Observed { address: Address::clone(&own.address), observation })
             })
             .collect();
-        let (gone, left) = sort_out(&begun, &observed, |key| key.name() == "<role>", |_| false);
-        assert_eq!(gone.iter().map(ResourceKey::name).collect::<Vec<_>>(), ["<role>"]);
-        assert_eq!(left.keys().map(ResourceKey::name).collect::<Vec<_>>(), ["begun"]);
-        assert_eq!(sort_out(&begun, &observed, |_| true, |_| true), (Vec::new(), AppliedResources::new()));
+        let (gone, left) = sort_out(&applied, &observed, |key| key.name() == "known", |_| false);
+        assert_eq!(gone.iter().map(ResourceKey::name).collect::<Vec<_>>(), ["known"]);
+        assert_eq!(left.keys().map(ResourceKey::name).collect::<Vec<_>>(), ["new"]);
+        assert_eq!(sort_out(&applied, &observed, |_| true, |_| true), (Vec::new(), AppliedResources::new()));
     }
 }

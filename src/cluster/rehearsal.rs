@@ -46,12 +46,16 @@ pub async fn scenery(
     let mut wanted = Wanted { profile, ..Wanted::default() };
     let group_version = profile.api_version(GROUP_TYPE).unwrap_or("2021-04-01");
     wanted.add(Address::new(scope, GROUP_TYPE, group_version, &scope.resource_group));
-    for applied in store.snapshot()?.into_iter().flat_map(|snapshot| snapshot.applied.into_values()) {
+    let mut known = store.snapshot()?.map(|snapshot| snapshot.applied).unwrap_or_default();
+    let interrupted = store.unfinished::<Plan>()?;
+    if let Some(run) = &interrupted {
+        known.extend(begun(run, &known));
+    }
+    for applied in known.into_values() {
         wanted.ids_in(&applied.body);
         wanted.add(Arc::unwrap_or_clone(applied.address));
     }
-    if let Some(run) = store.unfinished::<Plan>()? {
-        begun(&run).into_values().for_each(|applied| wanted.add(Arc::unwrap_or_clone(applied.address)));
+    if let Some(run) = interrupted {
         for step in &run.plan.steps {
             let Operation::Change(change) = &step.operation else { continue };
             if let Some(name) = change.name.as_str() {

@@ -3,7 +3,8 @@
 //!
 //! - [`execute`] takes a [`Run`] and gives a [`Summary`](crate::contract::Summary).
 //! - [`Queue`] decides what is next. It is pure: no I/O, no clock, no task.
-//! - [`Replay`] is what the journal of an interrupted run says about each step.
+//! - [`Replay`] is what the journal of an interrupted run says about each step, and [`attempted`] what that run may have
+//!   applied without having seen the end of it.
 //! - [`Pacing`] decides which request may be made when. It is pure, too; the budgets are the target's.
 //! - [`Durations`] is how long things take, learnt from how long they took.
 //! - [`Settings`] holds retries, deadlines and polling as data.
@@ -14,6 +15,7 @@
 mod act;
 mod ask;
 mod asked;
+mod attempted;
 mod cancel;
 mod change;
 mod compare;
@@ -35,6 +37,7 @@ mod under_way;
 mod unit;
 mod world;
 
+pub use attempted::attempted;
 pub use cancel::{Cancel, CancelLevel};
 pub use dispatch::{MANY_STEPS, execute};
 pub use durations::{Durations, Estimate};

@@ -164,6 +164,18 @@ impl World {
         value.resolve_digested(&Context { scope: &self.scope, index, lookup: &known })
     }
 
+    /// A value as it is remembered, as far as it is known now: an attribute that was read of a resource at the time and is not
+    /// known any more is an empty text.
+    pub(super) fn resolve_roughly(
+        &self,
+        value: &Value,
+        index: Option<u32>,
+        secrets: &dyn Secrets,
+    ) -> Result<Json, Unresolved> {
+        let known = Roughly(Known { world: self, secrets });
+        value.resolve_digested(&Context { scope: &self.scope, index, lookup: &known })
+    }
+
     /// A step has ended well, and its resource is there (or gone).
     pub(super) fn settle(
         &mut self,
@@ -234,6 +246,19 @@ impl Lookup for Known<'_> {
 
     fn secret(&self, handle: &str) -> Option<Secret> {
         self.secrets.secret(handle)
+    }
+}
+
+/// The same, with an empty text for each attribute that is not known.
+struct Roughly<'a>(Known<'a>);
+
+impl Lookup for Roughly<'_> {
+    fn attribute(&self, reference: &Reference, index: Option<u32>) -> Option<Json> {
+        Some(self.0.attribute(reference, index).unwrap_or_else(|| "".into()))
+    }
+
+    fn secret(&self, handle: &str) -> Option<Secret> {
+        self.0.secret(handle)
     }
 }
 

@@ -11,6 +11,7 @@ mod reread;
 mod settled;
 #[cfg(test)]
 mod tests;
+mod union;
 mod value;
 mod world;
 
@@ -20,5 +21,6 @@ pub use merge::{carry, difference};
 pub use removal::plan_destroy;
 pub use reread::reread;
 pub use settled::settled;
+pub use union::union;
 pub use value::Plan;
 pub use world::{Observed, ObservedResources, Secrets, World};

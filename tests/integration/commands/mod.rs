@@ -6,6 +6,7 @@ mod create;
 mod explain;
 pub mod foreigners;
 mod given_networks;
+mod given_up;
 mod hosts;
 mod image;
 mod import;
