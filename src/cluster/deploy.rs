@@ -44,10 +44,11 @@ pub(super) async fn prepare(
     refuse_unsupported(session, &expansion.graph)?;
     expansion.secrets.extend(vaults::read(session, &expansion.in_key_vaults).await?);
     let known = definition.applied();
-    let begun = given_up.as_ref().map(|run| begun(run, &known)).unwrap_or_default();
-    let mut applied = known.clone();
-    applied.extend(begun.clone());
-    let applied = definition.comparable(applied, &expansion.secrets)?;
+    let mut applied = definition.comparable(known.clone(), &expansion.secrets)?;
+    // A run in another place, which has finished nothing there, tells nothing of this one.
+    let is_here = definition.snapshot.as_ref().is_some_and(|snapshot| snapshot.identity.is_same_place(&identity));
+    let begun = given_up.as_ref().filter(|_| is_here).map(|run| begun(run, &applied)).unwrap_or_default();
+    applied.extend(definition.comparable(begun.clone(), &expansion.secrets)?);
     let observed =
         observe(&session.target, &session.scope, Some(&expansion.graph), &expansion.secrets, &applied).await?;
     let normalise = |address: &Address, body| session.target.normalise(address, body);
@@ -64,13 +65,11 @@ pub(super) async fn prepare(
     let due = instructions(&definition.cluster, &session.scope.resource_group);
     let due: Vec<String> = due.iter().filter(|told| is_due(told, &plan)).map(Instruction::lines).collect();
     plan.notes.extend(due);
-    let is_settled = |key: &ResourceKey| known.contains_key(key) && !begun.contains_key(key);
-    let mut adopted = adopted(&expansion.graph, &observed, &plan, is_settled, &expansion.secrets);
-    // Should this run be given up too before it comes to them, the next one still knows what may be the engine's own.
+    let mut adopted = adopted(&expansion.graph, &observed, &plan, &applied, &expansion.secrets);
+    // Should this run be given up too before it comes to them, the next one still knows what may be the engine's own; and so it does
+    // where a request that is on its way yet changes what seems to be as it should be.
     let is_there = |key: &ResourceKey| observed.get(key).is_some_and(|seen| seen.observation.is_some());
-    for (key, own) in begun.iter().filter(|(key, _)| is_there(key)) {
-        adopted.entry(key.clone()).or_insert_with(|| own.clone());
-    }
+    adopted.extend(begun.into_iter().filter(|(key, _)| is_there(key)));
     let is_wanted = |key: &ResourceKey| expansion.graph.node(key).is_some();
     let (gone, left) = sort_out(&applied, &observed, |key| known.contains_key(key), is_wanted);
     adopted.extend(left);
@@ -132,18 +131,18 @@ fn refuse_unsupported(session: &Session, graph: &ResourceGraph) -> Result<(), Cl
     Err(ClusterError::Unsupported { target: session.target.name(), reasons, help: helps.join("; ") })
 }
 
-/// Resources that are as they should be and of which the state does not know it: another run of the engine made them, and its
-/// state was lost, or it was given up before it saw the end.
+/// Resources that are as they should be and that the state does not know: another run of the engine made them, and its
+/// state was lost.
 fn adopted(
     graph: &ResourceGraph,
     observed: &ObservedResources,
     plan: &Plan,
-    is_settled: impl Fn(&ResourceKey) -> bool,
+    applied: &AppliedResources,
     secrets: &dyn Secrets,
 ) -> AppliedResources {
     let world = World { graph, observed, secrets };
     let mut adopted = AppliedResources::new();
-    for key in plan.unchanged.iter().filter(|key| !is_settled(key)) {
+    for key in plan.unchanged.iter().filter(|key| !applied.contains_key(*key)) {
         let (Some(node), Some(seen)) = (graph.node(key), observed.get(key)) else { continue };
         if let Ok(body) = node.resource.body().resolve_digested(&world.context(node)) {
             let after = graph.dependencies(key).into_iter().map(|needed| needed.key.clone()).collect();

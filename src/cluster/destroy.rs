@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::leftovers::{begun, sort_out};
 use super::{Basis, ClusterError, Demand, Prepared, Session, made, observe, place};
 use crate::base::{Files, Secret};
+use crate::graph::ResourceKey;
 use crate::plan::{Plan, plan_destroy};
 use crate::state::Store;
 use crate::target::azure::ArmClient;
@@ -36,6 +37,9 @@ pub async fn prepare_destroy(
     let given_up = store.unfinished::<Plan>()?;
     let mut applied = snapshot.applied.clone();
     for (key, own) in given_up.as_ref().map(|run| begun(run, &snapshot.applied)).unwrap_or_default() {
+        // A resource whose name was deferred may have another one by now: then there are two.
+        let is_another = applied.get(&key).is_some_and(|known| known.address.id != own.address.id);
+        let key = if is_another { ResourceKey::named(&own.address.resource_type, &own.address.name) } else { key };
         applied.entry(key).or_insert(own);
     }
     let mut notes = Vec::new();

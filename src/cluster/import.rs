@@ -17,7 +17,7 @@ use crate::base::{Files, Secret};
 use crate::catalog::{Cloud, name_suffix};
 use crate::contract::{Address, Applied, AppliedResources, FaultClass};
 use crate::graph::{GROUP_TYPE, ResourceKey};
-use crate::plan::{ObservedResources, World, facts, reread};
+use crate::plan::{ObservedResources, World, doubtful, facts, reread};
 use crate::state::{Identity, Snapshot, Store};
 use crate::target::azure::ArmClient;
 
@@ -32,8 +32,6 @@ pub struct Imported {
     pub beside: Vec<ResourceKey>,
 }
 
-/// What an unreadable secret counts as: no digest is like it, so that a plan says that it is not known.
-const UNKNOWN: &str = "unknown";
 /// The tag by which the engines know the machines of a cluster.
 const SUFFIX_TAG: &str = "resourceNameSuffix";
 
@@ -65,10 +63,10 @@ pub async fn import_model(
             continue;
         };
         let after = graph.dependencies(&node.key).into_iter().map(|needed| needed.key.clone()).collect();
-        let mut body =
+        let body =
             node.resource.body().resolve_digested(&world.context(node)).unwrap_or_else(|_| Json::Object(Map::new()));
-        forget_digests(&mut body);
-        let wanted = session.target.normalise(address, body);
+        // A secret that cannot be read may be anything.
+        let wanted = session.target.normalise(address, doubtful(body));
         let there = session.target.normalise(address, observation.body.clone());
         let body = reread(&wanted, &there, &|_| false);
         applied.insert(node.key.clone(), Applied { address: address.clone().into(), body, after });
@@ -273,16 +271,6 @@ fn references(body: &Json, within: &str, found: &mut dyn FnMut(&str)) {
             }
         }
         Json::Array(items) => items.iter().for_each(|item| references(item, within, found)),
-        _ => {}
-    }
-}
-
-/// Whatever cannot be read may be anything.
-fn forget_digests(body: &mut Json) {
-    match body {
-        Json::Object(entries) if entries.contains_key("$secret") => _ = entries.insert("digest".into(), UNKNOWN.into()),
-        Json::Object(entries) => entries.values_mut().for_each(forget_digests),
-        Json::Array(items) => items.iter_mut().for_each(forget_digests),
         _ => {}
     }
 }

@@ -1,7 +1,7 @@
 //! What runs that were given up have left: resources that were requested and of which nobody has told the end.
 
 use crate::contract::AppliedResources;
-use crate::execute::{Replay, attempted};
+use crate::execute::attempted;
 use crate::graph::ResourceKey;
 use crate::plan::{ObservedResources, Plan};
 use crate::state::UnfinishedRun;
@@ -9,7 +9,7 @@ use crate::state::UnfinishedRun;
 /// The resources that a run has requested to be written and not finished, each with all that the engine may own of it (see
 /// [`attempted`]). They may be there as the run wanted them, or come to be there. `applied` is what the state knows.
 pub(super) fn begun(run: &UnfinishedRun<Plan>, applied: &AppliedResources) -> AppliedResources {
-    attempted(&run.plan, applied, &Replay::of(&run.records), &run.secrets)
+    attempted(&run.plan, applied, &run.records, &run.secrets)
 }
 
 /// Sorts out what is not wanted: the keys of what is gone, and what is there and not `known` to the state yet.
@@ -42,7 +42,9 @@ mod tests {
 
     use super::*;
     use crate::base::Secret;
-    use crate::contract::{Address, Applied, Change, ChangeKind, Observation, Operation, Reason, Record, Step, StepId};
+    use crate::contract::{
+        Address, Applied, Change, ChangeKind, Fault, FaultClass, Observation, Operation, Reason, Record, Step, StepId,
+    };
     use crate::graph::{Reference, Scope, Value};
     use crate::plan::Observed;
 
@@ -95,6 +97,8 @@ mod tests {
             write(Update, "group", false, ssh.clone()),
             write(Update, "failed", false, ssh),
             write(Delete, "deleted", false, Value::Null),
+            write(Create, "refused", false, Value::Null),
+            write(Create, "hindered", false, Value::Null),
         ];
         let at = Timestamp::UNIX_EPOCH;
         let intended = |place: usize, name: Option<&str>| Record::Intended {
@@ -102,7 +106,7 @@ mod tests {
             step: steps[place].id.clone(),
             name: name.map(str::to_owned),
         };
-        let fault = crate::contract::Fault::new(crate::contract::FaultClass::Unavailable, "", "no answer");
+        let fault = |class| Fault::new(class, "", "no");
         let records = vec![
             intended(0, None),
             Record::Finished { at, step: steps[0].id.clone(), applied: None },
@@ -110,8 +114,13 @@ mod tests {
             intended(2, Some("a-guid")),
             intended(4, None),
             intended(5, None),
-            Record::Failed { at, step: steps[5].id.clone(), fault },
+            Record::Failed { at, step: steps[5].id.clone(), fault: fault(FaultClass::Unavailable) },
             intended(6, None),
+            // If it is there, it is somebody else's.
+            intended(7, None),
+            Record::Failed { at, step: steps[7].id.clone(), fault: fault(FaultClass::Invalid) },
+            // It failed before anything was requested.
+            Record::Failed { at, step: steps[8].id.clone(), fault: fault(FaultClass::Unavailable) },
         ];
         let plan = Plan {
             format: Plan::FORMAT,

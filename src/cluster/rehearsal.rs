@@ -46,12 +46,10 @@ pub async fn scenery(
     let mut wanted = Wanted { profile, ..Wanted::default() };
     let group_version = profile.api_version(GROUP_TYPE).unwrap_or("2021-04-01");
     wanted.add(Address::new(scope, GROUP_TYPE, group_version, &scope.resource_group));
-    let mut known = store.snapshot()?.map(|snapshot| snapshot.applied).unwrap_or_default();
+    let known = store.snapshot()?.map(|snapshot| snapshot.applied).unwrap_or_default();
     let interrupted = store.unfinished::<Plan>()?;
-    if let Some(run) = &interrupted {
-        known.extend(begun(run, &known));
-    }
-    for applied in known.into_values() {
+    let begun = interrupted.as_ref().map(|run| begun(run, &known)).unwrap_or_default();
+    for applied in known.into_values().chain(begun.into_values()) {
         wanted.ids_in(&applied.body);
         wanted.add(Arc::unwrap_or_clone(applied.address));
     }

@@ -55,11 +55,12 @@ impl Replay {
                 Record::Finished { step, applied, .. } => {
                     replay.advance(step, Reached::Finished { applied: applied.clone() });
                 }
-                Record::Failed { step, .. } => {
+                Record::Failed { step, .. } if replay.steps.contains_key(step) => {
                     let name = replay.name(step);
                     replay.advance(step, Reached::Intended { name });
                 }
-                Record::Ended { .. } => {}
+                // What failed before its first request was never begun.
+                Record::Failed { .. } | Record::Ended { .. } => {}
             }
         }
         replay

@@ -232,7 +232,7 @@ fn identity(item: &Json) -> Option<&str> {
 }
 
 /// Whether `there` is the item that `own` means.
-fn matches(there: &Json, own: &Json) -> bool {
+pub(super) fn matches(there: &Json, own: &Json) -> bool {
     match (identity(there), identity(own)) {
         (Some(there), Some(own)) => there.eq_ignore_ascii_case(own),
         (_, None) => match own.get("lun") {

@@ -21,6 +21,6 @@ pub use merge::{carry, difference};
 pub use removal::plan_destroy;
 pub use reread::reread;
 pub use settled::settled;
-pub use union::union;
+pub use union::{doubtful, union};
 pub use value::Plan;
 pub use world::{Observed, ObservedResources, Secrets, World};

@@ -3,28 +3,27 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::merge::{find, is_secret};
+use super::merge::{find, is_secret, matches};
+
+/// What the digest of a secret is of which nobody knows what it is: no digest is like it.
+const UNKNOWN: &str = "unknown";
 
 /// The body that has every field and every item of both, so that the engine takes whatever of them is there for its own. Where
 /// the two differ in a value, the later one stands for it: of values only their presence matters (see
-/// [`difference`](super::difference)), save those of secrets. A secret that is not the same in both has a digest that no secret
-/// has, for whichever is wanted has to be sent.
+/// [`difference`](super::difference)), save those of secrets. A secret that is not the same in both is [`doubtful`], for whichever
+/// is wanted has to be sent.
 pub fn union(earlier: &Json, later: &Json) -> Json {
     match (earlier, later) {
-        (earlier, later) if is_secret(earlier) && is_secret(later) => {
-            let mut secret = later.clone();
-            if earlier["digest"] != later["digest"] {
-                secret["digest"] = "unknown".into();
-            }
-            secret
-        }
+        (earlier, Json::Null) => earlier.clone(),
+        (earlier, later) if is_secret(earlier) && earlier == later => later.clone(),
+        (earlier, later) if is_secret(earlier) || is_secret(later) => doubtful(later.clone()),
         (Json::Object(earlier), Json::Object(later)) => {
             let mut body: Map<String, Json> = earlier.clone();
             for (name, value) in later {
                 let known = earlier.keys().find(|known| known.eq_ignore_ascii_case(name));
                 match known {
                     Some(known) => _ = body.insert(known.clone(), union(&earlier[known], value)),
-                    None => _ = body.insert(name.clone(), value.clone()),
+                    None => _ = body.insert(name.clone(), doubtful(value.clone())),
                 }
             }
             Json::Object(body)
@@ -32,13 +31,28 @@ pub fn union(earlier: &Json, later: &Json) -> Json {
         (Json::Array(earlier), Json::Array(later)) => {
             let mut items: Vec<Json> = later
                 .iter()
-                .map(|item| find(earlier, item).map_or_else(|| item.clone(), |before| union(before, item)))
+                .map(|item| find(earlier, item).map_or_else(|| doubtful(item.clone()), |before| union(before, item)))
                 .collect();
-            items.extend(earlier.iter().filter(|item| find(later, item).is_none()).cloned());
+            let is_joined = |item: &&Json| later.iter().any(|new| matches(item, new) || matches(new, item));
+            items.extend(earlier.iter().filter(|item| !is_joined(item)).cloned());
             Json::Array(items)
         }
-        (_, later) => later.clone(),
+        (_, later) => doubtful(later.clone()),
     }
+}
+
+/// A body whose secrets are not known to be there: whatever is wanted of them differs.
+pub fn doubtful(mut body: Json) -> Json {
+    fn forget(body: &mut Json) {
+        match body {
+            body if is_secret(body) => body["digest"] = UNKNOWN.into(),
+            Json::Object(entries) => entries.values_mut().for_each(forget),
+            Json::Array(items) => items.iter_mut().for_each(forget),
+            _ => {}
+        }
+    }
+    forget(&mut body);
+    body
 }
 
 #[cfg(test)]
@@ -64,10 +78,7 @@ mod tests {
         let fields = difference(&wanted, Some(&may_be), &observed, &|_| false);
         let pointers: Vec<&str> = fields.iter().map(|field| field.pointer.as_str()).collect();
         assert_eq!(pointers, ["/properties/rules/api/properties/port", "/properties/rules/ssh"]);
-        assert_eq!(
-            carry(&wanted, Some(&may_be), &observed, &|_| false),
-            rules(&[("api", 443), ("theirs", 80)]),
-        );
+        assert_eq!(carry(&wanted, Some(&may_be), &observed, &|_| false), rules(&[("api", 443), ("theirs", 80)]),);
         // Or it has had none, and nothing is left to do.
         assert_eq!(difference(&before, Some(&may_be), &before, &|_| false), []);
     }
@@ -75,9 +86,24 @@ mod tests {
     #[test]
     fn a_secret_that_may_be_either_is_sent_again() {
         let secret = |digest: &str| json!({ "Data": { "$secret": "handle", "digest": digest }, "size": 1 });
-        let fields = |wanted: &Json, applied: &Json| difference(wanted, Some(applied), &json!({ "size": 1 }), &|_| false);
+        let fields =
+            |wanted: &Json, applied: &Json| difference(wanted, Some(applied), &json!({ "size": 1 }), &|_| false);
         let may_be = union(&secret("1"), &secret("2"));
         assert_eq!((fields(&secret("1"), &may_be).len(), fields(&secret("2"), &may_be).len()), (1, 1));
         assert_eq!(fields(&secret("1"), &union(&secret("1"), &secret("1"))), []);
+        // Also one that was not there before: nobody knows whether it is by now.
+        let clear = json!({ "Data": "text", "size": 1 });
+        for before in [json!(null), json!({ "size": 1 }), clear] {
+            assert_eq!(fields(&secret("1"), &union(&before, &secret("1"))).len(), 1, "{before}");
+        }
+        let keys = |digest: &str| json!({ "keys": [{ "name": "a", "key": secret(digest)["Data"] }] });
+        assert_eq!(union(&json!({ "keys": [] }), &keys("1")), keys(UNKNOWN));
+    }
+
+    #[test]
+    fn items_without_a_name_are_not_there_twice() {
+        let (one, more) = (json!([{ "a": 1 }]), json!([{ "a": 1, "b": 2 }]));
+        assert_eq!((union(&one, &more), union(&more, &one)), (more.clone(), more.clone()));
+        assert_eq!(union(&one, &json!(null)), one);
     }
 }
