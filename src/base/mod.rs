@@ -23,7 +23,7 @@ pub use files::{
     FileError, Files, UNFINISHED, append_line_durably, create_private_directory, fill_private, read_own_text,
     read_text, write_private, write_public,
 };
-pub use network::{address_at, network_contains, network_size, parse_network};
+pub use network::{address_at, network_contains, network_size, networks_overlap, parse_network};
 pub use pages::{take_large_pages, take_small_pages};
 pub use secret::{Digesting, Secret, digest, digest_json, short_digest};
 pub use similar::closest;

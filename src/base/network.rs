@@ -31,10 +31,29 @@ pub fn network_contains(outer: IpNet, inner: IpNet) -> bool {
     outer.contains(&inner)
 }
 
+/// Whether two networks have addresses in common: then the one holds the other.
+pub fn networks_overlap(one: impl Into<IpNet>, other: impl Into<IpNet>) -> bool {
+    let (one, other) = (one.into(), other.into());
+    one.contains(&other) || other.contains(&one)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn networks_overlap_where_one_holds_the_other() {
+        let net = |text: &str| parse_network(text).unwrap();
+        assert!(
+            networks_overlap(net("10.0.0.0/8"), net("10.1.0.0/16"))
+                && networks_overlap(net("fd00::/64"), net("fd00::/8"))
+        );
+        assert!(
+            !networks_overlap(net("10.0.0.0/16"), net("10.1.0.0/16"))
+                && !networks_overlap(net("0.0.0.0/0"), net("::/0"))
+        );
+    }
 
     #[test]
     fn counts_from_the_start_of_the_network() {

@@ -45,12 +45,46 @@ pub fn look(call: &Call, hypervisor: &dyn HostHypervisor, question: &Question<'_
     judge_host(&HostView { uri, pool, image, image_folder, survey: &seen, demand, probed: probed.as_ref() })
 }
 
+/// What was found on one of several hosts.
+pub struct OneOfSeveral {
+    /// Its name in the model.
+    pub name: String,
+    /// How it is reached.
+    pub uri: String,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+fn is_good(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.verdict != Verdict::Bad)
+}
+
+/// The same of several hosts.
+pub fn tell_of_several(call: &Call, hosts: &[OneOfSeveral], more: &Json) -> Exit {
+    let style = call.output.style;
+    let ok = hosts.iter().all(|host| is_good(&host.findings));
+    let each = |host: &OneOfSeveral| json!({ "name": host.name, "uri": host.uri, "findings": host.findings, "ok": is_good(&host.findings) });
+    let mut data = json!({
+        "format": 1, "target": TargetName::Libvirt.word(), "simulated": false,
+        "hosts": hosts.iter().map(each).collect::<Vec<_>>(), "ok": ok,
+    });
+    if let (Some(data), Some(more)) = (data.as_object_mut(), more.as_object()) {
+        data.extend(more.clone());
+    }
+    call.output.data(&data);
+    for OneOfSeveral { name, uri, findings } in hosts {
+        let title = style.strong(&format!("{name}, {uri}"));
+        call.output.text(&format!("{title}\n{}", render_findings(findings, style)));
+    }
+    if ok { Exit::Success } else { Exit::Environment }
+}
+
 /// Tells what was found, with more data beside it, and gives the exit code.
 pub fn tell(call: &Call, uri: &str, findings: &[Finding], more: &Json) -> Exit {
-    let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
+    let ok = is_good(findings);
     let mut data = json!({
         "format": 1, "target": TargetName::Libvirt.word(), "simulated": false, "uri": uri, "findings": findings,
-        "ok": bad == 0,
+        "ok": ok,
     });
     if let (Some(data), Some(more)) = (data.as_object_mut(), more.as_object()) {
         data.extend(more.clone());
@@ -58,5 +92,5 @@ pub fn tell(call: &Call, uri: &str, findings: &[Finding], more: &Json) -> Exit {
     call.output.data(&data);
     let style = call.output.style;
     call.output.text(&format!("{}\n{}", style.strong(uri), render_findings(findings, style)));
-    if bad == 0 { Exit::Success } else { Exit::Environment }
+    if ok { Exit::Success } else { Exit::Environment }
 }

@@ -1,4 +1,4 @@
-//! The connection to a libvirt host.
+//! The connections to libvirt hosts.
 
 #[cfg(not(feature = "libvirt"))]
 use std::sync::Arc;
@@ -12,10 +12,18 @@ use crate::target::libvirt::DEFAULT_URI;
 #[cfg(not(feature = "libvirt"))]
 use crate::target::libvirt::host::HostHypervisor;
 
-/// Which libvirt: the model's first host, then what the command line or the environment names, then this machine's.
+/// The first host's libvirt: the model's, then what the command line or the environment names, then this machine's.
 pub fn uri<'a>(on_prem: Option<&'a OnPrem>, connect: Option<&'a str>) -> &'a str {
     let host = on_prem.and_then(|on_prem| on_prem.hosts.first()).map(|host| host.uri.as_str());
     host.or(connect).unwrap_or(DEFAULT_URI)
+}
+
+/// All hosts: name (empty where the model names none) and URI.
+pub fn hosts<'a>(on_prem: &'a OnPrem, connect: Option<&'a str>) -> Vec<(&'a str, &'a str)> {
+    if on_prem.hosts.is_empty() {
+        return vec![("", uri(None, connect))];
+    }
+    on_prem.hosts.iter().map(|host| (host.name.as_str(), host.uri.as_str())).collect()
 }
 
 #[cfg(not(feature = "libvirt"))]
@@ -25,10 +33,10 @@ fn without_library() -> CliError {
     )
 }
 
-/// Connects to a libvirt host. Nothing is changed on it.
+/// Connects to the libvirt hosts. Nothing is changed on them.
 ///
 /// # Errors
-/// A build without libvirt; nothing answers; the host lacks its storage pool.
+/// A build without libvirt; nothing answers; a host lacks its storage pool.
 #[cfg(not(feature = "libvirt"))]
 pub fn connect(_: &Call, _: &TargetOptions, _: Wanted<'_>) -> Result<Connected, CliError> {
     Err(without_library())
@@ -62,8 +70,8 @@ mod with_library {
     use crate::target::http::{HttpSettings, Names};
     use crate::target::libvirt::host::{HostFacts, HostHypervisor, host_facts};
     use crate::target::libvirt::{
-        ErrorKind, FolderGateways, Gateways, Hypervisor, LibvirtConnection, LibvirtTarget, MachineGateways,
-        NetworkMode, Settings, Site, Size,
+        ErrorKind, FolderGateways, Gateways, Host, Hosts, Hypervisor, LibvirtConnection, LibvirtTarget,
+        MachineGateways, NetworkMode, Settings, Site, Size, pool_id,
     };
 
     /// On-prem there are no key vaults.
@@ -92,14 +100,8 @@ mod with_library {
         }
     }
 
-    /// What the model says, as far as it is built.
+    /// What the model says.
     fn settings(on_prem: &OnPrem, facts: Option<HostFacts>, image: &ChosenImage) -> Result<Settings, CliError> {
-        let refuse = |what: &str, help: &str| {
-            CliError::new(Exit::Definition, format!("{what}: this version does not build that on-prem")).help(help)
-        };
-        if on_prem.hosts.len() > 1 {
-            return Err(refuse("onPremProfile.hosts has several hosts", "name one"));
-        }
         let network_mode = match on_prem.network_mode {
             model::NetworkMode::Nat => NetworkMode::Nat,
             model::NetworkMode::Routed => NetworkMode::Routed,
@@ -164,22 +166,36 @@ mod with_library {
         Ok(Arc::new(connection))
     }
 
-    /// Connects to a libvirt host. Nothing is changed on it.
+    /// Connects to the libvirt hosts. Nothing is changed on them.
     ///
     /// # Errors
-    /// Nothing answers; the host lacks its storage pool; a model that asks for what is not built.
+    /// Nothing answers; a host lacks its storage pool.
     pub fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
         let on_prem = wanted.cluster.and_then(|cluster| cluster.on_prem.clone()).unwrap_or_default();
-        let uri = super::uri(Some(&on_prem), options.connect.as_deref());
-        let connection: Arc<dyn Hypervisor> = Arc::new(LibvirtConnection::open(uri).map_err(Fault::from)?);
-        let facts = host_facts(&*connection, &on_prem.storage_pool)?;
+        let mut open = super::hosts(&on_prem, options.connect.as_deref()).into_iter().map(|(name, uri)| {
+            let hypervisor: Arc<dyn Hypervisor> = Arc::new(LibvirtConnection::open(uri).map_err(Fault::from)?);
+            let id = pool_id(&*hypervisor, name, &on_prem.storage_pool)?;
+            Ok::<_, CliError>(Host { name: name.to_owned(), id, hypervisor })
+        });
+        let Some(first) = open.next().transpose()? else { return Err(CliError::usage("no host is named")) };
+        let others: Vec<Host> = open.collect::<Result<_, _>>()?;
+        for (place, host) in others.iter().enumerate() {
+            if let Some(same) = std::iter::once(&first).chain(&others[..place]).find(|other| other.id == host.id) {
+                let message =
+                    format!("the hosts {} and {} have one storage pool: they are the same", same.name, host.name);
+                return Err(CliError::new(Exit::Definition, message).help("name each host once in onPremProfile.hosts"));
+            }
+        }
+        let hosts = Hosts::new(first, others);
+        let first = &hosts.first().hypervisor;
+        let facts = host_facts(&**first, &on_prem.storage_pool)?;
         let settings = settings(&on_prem, facts, &ChosenImage::of(call, wanted.cluster)?)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let gateways: Arc<dyn Gateways> = match &options.gateways {
             Some(folder) => Arc::new(FolderGateways::new(folder.clone())),
-            None => Arc::new(MachineGateways::new(Arc::clone(&connection), settings.clone(), Arc::clone(&clock))),
+            None => Arc::new(MachineGateways::new(Arc::clone(first), settings.clone(), Arc::clone(&clock))),
         };
-        let target = LibvirtTarget::new(connection, Some(gateways), settings, clock);
+        let target = LibvirtTarget::new(hosts, Some(gateways), settings, clock);
         let scope = Scope {
             subscription_id: target.subscription()?,
             tenant_id: LibvirtTarget::tenant(),

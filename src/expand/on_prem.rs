@@ -7,6 +7,7 @@ use ipnet::{IpNet, Ipv4Net};
 use super::ExpandError;
 use super::context::API_SERVER_PORT;
 use super::machine_settings::secrets_in_key_vaults;
+use crate::base::networks_overlap;
 use crate::catalog::Cloud;
 use crate::contract::Platform;
 use crate::model::{Cluster, NetworkPlugin, OperatingSystem};
@@ -71,8 +72,7 @@ pub(super) fn pod_range(cluster: &Cluster, platform: Platform) -> IpNet {
     }
     let free = |range: &IpNet| {
         let shares = 1_u64 << (24 - u32::from(range.prefix_len()));
-        u64::from(cluster.node_count()) < shares
-            && !taken.iter().any(|taken| taken.contains(&range.network()) || range.contains(&taken.network()))
+        u64::from(cluster.node_count()) < shares && !taken.iter().any(|taken| networks_overlap(*taken, *range))
     };
     let mut ranges = POD_RANGES.into_iter().map(IpNet::V4);
     ranges.find(free).unwrap_or(network.cluster_subnet)

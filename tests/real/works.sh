@@ -6,8 +6,20 @@
 # To validate what is applied, kubectl would fetch all that the API server knows of its types, which takes an emulated
 # processor longer than kubectl waits.
 #
+# applied: what is given is there. An API server that has just come up on an emulated processor may take longer for a request than it
+# gives itself, which is no failure yet.
+applied() {
+  local text tries
+  text=$(cat)
+  for ((tries = 0; tries < 10; tries++)); do
+    kubectl apply --validate=false -f - <<<"$text" >/dev/null && return
+    sleep 5
+  done
+  return 1
+}
+
 # A pod of the Deployment on each node, and on each node a client.
-kubectl apply --validate=false -f - >/dev/null <<'YAML'
+applied <<'YAML'
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -93,9 +105,9 @@ until_true 300 "the API server tells its storage classes" kubectl get storagecla
 kubectl get storageclass --output name | grep -q -x storageclass.storage.k8s.io/local-path ||
   sed -E 's|^( *)"nodePathMap":|\1"cmdTimeoutSeconds":1800,"nodePathMap":|' \
     "$cache/programs/local_path/$(sed -n 's/^local_path //p' "$cache/$minor/versions")/local-path-storage.yaml" |
-  kubectl apply --validate=false -f - >/dev/null
+  applied
 pod() {
-  kubectl apply --validate=false -f - >/dev/null <<YAML
+  applied <<YAML
 apiVersion: v1
 kind: Pod
 metadata: {name: $1}
@@ -111,7 +123,7 @@ spec:
 YAML
   kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout=900s >/dev/null
 }
-kubectl apply --validate=false -f - >/dev/null <<'YAML'
+applied <<'YAML'
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {name: data}

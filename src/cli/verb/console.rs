@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::status::existing_cluster;
+use super::status::{connect_existing, existing_cluster};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, StatePlaceOptions, TargetOptions};
 use crate::cli::place::{describe_target, existing_snapshot};
@@ -11,7 +11,8 @@ use crate::cli::program::Program;
 use crate::cli::state::existing_store;
 use crate::cli::{Call, Exit, libvirt};
 use crate::cluster::{Place, find_member, members};
-use crate::contract::TargetName;
+use crate::contract::{Observation, TargetName};
+use crate::model::OnPrem;
 use crate::target::libvirt::domain_name;
 use crate::view::harmless;
 
@@ -69,7 +70,16 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     };
     let cluster = existing_cluster(store.folder());
     let on_prem = cluster.as_ref().and_then(|cluster| cluster.on_prem.as_ref());
-    let uri = libvirt::uri(on_prem, arguments.target.connect.as_deref());
+    let uri = match on_prem.filter(|on_prem| on_prem.hosts.len() > 1) {
+        Some(on_prem) => {
+            // The target knows on which of them it has made the machine.
+            let connected = connect_existing(call, &store, &existing, &arguments.target).await?;
+            let seen = connected.session.target.observe(address).await;
+            connected.close(call).await;
+            uri_of(on_prem, &name, seen?.as_ref())?
+        }
+        None => libvirt::uri(on_prem, arguments.target.connect.as_deref()),
+    };
     let domain = domain_name(&address.id);
     let mut words = vec!["--connect", uri, "console", "--domain", &domain];
     words.extend(arguments.force.then_some("--force"));
@@ -86,4 +96,16 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     }
     call.output.note(&format!("The console of {domain} on {}: leave it by Ctrl+]\n", harmless(uri)));
     virsh.replace_this()
+}
+
+/// How the host is reached that has a machine, of which this was seen.
+fn uri_of<'a>(on_prem: &'a OnPrem, machine: &str, seen: Option<&Observation>) -> Result<&'a str, CliError> {
+    let host = seen.and_then(|seen| seen.body.pointer("/properties/instanceView/assignedHost")?.as_str());
+    let found = host.and_then(|name| on_prem.hosts.iter().find(|host| host.name.eq_ignore_ascii_case(name)));
+    // What was made when there was one host only is on the first.
+    let first = || on_prem.hosts.first().filter(|_| seen.is_some() && host.is_none());
+    found.or_else(first).map(|host| host.uri.as_str()).ok_or_else(|| {
+        let message = format!("{machine} is on none of the model's hosts");
+        CliError::new(Exit::Environment, message).help("see what is there: `engine plan`")
+    })
 }

@@ -11,14 +11,14 @@ use crate::catalog::Cloud;
 use crate::cli::azure::{self, Access};
 use crate::cli::chosen_image::ChosenImage;
 use crate::cli::error::CliError;
-use crate::cli::host::{Question, look, tell};
+use crate::cli::host::{OneOfSeveral, Question, look, tell, tell_of_several};
 use crate::cli::libvirt;
 use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, describe_target, folder_for_model, read_model};
 use crate::cli::preflight::render_findings;
 use crate::cli::session::{Wanted, connect};
 use crate::cli::{Call, Exit};
-use crate::cluster::{Demand, HostDemand, PROVIDERS, Verdict, doctor};
+use crate::cluster::{Demand, Finding, HostDemand, PROVIDERS, Verdict, doctor};
 use crate::contract::TargetName;
 use crate::graph::Scope;
 use crate::model::{Cluster, Identity};
@@ -99,27 +99,43 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     Ok(if bad == 0 { Exit::Success } else { Exit::Environment })
 }
 
-/// The same of a host on-prem.
+/// The same of the hosts on-prem.
 fn host(call: &Call, arguments: &Arguments, cluster: Option<&Cluster>, group: &str) -> Result<Exit, CliError> {
     if arguments.register {
         return Err(CliError::usage("a host has no resource providers").help("leave out --register"));
     }
     let on_prem = cluster.and_then(|cluster| cluster.on_prem.clone()).unwrap_or_default();
-    let uri = libvirt::uri(Some(&on_prem), arguments.target.connect.as_deref());
     let image = ChosenImage::of(call, cluster)?;
+    let pool = arguments.storage_pool.as_deref().unwrap_or(&on_prem.storage_pool);
+    let hosts = libvirt::hosts(&on_prem, arguments.target.connect.as_deref());
     let demand = cluster.map(HostDemand::of);
-    let hypervisor = libvirt::open_host(uri)?;
     let question = Question {
-        uri,
-        pool: arguments.storage_pool.as_deref().unwrap_or(&on_prem.storage_pool),
+        uri: "",
+        pool,
         image: &image.volume,
         image_folder: image.folder.as_ref().map(|folder| folder.path.as_path()),
         group,
         demand: demand.as_ref(),
         probes: arguments.probe,
     };
-    let findings = look(call, &*hypervisor, &question);
-    Ok(tell(call, uri, &findings, &json!({ "storagePool": question.pool })))
+    let more = json!({ "storagePool": pool });
+    if let [(_, uri)] = hosts[..] {
+        let hypervisor = libvirt::open_host(uri)?;
+        let findings = look(call, &*hypervisor, &Question { uri, ..question });
+        return Ok(tell(call, uri, &findings, &more));
+    }
+    let count = hosts.len();
+    let mut found = Vec::with_capacity(count);
+    for (place, (name, uri)) in hosts.into_iter().enumerate() {
+        let share = demand.as_ref().map(|demand| demand.share(place, count));
+        let findings = match libvirt::open_host(uri) {
+            Ok(hypervisor) => look(call, &*hypervisor, &Question { uri, demand: share.as_ref(), ..question }),
+            // The others are looked at all the same.
+            Err(error) => vec![Finding::new("libvirt", Verdict::Bad, error.message, &error.help.unwrap_or_default())],
+        };
+        found.push(OneOfSeveral { name: name.to_owned(), uri: uri.to_owned(), findings });
+    }
+    Ok(tell_of_several(call, &found, &more))
 }
 
 /// The folder of the simulator, which lies in the cluster's.

@@ -51,7 +51,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(about: &str, verdict: Verdict, message: impl Into<String>, help: &str) -> Self {
+    /// A finding. What is good needs no help.
+    pub fn new(about: &str, verdict: Verdict, message: impl Into<String>, help: &str) -> Self {
         let help = Some(help.to_owned()).filter(|_| verdict != Verdict::Good);
         Self { about: about.to_owned(), verdict, message: message.into(), help }
     }

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use crate::base::{Diagnostic, address_at, network_contains};
+use crate::base::{Diagnostic, address_at, network_contains, networks_overlap};
 use crate::catalog::Cloud;
 
 use super::super::cluster::{AUDIT_POLICY, Addon, Cluster};
@@ -142,7 +142,7 @@ fn overlaps(cluster: &Cluster, findings: &mut Findings) {
     if cluster.control_plane.subnet_id.is_some() {
         // The subnets are somebody else's; only the vnet's own range is known.
         if vnet_is_known(cluster) {
-            if network.vnet_cidr.contains(&services.2) || services.2.contains(&network.vnet_cidr) {
+            if networks_overlap(network.vnet_cidr, services.2) {
                 let message = format!("serviceCidr {} overlaps the vnet's {}", services.2, network.vnet_cidr);
                 let warning = Diagnostic::warning("service-range-in-vnet", &services.0, message);
                 findings.judge(
@@ -202,7 +202,7 @@ pub(super) fn vnet_is_known(cluster: &Cluster) -> bool {
 
 /// Two ranges, each with its pointer and name, have no address in common.
 fn disjoint(left: &(String, &str, IpNet), right: &(String, &str, IpNet), findings: &mut Findings) {
-    if left.2.contains(&right.2) || right.2.contains(&left.2) {
+    if networks_overlap(left.2, right.2) {
         let message = format!("{} {} overlaps {} {}", left.1, left.2, right.1, right.2);
         let fault = Diagnostic::error("ranges-overlap", &left.0, message);
         findings.judge(
@@ -312,9 +312,8 @@ fn reserved_ranges(cluster: &Cluster, findings: &mut Findings) {
         (kubernetes("clusterSubnet"), "clusterSubnet", network.cluster_subnet, "10.244.0.0/16"),
         (kubernetes("serviceCidr"), "serviceCidr", network.service_cidr, "10.0.0.0/16"),
     ] {
-        let kept = KEPT_RANGES
-            .iter()
-            .find(|(kept, _)| kept.parse::<IpNet>().is_ok_and(|kept| kept.contains(&range) || range.contains(&kept)));
+        let kept =
+            KEPT_RANGES.iter().find(|(kept, _)| kept.parse::<IpNet>().is_ok_and(|kept| networks_overlap(kept, range)));
         if let Some((kept, whose)) = kept {
             let message = format!("{name} {range} holds addresses of {kept}, which are {whose}");
             let fault = Diagnostic::error("range-reserved", &pointer, message);

@@ -3,7 +3,7 @@
 
 use ipnet::IpNet;
 
-use crate::base::{Diagnostic, network_contains};
+use crate::base::{Diagnostic, network_contains, networks_overlap};
 use crate::contract::TargetName;
 
 use super::super::cluster::Cluster;
@@ -166,7 +166,7 @@ fn bridged(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
     let Some(site) = on_prem.router.map(|router| IpNet::V4(router.trunc())) else { return };
     let network = &cluster.network;
     for subnet in std::iter::once(network.node_subnet).chain(network.agent_subnet) {
-        if network_contains(site, subnet) || network_contains(subnet, site) {
+        if networks_overlap(site, subnet) {
             let message = format!("the site's network {site} and the machines' {subnet} have addresses in common");
             let fault = Diagnostic::error("on-prem-addresses", format!("{ON_PREM}/router"), message);
             let help = "give the machines another range: masterProfile.vnetCidr and firstConsecutiveStaticIP";

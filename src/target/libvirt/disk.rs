@@ -3,7 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid};
+use super::hosts::Host;
 use super::names::object;
+use super::placement::on;
 use super::work::{Work, types};
 use super::xml::disk_volume;
 use crate::contract::{Address, Fault, Progress};
@@ -19,6 +21,17 @@ pub fn disk_volume_name(id: &str) -> String {
     format!("{}.disk", object(body::group(id), body::last(id)))
 }
 
+/// The id of a machine's data disk: its own, or the one that its name makes. None if it has neither.
+pub fn data_disk_id(machine: &str, disk: &Json) -> Option<String> {
+    match body::text(disk, "/managedDisk/id") {
+        Some(id) => Some(id.to_owned()),
+        None => {
+            let group = body::parent(machine, "/providers/").unwrap_or_default();
+            Some(format!("{group}/providers/{}/{}", types::DISK, body::text(disk, "/name")?))
+        }
+    }
+}
+
 impl Work<'_> {
     /// Makes a disk.
     pub(super) fn apply_disk(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
@@ -31,34 +44,26 @@ impl Work<'_> {
         if let Some(owner) = self.ledger.get(&address.id).and_then(|record| record.text("/managedBy")) {
             body["managedBy"] = json!(owner);
         }
-        let progress = self.done(address, body, Json::Null)?;
-        self.ensure_disk(&address.id, size)?;
+        let host = self.host_of(&address.id);
+        let progress = self.done(address, body, on(host, Json::Null))?;
+        self.ensure_disk(host, &address.id, size)?;
         Ok(progress)
     }
 
     /// Sees to it that a disk's volume is there.
-    fn ensure_disk(&self, id: &str, gibibytes: u64) -> Result<(), Fault> {
+    fn ensure_disk(&self, host: &Host, id: &str, gibibytes: u64) -> Result<(), Fault> {
         let name = disk_volume_name(id);
-        if self.hypervisor.volume(self.pool(), &name)?.is_none() {
+        if host.hypervisor.volume(self.pool(), &name)?.is_none() {
             let volume = disk_volume(&name, gibibytes.saturating_mul(GIB));
-            self.hypervisor.create_volume(self.pool(), &volume.render())?;
+            host.hypervisor.create_volume(self.pool(), &volume.render())?;
         }
         Ok(())
     }
 
-    /// Sees to it that a disk of a machine is there, recorded as the machine's, and gives its id.
-    pub(super) fn ensure_machine_disk(&mut self, machine: &Address, disk: &Json) -> Result<String, Fault> {
-        let named = body::text(disk, "/managedDisk/id").map(str::to_owned);
-        let id = match (named, body::text(disk, "/name")) {
-            (Some(id), _) => id,
-            (None, Some(name)) => {
-                let group = body::parent(&machine.id, "/providers/").unwrap_or_default();
-                format!("{group}/providers/{}/{name}", types::DISK)
-            }
-            (None, None) => {
-                return Err(invalid("a data disk has neither a name nor an id", "name it"));
-            }
-        };
+    /// Sees to it that a disk of a machine is there, on the machine's host and recorded as the machine's, and gives its id.
+    pub(super) fn ensure_machine_disk(&mut self, host: &Host, machine: &Address, disk: &Json) -> Result<String, Fault> {
+        let id = data_disk_id(&machine.id, disk)
+            .ok_or_else(|| invalid("a data disk has neither a name nor an id", "name it"))?;
         let size = body::number(disk, "/diskSizeGB").unwrap_or(DEFAULT_DISK);
         let address = Address {
             resource_type: types::DISK.to_owned(),
@@ -66,19 +71,26 @@ impl Work<'_> {
             name: body::last(&id).to_owned(),
             id: id.clone(),
         };
-        let known = self.ledger.get(&id).map(|record| record.body.clone());
-        let mut body = known.unwrap_or_else(|| {
+        // One that was on a host that is no more is made anew on the machine's.
+        let there = self.disk_host(&id)?;
+        if let Some(there) = there.filter(|there| there.id != host.id) {
+            let message =
+                format!("the disk {} is on {}, and {} on {}", address.name, there.name, machine.name, host.name);
+            return Err(invalid(message, "a machine's disks are all on its host: give it others"));
+        }
+        let known = self.ledger.get(&id);
+        let mut body = known.map(|record| record.body.clone()).unwrap_or_else(|| {
             let body = json!({ "properties": { "creationData": { "createOption": "Empty" }, "diskSizeGB": size } });
             body::completed(&address, body, "Succeeded")
         });
         if let Some(owner) = body::text(&body, "/managedBy").filter(|owner| !body::same(owner, &machine.id)) {
             return Err(invalid(format!("the disk {} is attached to {owner}", address.name), "detach it there first"));
         }
-        if body::text(&body, "/managedBy").is_none() {
+        if there.is_none() || body::text(&body, "/managedBy").is_none() {
             body["managedBy"] = json!(machine.id);
-            self.put(&address, body, Json::Null)?;
+            self.put(&address, body, on(host, Json::Null))?;
         }
-        self.ensure_disk(&id, size)?;
+        self.ensure_disk(host, &id, size)?;
         Ok(id)
     }
 
@@ -103,7 +115,7 @@ impl Work<'_> {
             }
             self.delete_machine(&owner)?;
         }
-        self.hypervisor.remove_volume(self.pool(), &disk_volume_name(&address.id))?;
+        self.remove_volume(&disk_volume_name(&address.id))?;
         self.remove(&address.id)?;
         Ok(Progress::Done(None))
     }

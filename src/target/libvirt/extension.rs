@@ -59,7 +59,7 @@ impl Work<'_> {
             properties.remove("protectedSettings");
         }
         self.put(address, body.clone(), json!({ "asked": asked }))?;
-        let process = agent::begin(self.hypervisor, &domain_name(machine), &command, None)?;
+        let process = agent::begin(&*self.host_of(machine).hypervisor, &domain_name(machine), &command, None)?;
         self.put(address, body, json!({ "asked": asked, "process": process }))?;
         Ok(self.running_script(address, process))
     }
@@ -76,11 +76,13 @@ impl Work<'_> {
     fn ask_script(&mut self, address: &Address, record: &Record, process: i64) -> Result<Progress, Fault> {
         let machine = body::parent(&address.id, "/extensions/").unwrap_or_default();
         let ended =
-            agent::ended(self.hypervisor, &domain_name(machine), process).map_err(|error| match error.kind {
-                // The agent answers, and knows no such process.
-                ErrorKind::Failed => Fault::new(FaultClass::OperationLost, "", error.to_string())
-                    .help("the machine or its agent has started again meanwhile; the script is run once more"),
-                _ => error.into(),
+            agent::ended(&*self.host_of(machine).hypervisor, &domain_name(machine), process).map_err(|error| {
+                match error.kind {
+                    // The agent answers, and knows no such process.
+                    ErrorKind::Failed => Fault::new(FaultClass::OperationLost, "", error.to_string())
+                        .help("the machine or its agent has started again meanwhile; the script is run once more"),
+                    _ => error.into(),
+                }
             })?;
         let Some(ended) = ended else { return Ok(self.running_script(address, process)) };
         let output = [ended.output, ended.errors].map(|bytes| last_part(&bytes)).join("");

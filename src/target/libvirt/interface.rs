@@ -9,8 +9,8 @@ use super::names::{mac_of, object, uuid_of};
 use super::network::filter_name;
 use super::outside::Outside;
 use super::told;
-use super::work::{Work, observation, types};
-use super::xml::{AddressGivers, FilterPlan, filter};
+use super::work::{Work, types};
+use super::xml::{AddressGivers, FilterPlan};
 use crate::contract::{Address, Fault, Progress};
 
 /// The name of an interface's filter.
@@ -64,13 +64,13 @@ impl Work<'_> {
             configuration["properties"]["privateIPAddressVersion"] = json!("IPv4");
         }
         body["properties"]["macAddress"] = json!(mac_of(&address.id).replace(':', "-").to_ascii_uppercase());
-        let record = self.put(address, body, Json::Null)?;
+        let record = self.begin(address, body, Json::Null)?;
         let network = self.referred(&network.unwrap_or_default())?;
         self.sync_filters(&network)?;
         self.define_interface_filter(&record)?;
         self.sync_network(&network)?;
         self.sync_gateways()?;
-        Ok(Progress::Done(Some(observation(&record))))
+        self.finish(record)
     }
 
     /// The security group that counts for an interface.
@@ -106,7 +106,7 @@ impl Work<'_> {
                 AddressGivers::All
             },
         };
-        Ok(self.hypervisor.define_filter(&filter(&plan).render())?)
+        Ok(self.define_filter(&plan)?)
     }
 
     /// Deletes an interface that no machine has.
@@ -125,7 +125,7 @@ impl Work<'_> {
         if let Some(record) = self.ledger.get(&address.id) {
             self.forget_reservation(record)?;
         }
-        self.hypervisor.remove_filter(&interface_filter(&address.id))?;
+        self.remove_filter(&interface_filter(&address.id))?;
         self.remove(&address.id)?;
         self.sync_gateways_of_less()?;
         Ok(Progress::Done(None))

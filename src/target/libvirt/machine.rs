@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items};
 use super::disk::DEFAULT_DISK;
+use super::hosts::Host;
 use super::hypervisor::{Domain, DomainState, ErrorKind};
 use super::image;
 use super::ledger::Record;
@@ -14,6 +15,7 @@ use super::machine_plan::{domain_name, medium_volume, provisioning, system_volum
 use super::names::uuid_of;
 use super::network::network_name;
 use super::ovf::{azure_medium, no_cloud_medium};
+use super::placement::on;
 use super::told;
 use super::work::{Work, observation, types};
 use super::xml::{belongs_to, content_volume, detached_disk, domain, overlay_volume};
@@ -48,16 +50,25 @@ enum Readiness {
     Failed(String),
 }
 
-impl Work<'_> {
-    /// The domain of a machine, if it is there and this machine's.
-    fn own_domain(&self, address: &Address) -> Result<Option<Domain>, Fault> {
+impl<'a> Work<'a> {
+    /// The domain of a machine, if it is there and this machine's, and the host that has it. One of which there is no record is
+    /// looked for on all hosts.
+    fn own_domain(&self, address: &Address) -> Result<Option<(&'a Host, Domain)>, Fault> {
         let name = domain_name(&address.id);
-        match self.hypervisor.domain(&name)? {
-            Some(domain) if !belongs_to(&domain.xml, &address.id) => {
-                Err(invalid(format!("there is a domain {name} that is not this machine"), "rename or undefine it"))
+        let hosts = self.hosts;
+        let is_recorded = self.ledger.get(&address.id).is_some();
+        let own = self.host_of(&address.id);
+        for host in hosts.all().filter(|host| !is_recorded || std::ptr::eq(*host, own)) {
+            match host.hypervisor.domain(&name)? {
+                Some(domain) if !belongs_to(&domain.xml, &address.id) => {
+                    let message = format!("there is a domain {name} that is not this machine");
+                    return Err(invalid(message, "rename or undefine it"));
+                }
+                Some(domain) => return Ok(Some((host, domain))),
+                None => {}
             }
-            found => Ok(found),
         }
+        Ok(None)
     }
 
     /// Makes a machine, or changes what can be changed of one that is there.
@@ -68,16 +79,22 @@ impl Work<'_> {
         let is_ready = before.as_ref().is_some_and(|before| before.local["ready"].as_bool() == Some(true));
         let recorded_id = before.as_ref().and_then(|before| before.text("/properties/vmId").map(str::to_owned));
         match there {
-            Some(domain) if is_ready && recorded_id.as_deref() == Some(&domain.uuid) => {
-                self.change_machine(address, body, &domain)
+            Some((host, domain)) if is_ready && recorded_id.as_deref() == Some(&domain.uuid) => {
+                self.change_machine(host, address, body, &domain)
             }
-            Some(domain) => self.complete_machine(address, body, &domain),
+            Some((host, domain)) => self.complete_machine(host, address, body, &domain),
             None => self.create_machine(address, body),
         }
     }
 
     /// A machine that is there and ready: its record changes, and its size with its next start.
-    fn change_machine(&mut self, address: &Address, body: Json, domain: &Domain) -> Result<Progress, Fault> {
+    fn change_machine(
+        &mut self,
+        host: &Host,
+        address: &Address,
+        body: Json,
+        domain: &Domain,
+    ) -> Result<Progress, Fault> {
         let size = |body: &Json| body::text(body, "/properties/hardwareProfile/vmSize").map(str::to_ascii_lowercase);
         let before = self.ledger.get(&address.id);
         let resized = before.and_then(|record| size(&record.body)) != size(&body);
@@ -88,75 +105,89 @@ impl Work<'_> {
         }
         // One that somebody has removed is made anew.
         for disk in items(&body, "/properties/storageProfile/dataDisks") {
-            self.ensure_machine_disk(address, disk)?;
+            self.ensure_machine_disk(host, address, disk)?;
         }
-        let record = self.record_machine(address, body, &domain.uuid, true)?;
+        let record = self.record_machine(host, address, body, &domain.uuid, true)?;
         if resized {
-            let plan = self.domain_plan(address, &record.body, &domain.uuid, false)?;
-            self.hypervisor.define_domain(&super::xml::domain(&plan).render())?;
+            let plan = self.domain_plan(host, address, &record.body, &domain.uuid, false)?;
+            host.hypervisor.define_domain(&super::xml::domain(&plan).render())?;
         }
         self.sync_machine(&record)?;
         Ok(Progress::Done(Some(self.machine_observation(&record, Some(domain.state)))))
     }
 
     /// A machine whose domain is there though it was never seen ready: its process was killed, or its record is lost.
-    fn complete_machine(&mut self, address: &Address, body: Json, domain: &Domain) -> Result<Progress, Fault> {
+    fn complete_machine(
+        &mut self,
+        host: &Host,
+        address: &Address,
+        body: Json,
+        domain: &Domain,
+    ) -> Result<Progress, Fault> {
         for disk in items(&body, "/properties/storageProfile/dataDisks") {
-            self.ensure_machine_disk(address, disk)?;
+            self.ensure_machine_disk(host, address, disk)?;
         }
         let secrets = body.clone();
-        let record = self.record_machine(address, body, &domain.uuid, false)?;
+        let record = self.record_machine(host, address, body, &domain.uuid, false)?;
         self.sync_machine(&record)?;
         if domain.state == DomainState::Running {
             return self.ask_machine(address, &record);
         }
         // It may have been defined and never started; its disk is as it was made.
-        if self.hypervisor.volume(self.pool(), &system_volume(&address.id))?.is_none() {
-            self.hypervisor.remove_domain(&domain_name(&address.id))?;
+        if host.hypervisor.volume(self.pool(), &system_volume(&address.id))?.is_none() {
+            host.hypervisor.remove_domain(&domain_name(&address.id))?;
             return self.create_machine(address, secrets);
         }
-        self.write_medium(address, &secrets, &domain.uuid)?;
-        let plan = self.domain_plan(address, &record.body, &domain.uuid, true)?;
-        self.hypervisor.define_domain(&super::xml::domain(&plan).render())?;
-        self.hypervisor.start_domain(&plan.name)?;
+        self.write_medium(host, address, &secrets, &domain.uuid)?;
+        let plan = self.domain_plan(host, address, &record.body, &domain.uuid, true)?;
+        host.hypervisor.define_domain(&super::xml::domain(&plan).render())?;
+        host.hypervisor.start_domain(&plan.name)?;
         Ok(self.running_machine(address))
     }
 
     /// A machine of which there is no domain.
     fn create_machine(&mut self, address: &Address, body: Json) -> Result<Progress, Fault> {
-        let image = image::volume(self.hypervisor, self.settings)?;
+        let host = self.place(&address.id, &body)?;
+        let image = image::volume(&*host.hypervisor, self.settings)?;
         // Each life of a machine has an id of its own, so that what an earlier one has told is not taken for this one's.
         let vm_id = uuid_of(&format!("{}@{}", address.id, self.now)).to_string();
         for disk in items(&body, "/properties/storageProfile/dataDisks") {
-            self.ensure_machine_disk(address, disk)?;
+            self.ensure_machine_disk(host, address, disk)?;
         }
         let secrets = body.clone();
-        let record = self.record_machine(address, body, &vm_id, false)?;
+        let record = self.record_machine(host, address, body, &vm_id, false)?;
         let pool = self.pool().to_owned();
         let system = system_volume(&address.id);
-        self.hypervisor.remove_volume(&pool, &system)?;
+        host.hypervisor.remove_volume(&pool, &system)?;
         let size = self.system_size(&record.body, &image);
         let overlay = overlay_volume(&system, size, &image.path, &image.format);
-        self.hypervisor.create_volume(&pool, &overlay.render())?;
-        self.write_medium(address, &secrets, &vm_id)?;
+        host.hypervisor.create_volume(&pool, &overlay.render())?;
+        self.write_medium(host, address, &secrets, &vm_id)?;
         self.sync_machine(&record)?;
-        let plan = self.domain_plan(address, &record.body, &vm_id, true)?;
-        self.hypervisor.define_domain(&domain(&plan).render())?;
-        self.hypervisor.start_domain(&plan.name)?;
+        let plan = self.domain_plan(host, address, &record.body, &vm_id, true)?;
+        host.hypervisor.define_domain(&domain(&plan).render())?;
+        host.hypervisor.start_domain(&plan.name)?;
         Ok(self.running_machine(address))
     }
 
-    fn write_medium(&self, address: &Address, machine: &Json, vm_id: &str) -> Result<(), Fault> {
+    fn write_medium(&self, host: &Host, address: &Address, machine: &Json, vm_id: &str) -> Result<(), Fault> {
         let told = provisioning(address, machine, vm_id);
         let content = if self.settings.azure_image { azure_medium(&told) } else { no_cloud_medium(&told) };
         let name = medium_volume(&address.id);
-        self.hypervisor.remove_volume(self.pool(), &name)?;
-        self.hypervisor.create_volume(self.pool(), &content_volume(&name, content.len()).render())?;
-        Ok(self.hypervisor.upload(self.pool(), &name, &content)?)
+        host.hypervisor.remove_volume(self.pool(), &name)?;
+        host.hypervisor.create_volume(self.pool(), &content_volume(&name, content.len()).render())?;
+        Ok(host.hypervisor.upload(self.pool(), &name, &content)?)
     }
 
     /// Writes a machine's record: as it is read back.
-    fn record_machine(&mut self, address: &Address, body: Json, vm_id: &str, ready: bool) -> Result<Record, Fault> {
+    fn record_machine(
+        &mut self,
+        host: &Host,
+        address: &Address,
+        body: Json,
+        vm_id: &str,
+        ready: bool,
+    ) -> Result<Record, Fault> {
         let state = if ready { "Succeeded" } else { "Creating" };
         let mut body = body::completed(address, without_secrets(body), state);
         body["properties"]["vmId"] = json!(vm_id);
@@ -176,7 +207,7 @@ impl Work<'_> {
                 disk["managedDisk"]["id"] = json!(id);
             }
         }
-        self.put(address, body, json!({ "ready": ready }))
+        self.put(address, body, on(host, json!({ "ready": ready })))
     }
 
     /// Sees to it that a machine's networks and gateways know it.
@@ -194,7 +225,7 @@ impl Work<'_> {
     fn readiness(&self, address: &Address, machine: &Record) -> Result<Readiness, Fault> {
         let Some(gateways) = self.gateways else {
             let ping = r#"{"execute":"guest-ping"}"#;
-            return match self.hypervisor.ask_agent(&domain_name(&address.id), ping) {
+            return match self.host_of(&address.id).hypervisor.ask_agent(&domain_name(&address.id), ping) {
                 Ok(_) => Ok(Readiness::Ready),
                 Err(error) if error.kind == ErrorKind::Agent => Ok(Readiness::Waiting),
                 Err(error) => Err(error.into()),
@@ -223,7 +254,7 @@ impl Work<'_> {
     /// How a machine that is being created goes.
     fn ask_machine(&mut self, address: &Address, record: &Record) -> Result<Progress, Fault> {
         let name = &address.name;
-        let Some(domain) = self.own_domain(address)? else {
+        let Some((_, domain)) = self.own_domain(address)? else {
             let fault = Fault::new(FaultClass::OperationLost, "", format!("the domain of {name} is gone"));
             return Err(fault.help("something else has deleted it while it started"));
         };
@@ -251,11 +282,12 @@ impl Work<'_> {
     fn finish_machine(&mut self, address: &Address, record: &Record) -> Result<Record, Fault> {
         let name = domain_name(&address.id);
         let medium = self.medium(address);
-        self.hypervisor.detach_device(&name, &detached_disk(&medium))?;
-        self.hypervisor.remove_volume(self.pool(), &medium.volume)?;
+        let host = self.host_of(&address.id);
+        host.hypervisor.detach_device(&name, &detached_disk(&medium))?;
+        host.hypervisor.remove_volume(self.pool(), &medium.volume)?;
         let mut body = record.body.clone();
         body["properties"]["provisioningState"] = json!("Succeeded");
-        self.put(address, body, json!({ "ready": true }))
+        self.put(address, body, on(host, json!({ "ready": true })))
     }
 
     /// The record with how the domain is.
@@ -268,18 +300,23 @@ impl Work<'_> {
             Some(DomainState::Crashed) => "crashed",
         };
         seen.body["properties"]["instanceView"] = json!({ "statuses": [{ "code": format!("PowerState/{power}") }] });
+        // Azure tells so of machines on hosts of one's own there.
+        let host = self.host_of(&record.address.id);
+        if !host.name.is_empty() {
+            seen.body["properties"]["instanceView"]["assignedHost"] = json!(host.name);
+        }
         seen
     }
 
     /// Whether something else has deleted a machine's domain: nobody will ask for the rest of it to be deleted.
     pub(super) fn is_gone(&self, machine: &Address) -> Result<bool, Fault> {
-        Ok(self.hypervisor.domain(&domain_name(&machine.id))?.is_none())
+        Ok(self.host_of(&machine.id).hypervisor.domain(&domain_name(&machine.id))?.is_none())
     }
 
     /// Reads a machine. One that was ready and whose domain is gone is not there; one that was never ready and does not run
     /// has failed, so that it is made again, or deleted with what there is of it.
     pub(super) fn observe_machine(&mut self, address: &Address, record: Record) -> Result<Option<Observation>, Fault> {
-        let domain = self.hypervisor.domain(&domain_name(&address.id))?;
+        let domain = self.host_of(&address.id).hypervisor.domain(&domain_name(&address.id))?;
         let domain = domain.filter(|domain| belongs_to(&domain.xml, &address.id));
         let is_ready = record.local["ready"].as_bool() == Some(true);
         let failed = |work: &Self, state| {
@@ -313,12 +350,16 @@ impl Work<'_> {
 
     /// Deletes a machine with its own disk; data disks stay unless they are to go with it.
     pub(super) fn delete_machine(&mut self, address: &Address) -> Result<Progress, Fault> {
-        if self.own_domain(address)?.is_some() {
-            self.hypervisor.remove_domain(&domain_name(&address.id))?;
+        let name = domain_name(&address.id);
+        self.own_domain(address)?;
+        // Also on a host that was gone for a while, where it has been forgotten.
+        for hypervisor in self.hypervisors() {
+            if hypervisor.domain(&name)?.is_some_and(|domain| belongs_to(&domain.xml, &address.id)) {
+                hypervisor.remove_domain(&name)?;
+            }
         }
-        let pool = self.pool().to_owned();
         for volume in [medium_volume(&address.id), system_volume(&address.id)] {
-            self.hypervisor.remove_volume(&pool, &volume)?;
+            self.remove_volume(&volume)?;
         }
         if let Some(record) = self.ledger.get(&address.id).cloned() {
             for id in told::interfaces_of_machine(&record.body) {

@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use super::body::{self, invalid, items, text};
-use super::disk::{GIB, disk_volume_name};
+use super::disk::{GIB, data_disk_id, disk_volume_name};
+use super::hosts::Host;
 use super::hypervisor::Volume;
 use super::image;
 use super::interface::interface_filter;
@@ -64,13 +65,14 @@ impl Work<'_> {
     /// The domain of a machine. `medium` says whether it finds its provisioning medium.
     pub(super) fn domain_plan(
         &self,
+        host: &Host,
         address: &Address,
         machine: &Json,
         vm_id: &str,
         medium: bool,
     ) -> Result<DomainPlan, Fault> {
         let size = self.settings.size(text(machine, "/properties/hardwareProfile/vmSize").unwrap_or_default());
-        let kvm = !self.settings.emulated && self.hypervisor.has_kvm()?;
+        let kvm = !self.settings.emulated && host.hypervisor.has_kvm()?;
         let mut interfaces = Vec::new();
         for id in told::interfaces_of_machine(machine) {
             let interface = self.referred(id)?;
@@ -90,7 +92,7 @@ impl Work<'_> {
             read_only: false,
         };
         let mut disks = vec![disk(system_volume(&address.id), DiskFormat::Qcow2, "vda".to_owned())];
-        for (data, letter) in self.data_disks(address, machine).into_iter().zip('b'..='y') {
+        for (data, letter) in Self::data_disks(address, machine).into_iter().zip('b'..='y') {
             let (lun, id) = data;
             let plan = disk(disk_volume_name(&id), DiskFormat::Qcow2, format!("vd{letter}"));
             disks.push(DiskPlan { serial: Some(format!("lun{lun}")), ..plan });
@@ -105,7 +107,7 @@ impl Work<'_> {
             kvm,
             processors: size.processors,
             memory_mib: size.memory_mib,
-            boot: image::boot(self.hypervisor, self.settings, !kvm, "")?,
+            boot: image::boot(&*host.hypervisor, self.settings, !kvm, "")?,
             asset_tag: self.settings.azure_image.then_some(AZURE_ASSET_TAG),
             disks,
             interfaces,
@@ -125,14 +127,10 @@ impl Work<'_> {
     }
 
     /// The data disks: LUN and id, by LUN.
-    pub(super) fn data_disks(&self, address: &Address, machine: &Json) -> Vec<(u64, String)> {
-        let group = body::parent(&address.id, "/providers/").unwrap_or_default();
+    pub(super) fn data_disks(address: &Address, machine: &Json) -> Vec<(u64, String)> {
         let mut disks: Vec<(u64, String)> = items(machine, "/properties/storageProfile/dataDisks")
             .filter_map(|disk| {
-                let id = match text(disk, "/managedDisk/id") {
-                    Some(id) => id.to_owned(),
-                    None => format!("{group}/providers/{}/{}", super::work::types::DISK, text(disk, "/name")?),
-                };
+                let id = data_disk_id(&address.id, disk)?;
                 Some((body::number(disk, "/lun").unwrap_or_default(), id))
             })
             .collect();

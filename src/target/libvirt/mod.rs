@@ -2,7 +2,7 @@
 //!
 //! What ARM knows and libvirt does not is kept in a [`ledger`] beside the volumes. All that is made carries the ARM id in
 //! its description and a name that begins with `engine-<group>-`, so that nothing of it is lost or taken for another's.
-//! Deliberately absent: the gateway's own work (`crate::gateway`), several hosts.
+//! Deliberately absent: the gateway's own work (`crate::gateway`).
 
 mod agent;
 mod balancer;
@@ -19,6 +19,7 @@ mod gateway_machine;
 mod gateways;
 mod group;
 pub mod host;
+mod hosts;
 mod hypervisor;
 mod image;
 mod interface;
@@ -31,6 +32,7 @@ mod network;
 mod nothing;
 mod outside;
 mod ovf;
+mod placement;
 mod public_address;
 mod security;
 mod settings;
@@ -45,10 +47,11 @@ mod xml;
 pub use connection::LibvirtConnection;
 pub use gateway_machine::MachineGateways;
 pub use gateways::{FolderGateways, Gateways};
+pub use hosts::{Host, Hosts};
 pub use hypervisor::{
     Answer, Domain, DomainState, ErrorKind, Hypervisor, HypervisorError, Network, NetworkChange, Pool, Volume,
 };
 pub use image::ImageFiles;
 pub use machine_plan::domain_name;
 pub use settings::{DEFAULT_IMAGE, DEFAULT_POOL, DEFAULT_URI, NetworkMode, Settings, Site, Size};
-pub use target::LibvirtTarget;
+pub use target::{LibvirtTarget, pool_id};

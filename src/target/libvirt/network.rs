@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::body::{self, invalid};
 use super::gateway_machine::gateway_id;
 use super::group::fronts;
-use super::hypervisor::NetworkChange;
+use super::hypervisor::{Answer, NetworkChange};
 use super::ledger::Record;
 use super::names::{bridge_of, mac_of, object, uuid_of};
 use super::outside::{OUTSIDE, Outside};
@@ -14,10 +14,10 @@ use super::settings::NetworkMode;
 use super::told::{self, Subnet};
 use super::work::{Work, types};
 use super::xml::{
-    AddressGivers, FilterPlan, Forward, NetworkPlan, Reservation, belongs_to, filter, name_record, network,
-    removed_name, removed_reservation, reservation,
+    AddressGivers, FilterPlan, Forward, NetworkPlan, Reservation, belongs_to, name_record, network, removed_name,
+    removed_reservation, reservation,
 };
-use crate::base::digest;
+use crate::base::{digest, networks_overlap};
 use crate::contract::{Address, Fault, Progress};
 
 /// More routes than this do not fit into DHCP's option 121, which has 255 bytes: up to nine for each, and 23 for the others.
@@ -64,6 +64,10 @@ impl Work<'_> {
             }
         }
         self.check_bridge(address, &subnets, &outside)?;
+        if self.hosts.count() > 1 && outside.machines_bridge().is_none() {
+            let message = format!("the network {} ends at one host: it was not made on a bridge", address.name);
+            return Err(invalid(message, "name that host alone, or destroy the cluster and deploy it anew"));
+        }
         let plan = self.network_plan(address, &subnets, &outside)?;
         let text = network(&plan).render();
         let mut state = text.clone();
@@ -72,34 +76,40 @@ impl Work<'_> {
             subnets.iter().for_each(|subnet| state.push_str(&subnet.plan.network.to_string()));
         }
         let state = digest(state.as_bytes());
-        let there = self.hypervisor.network(&plan.name)?;
-        if there.as_ref().is_some_and(|there| !belongs_to(&there.xml, &address.id)) {
+        let there: Vec<_> =
+            self.hypervisors().map(|host| Ok((host, host.network(&plan.name)?))).collect::<Answer<_>>()?;
+        if there.iter().any(|(_, there)| there.as_ref().is_some_and(|there| !belongs_to(&there.xml, &address.id))) {
             let message = format!("there is a network {} that is not this one", plan.name);
             return Err(invalid(
                 message,
                 format!("remove it: `virsh net-destroy {0}; virsh net-undefine {0}`", plan.name),
             ));
         }
+        let is_new = before.is_none();
         let changed = before.is_some_and(|before| before.local["state"].as_str() != Some(&state));
-        if changed && there.is_some() && is_used {
+        if changed && is_used && there.iter().any(|(_, there)| there.is_some()) {
             let message = "the subnets of a network cannot change while interfaces are in it";
             return Err(invalid(message, "delete the machines first, or keep the subnets as they are"));
         }
         let local = |state: Option<&str>| json!({ "state": state, "fronts": plan.fronts, OUTSIDE: outside.to_json() });
-        match &there {
-            Some(there) if !changed && there.is_active => {}
-            Some(_) if !changed => self.hypervisor.start_network(&plan.name)?,
-            there => {
-                // It is this definition only when it is in force: a process that is killed meanwhile has not changed it.
-                self.put(address, record.body.clone(), local(None))?;
-                if there.is_some() {
-                    self.hypervisor.stop_network(&plan.name)?;
+        // It is this definition only when it is in force: a process that is killed meanwhile has not changed it. A host that only
+        // lacks it changes nothing of it.
+        let in_force = (!changed && !is_new).then_some(state.as_str());
+        self.begin(address, record.body.clone(), local(in_force))?;
+        for (hypervisor, there) in there {
+            match there {
+                Some(there) if !changed && there.is_active => {}
+                Some(_) if !changed => hypervisor.start_network(&plan.name)?,
+                there => {
+                    if there.is_some() {
+                        hypervisor.stop_network(&plan.name)?;
+                    }
+                    hypervisor.define_network(&text)?;
+                    hypervisor.start_network(&plan.name)?;
                 }
-                self.hypervisor.define_network(&text)?;
-                self.hypervisor.start_network(&plan.name)?;
             }
         }
-        let record = self.put(address, record.body, local(Some(&state)))?;
+        let record = self.begin(address, record.body, local(Some(&state)))?;
         self.sync_filters(&record)?;
         // A subnet's security group counts for the interfaces in it.
         let interfaces: Vec<Record> = self.interfaces_of(&address.id).cloned().collect();
@@ -108,7 +118,7 @@ impl Work<'_> {
         }
         self.sync_network(&record)?;
         self.sync_gateways()?;
-        Ok(Progress::Done(Some(super::work::observation(&record))))
+        self.finish(record)
     }
 
     /// What a network that is made now has of the site.
@@ -147,10 +157,7 @@ impl Work<'_> {
                 (Some(_), None) | (None, Some(_)) => true,
             };
             for taken in if meets_there { told::subnets(other)? } else { Vec::new() } {
-                let meets = |own: &&Subnet| {
-                    let (own, taken) = (own.plan.network, taken.plan.network);
-                    own.contains(&taken) || taken.contains(&own)
-                };
+                let meets = |own: &&Subnet| networks_overlap(own.plan.network, taken.plan.network);
                 if let Some(own) = subnets.iter().find(meets) {
                     let message =
                         format!("subnet {} has addresses of {}, which this host has too", own.name, other.address.id);
@@ -227,7 +234,7 @@ impl Work<'_> {
             of_interface: false,
             address_givers: AddressGivers::All,
         };
-        Ok(self.hypervisor.define_filter(&filter(&plan).render())?)
+        Ok(self.define_filter(&plan)?)
     }
 
     /// Records a security group, and changes its filters where they are in force.
@@ -236,15 +243,17 @@ impl Work<'_> {
         body::give_ids(address, &mut body, "securityRules");
         // What cannot be a filter is refused before it is recorded.
         security::rules(&body, &security::Surroundings::default())?;
-        let record = self.put(address, body, Json::Null)?;
+        let record = self.begin(address, body, Json::Null)?;
         let networks: Vec<Record> = self.ledger.of_type(types::NETWORK).cloned().collect();
         for network in networks {
-            if self.hypervisor.filter(&filter_name(&address.id, &network.address.id))?.is_some() {
+            let name = filter_name(&address.id, &network.address.id);
+            let there = self.hypervisors().map(|host| host.filter(&name)).collect::<Answer<Vec<_>>>()?;
+            if there.iter().any(Option::is_some) {
                 self.define_group_filter(&record, &network)?;
             }
         }
         self.sync_gateways()?;
-        Ok(Progress::Done(Some(super::work::observation(&record))))
+        self.finish(record)
     }
 
     /// Deletes a security group that no network and no interface names.
@@ -252,7 +261,7 @@ impl Work<'_> {
         let networks: Vec<String> =
             self.ledger.of_type(types::NETWORK).map(|network| network.address.id.clone()).collect();
         for network in networks {
-            self.hypervisor.remove_filter(&filter_name(&address.id, &network))?;
+            self.remove_filter(&filter_name(&address.id, &network))?;
         }
         self.remove(&address.id)?;
         Ok(Progress::Done(None))
@@ -269,12 +278,14 @@ impl Work<'_> {
         if let Some(gateways) = self.gateways {
             gateways.remove(&name)?;
         }
-        if self.hypervisor.network(&name)?.is_some_and(|there| belongs_to(&there.xml, &address.id)) {
-            self.hypervisor.remove_network(&name)?;
-        }
         let end = format!(".{name}");
-        for filter in self.hypervisor.filters()?.into_iter().filter(|filter| filter.ends_with(&end)) {
-            self.hypervisor.remove_filter(&filter)?;
+        for hypervisor in self.hypervisors() {
+            if hypervisor.network(&name)?.is_some_and(|there| belongs_to(&there.xml, &address.id)) {
+                hypervisor.remove_network(&name)?;
+            }
+            for filter in hypervisor.filters()?.into_iter().filter(|filter| filter.ends_with(&end)) {
+                hypervisor.remove_filter(&filter)?;
+            }
         }
         self.remove(&address.id)?;
         Ok(Progress::Done(None))

@@ -1,6 +1,6 @@
 //! Resources that are recorded and nothing else: what they ask for is there without them, or means nothing on one host.
 //!
-//! Availability sets and proximity groups: there is one host. Route tables: the host routes between subnets. Role assignments
+//! Availability sets say on which hosts machines are made; proximity groups mean nothing on one host, and little on one wire. Route tables: the host routes between subnets. Role assignments
 //! and identities: nothing here asks Azure's directory. NAT gateways: the host lets machines out.
 
 use serde_json::{Value as Json, json};

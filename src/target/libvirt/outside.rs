@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::ledger::Record;
 use super::settings::{NetworkMode, Settings, Site};
+use crate::base::networks_overlap;
 use crate::model::AddressRange;
 
 /// The entry in a network's record.
@@ -85,7 +86,7 @@ impl Outside {
         }
         let others = other.networks();
         let networks = self.networks();
-        let meets = |one: &&Ipv4Net| others.iter().any(|other| one.contains(other) || other.contains(*one));
+        let meets = |one: &&Ipv4Net| others.iter().any(|other| networks_overlap(**one, *other));
         networks.iter().find(meets).map(Ipv4Net::network)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value as Json, json};
 
 use super::gateways::Gateways;
+use super::hosts::Hosts;
 use super::hypervisor::Hypervisor;
 use super::ledger::Ledger;
 use super::settings::Settings;
@@ -16,18 +17,31 @@ use crate::contract::{
     Address, Fault, FaultClass, Future, Observation, OperationHandle, Progress, Support, Target, TargetName,
 };
 
-/// A libvirt host as a target.
+/// Libvirt hosts as a target.
 #[derive(Clone)]
 pub struct LibvirtTarget {
-    host: Arc<Host>,
+    place: Arc<Place>,
 }
 
-struct Host {
-    hypervisor: Arc<dyn Hypervisor>,
+struct Place {
+    hosts: Hosts,
     gateways: Option<Arc<dyn Gateways>>,
     settings: Settings,
     clock: Arc<dyn Clock>,
     ledger: Mutex<Ledger>,
+}
+
+/// By what a host is known: the UUID of its storage pool. `name` is the host's, empty if it has none.
+///
+/// # Errors
+/// It has no such pool, or does not answer.
+pub fn pool_id(hypervisor: &dyn Hypervisor, name: &str, pool: &str) -> Result<String, Fault> {
+    let found = hypervisor.pool(pool)?.ok_or_else(|| {
+        let which = if name.is_empty() { "the host".to_owned() } else { format!("the host {name}") };
+        Fault::new(FaultClass::NotFound, "", format!("{which} has no active storage pool {pool}"))
+            .help(format!("prepare the host: `engine host init --storage-pool {pool}`"))
+    })?;
+    Ok(found.uuid)
 }
 
 /// The families of resources.
@@ -62,32 +76,30 @@ fn family(resource_type: &str) -> Option<Family> {
 }
 
 impl LibvirtTarget {
-    /// A target on a host. Without gateways machines are ready when their guest agent answers, and nothing balances load.
+    /// A target on one host or several. Without gateways machines are ready when their guest agent answers, and nothing balances load.
     pub fn new(
-        hypervisor: Arc<dyn Hypervisor>,
+        hosts: impl Into<Hosts>,
         gateways: Option<Arc<dyn Gateways>>,
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { host: Arc::new(Host { hypervisor, gateways, settings, clock, ledger: Mutex::default() }) }
+        let place = Place { hosts: hosts.into(), gateways, settings, clock, ledger: Mutex::default() };
+        Self { place: Arc::new(place) }
     }
 
-    /// The id that stands for the host's pool where Azure has a subscription: another pool is another place.
+    /// The id that stands for the first host's pool where Azure has a subscription: another pool is another place.
     ///
     /// # Errors
     /// There is no such pool, or the host does not answer.
     pub fn subscription(&self) -> Result<String, Fault> {
-        let pool = &self.host.settings.storage_pool;
-        match self.host.hypervisor.pool(pool)? {
-            Some(found) => Ok(found.uuid),
-            None => Err(Fault::new(FaultClass::NotFound, "", format!("the host has no active storage pool {pool}"))
-                .help(format!("prepare the host: `engine host init --storage-pool {pool}`"))),
-        }
+        let pool = &self.place.settings.storage_pool;
+        let first = self.place.hosts.first();
+        pool_id(&*first.hypervisor, &first.name, pool)
     }
 
     /// The address of a public address's name. Blocks.
     pub fn address_of(&self, name: &str) -> Option<IpAddr> {
-        let mut work = self.host.work();
+        let mut work = self.place.work();
         work.refresh().ok()?;
         let named = |record: &&super::ledger::Record| {
             record.text("/properties/dnsSettings/fqdn").is_some_and(|fqdn| fqdn.eq_ignore_ascii_case(name))
@@ -103,19 +115,20 @@ impl LibvirtTarget {
 
     async fn blocking<T: Send + 'static>(
         &self,
-        action: impl FnOnce(&Host) -> Result<T, Fault> + Send + 'static,
+        action: impl FnOnce(&Place) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let host = Arc::clone(&self.host);
-        tokio::task::spawn_blocking(move || action(&host))
+        let place = Arc::clone(&self.place);
+        tokio::task::spawn_blocking(move || action(&place))
             .await
             .unwrap_or_else(|_| Err(Fault::new(FaultClass::Transient, "", "the work on the request was stopped")))
     }
 }
 
-impl Host {
+impl Place {
     fn work(&self) -> Work<'_> {
         Work {
-            hypervisor: &*self.hypervisor,
+            hosts: &self.hosts,
+            hypervisor: &*self.hosts.first().hypervisor,
             gateways: self.gateways.as_deref(),
             settings: &self.settings,
             now: self.clock.now(),
@@ -134,17 +147,21 @@ impl Host {
             }
             Some(Family::Network) => {
                 let name = network::network_name(&address.id);
-                let Some(there) = self.hypervisor.network(&name)? else { return Ok(None) };
+                let there = work.hypervisors().map(|host| host.network(&name)).collect::<Result<Vec<_>, _>>()?;
+                if there.iter().all(Option::is_none) {
+                    return Ok(None);
+                }
                 let mut seen = observation(&record);
                 let has_gateway = self.gateways.as_ref().map_or(Ok(true), |gateways| gateways.is_there(&name))?;
-                if !there.is_active || !has_gateway {
+                let is_active = there.iter().all(|there| there.as_ref().is_some_and(|there| there.is_active));
+                if !is_active || !has_gateway {
                     seen.body["properties"]["provisioningState"] = json!("Failed");
                 }
                 Ok(Some(seen))
             }
             Some(Family::Disk) => {
                 let name = disk::disk_volume_name(&address.id);
-                let volume = self.hypervisor.volume(&self.settings.storage_pool, &name)?;
+                let volume = work.host_of(&address.id).hypervisor.volume(&self.settings.storage_pool, &name)?;
                 Ok(volume.map(|_| observation(&record)))
             }
             _ => Ok(Some(observation(&record))),
@@ -226,7 +243,7 @@ impl Target for LibvirtTarget {
 
     fn observe<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Option<Observation>, Fault>> {
         let address = address.clone();
-        Box::pin(self.blocking(move |host| host.observe(&address)))
+        Box::pin(self.blocking(move |place| place.observe(&address)))
     }
 
     fn normalise(&self, _: &Address, mut body: Json) -> Json {
@@ -244,16 +261,16 @@ impl Target for LibvirtTarget {
         etag: Option<&'a str>,
     ) -> Future<'a, Result<Progress, Fault>> {
         let (address, body, etag) = (address.clone(), body.clone(), etag.map(str::to_owned));
-        Box::pin(self.blocking(move |host| host.apply(&address, body, etag.as_deref())))
+        Box::pin(self.blocking(move |place| place.apply(&address, body, etag.as_deref())))
     }
 
     fn delete<'a>(&'a self, address: &'a Address) -> Future<'a, Result<Progress, Fault>> {
         let address = address.clone();
-        Box::pin(self.blocking(move |host| host.delete(&address)))
+        Box::pin(self.blocking(move |place| place.delete(&address)))
     }
 
     fn poll<'a>(&'a self, operation: &'a OperationHandle) -> Future<'a, Result<Progress, Fault>> {
         let operation = operation.clone();
-        Box::pin(self.blocking(move |host| host.poll(&operation)))
+        Box::pin(self.blocking(move |place| place.poll(&operation)))
     }
 }

@@ -10,10 +10,12 @@ use serde_json::Value as Json;
 
 use super::body::{self, invalid};
 use super::gateways::Gateways;
-use super::hypervisor::Hypervisor;
+use super::hosts::Hosts;
+use super::hypervisor::{Answer, Hypervisor};
 use super::ledger::{Ledger, Record};
 use super::settings::Settings;
 use super::told;
+use super::xml::{FilterPlan, filter};
 use crate::contract::{Address, Fault, FaultClass, Observation, OperationHandle, Progress};
 
 /// The types of resources that are looked for by others.
@@ -40,7 +42,9 @@ pub mod types {
 
 /// A request at work. No other is meanwhile: what is allotted is recorded before the next one looks.
 pub struct Work<'a> {
-    /// The hypervisor.
+    /// All hosts.
+    pub hosts: &'a Hosts,
+    /// The hypervisor of the first host: what is not on one of several or on each of them is there.
     pub hypervisor: &'a dyn Hypervisor,
     /// The gateways, if there are any.
     pub gateways: Option<&'a dyn Gateways>,
@@ -57,18 +61,49 @@ pub fn observation(record: &Record) -> Observation {
     Observation { body: record.body.clone(), etag: Some(record.etag()) }
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     /// The pool's name.
     pub fn pool(&self) -> &str {
         &self.settings.storage_pool
     }
 
+    /// The hypervisors of all hosts.
+    pub fn hypervisors(&self) -> impl Iterator<Item = &'a dyn Hypervisor> + use<'a> {
+        self.hosts.all().map(|host| &*host.hypervisor)
+    }
+
+    /// Makes a packet filter on every host, or changes it.
+    ///
+    /// # Errors
+    /// A host does not take it.
+    pub fn define_filter(&self, plan: &FilterPlan) -> Answer<()> {
+        let text = filter(plan).render();
+        self.hypervisors().try_for_each(|hypervisor| hypervisor.define_filter(&text))
+    }
+
+    /// Removes a packet filter from every host.
+    ///
+    /// # Errors
+    /// A host does not let it go.
+    pub fn remove_filter(&self, name: &str) -> Answer<()> {
+        self.hypervisors().try_for_each(|hypervisor| hypervisor.remove_filter(name))
+    }
+
+    /// Removes a volume from whichever host has it.
+    ///
+    /// # Errors
+    /// A host does not let it go.
+    pub fn remove_volume(&self, name: &str) -> Answer<()> {
+        self.hypervisors().try_for_each(|hypervisor| hypervisor.remove_volume(self.pool(), name))
+    }
+
     /// Reads what was not read before.
     ///
     /// # Errors
-    /// The pool cannot be read.
+    /// The pool cannot be read; there are hosts of which nobody says which they are.
     pub fn refresh(&mut self) -> Result<(), Fault> {
-        Ok(self.ledger.refresh(self.hypervisor, &self.settings.storage_pool)?)
+        self.ledger.refresh(self.hypervisor, &self.settings.storage_pool)?;
+        self.check_hosts()
     }
 
     /// A record, read anew.
@@ -93,6 +128,26 @@ impl Work<'_> {
     /// The pool cannot be written.
     pub fn remove(&mut self, id: &str) -> Result<(), Fault> {
         Ok(self.ledger.remove(self.hypervisor, &self.settings.storage_pool, id)?)
+    }
+
+    /// Writes a record of a resource of which more is to be done: until [`Self::finish`] it counts as failed, so that whoever is
+    /// killed meanwhile, or does not get to one of the hosts, does it again.
+    ///
+    /// # Errors
+    /// The pool cannot be written.
+    pub fn begin(&mut self, address: &Address, mut body: Json, local: Json) -> Result<Record, Fault> {
+        body["properties"]["provisioningState"] = "Failed".into();
+        self.put(address, body, local)
+    }
+
+    /// Writes that all is done of a resource, and gives it as it is read back.
+    ///
+    /// # Errors
+    /// The pool cannot be written.
+    pub fn finish(&mut self, record: Record) -> Result<Progress, Fault> {
+        let mut body = record.body;
+        body["properties"]["provisioningState"] = "Succeeded".into();
+        self.done(&record.address, body, record.local)
     }
 
     /// Writes a record of a resource that is done with it, and gives it as it is read back.
@@ -188,7 +243,7 @@ impl Work<'_> {
     }
 
     /// The interfaces with an address in a network.
-    pub fn interfaces_of<'b>(&'b self, network: &'b str) -> impl Iterator<Item = &'b Record> {
+    pub fn interfaces_of<'b>(&'b self, network: &'b str) -> impl Iterator<Item = &'b Record> + use<'a, 'b> {
         self.ledger
             .of_type(types::INTERFACE)
             .filter(move |record| told::network_of_interface(record).is_some_and(|own| body::same(own, network)))

@@ -79,6 +79,20 @@ impl HostDemand {
         }
     }
 
+    /// What of it one of several hosts has to bear where machines are dealt out evenly; the first one, whose place is 0, has the
+    /// gateway, which is the last of the machines.
+    #[must_use]
+    pub fn share(&self, place: usize, hosts: usize) -> Self {
+        let hosts = u32::try_from(hosts).unwrap_or(u32::MAX).max(1);
+        let kinds = if place == 0 { self.machines.len() } else { self.machines.len().saturating_sub(1) };
+        let machines = self
+            .machines
+            .iter()
+            .take(kinds)
+            .map(|machines| MachineDemand { count: machines.count.div_ceil(hosts), ..machines.clone() });
+        Self { machines: machines.collect(), ..self.clone() }
+    }
+
     /// How many machines.
     pub(super) fn count(&self) -> u64 {
         self.machines.iter().map(|machines| u64::from(machines.count)).sum()

@@ -3,6 +3,7 @@
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{Finding, HostView, Verdict, listed, untold};
+use crate::base::networks_overlap;
 use crate::model::{AddressRange, NetworkMode};
 use crate::target::libvirt::host::{HostNetwork, LocalHost};
 use crate::target::libvirt::{ErrorKind, HypervisorError};
@@ -26,7 +27,7 @@ pub(super) fn ranges(view: &HostView<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for subnet in &demand.subnets {
         for network in networks.iter().filter(|network| !network.is_own) {
-            if let Some(range) = network.ranges.iter().find(|range| overlap(subnet, range)) {
+            if let Some(range) = network.ranges.iter().find(|range| networks_overlap(*subnet, **range)) {
                 let (verdict, state) =
                     if network.is_active { (Verdict::Bad, "") } else { (Verdict::Note, ", which does not run") };
                 let message = format!("{subnet} overlaps {range} of the network {}{state}", network.name);
@@ -60,7 +61,8 @@ fn routes(about: &str, subnet: Ipv4Net, networks: &[HostNetwork], local: &LocalH
     let is_known = |interface: &str| {
         networks.iter().any(|network| network.bridge.as_deref() == Some(interface) && !network.ranges.is_empty())
     };
-    let others = local.routes.iter().filter(|route| !is_known(&route.interface) && overlap(&subnet, &route.network));
+    let others =
+        local.routes.iter().filter(|route| !is_known(&route.interface) && networks_overlap(subnet, route.network));
     others
         .map(|route| {
             let kind = if local.bridges.contains(&route.interface) { "bridge" } else { "interface" };
@@ -69,10 +71,6 @@ fn routes(about: &str, subnet: Ipv4Net, networks: &[HostNetwork], local: &LocalH
             Finding::new(about, Verdict::Bad, message, OTHER_RANGE)
         })
         .collect()
-}
-
-fn overlap(one: &Ipv4Net, other: &Ipv4Net) -> bool {
-    one.contains(other) || other.contains(one)
 }
 
 /// A driver of libvirt's that does not answer.

@@ -4,6 +4,7 @@
 
 mod gateway_machine;
 mod kinds;
+mod several;
 mod trouble;
 
 use std::collections::BTreeMap;

@@ -44,3 +44,8 @@ pub fn belongs_to(xml: &str, id: &str) -> bool {
         xml.split_once(&start).is_some_and(|(_, rest)| !is_whole || rest.starts_with(mark))
     })
 }
+
+/// Whether a description is of an object of any resource, in this place or another.
+pub fn is_of_a_resource(xml: &str) -> bool {
+    xml.contains("<engine:resource xmlns:engine=")
+}
