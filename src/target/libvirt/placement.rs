@@ -68,13 +68,16 @@ impl<'a> Work<'a> {
         Ok(None)
     }
 
-    /// Refuses to do anything where it is known that there are hosts of which nobody says which they are: what is there would count
-    /// as gone.
+    /// Refuses to do anything in the group of a resource that is known to have hosts of which nobody says which they are: what is
+    /// there would count as gone.
     ///
     /// # Errors
-    /// Machines are on several hosts, and the only one has no name.
-    pub fn check_hosts(&self) -> Result<(), Fault> {
-        let hosts: BTreeSet<&str> = self.ledger.of_type(types::MACHINE).filter_map(recorded).collect();
+    /// The group's machines are on several hosts, and the only one that is known has no name.
+    pub fn check_hosts(&self, id: &str) -> Result<(), Fault> {
+        // Other groups may have their records on this host, too.
+        let is_of_group = |machine: &&Record| body::group(&machine.address.id).eq_ignore_ascii_case(body::group(id));
+        let machines = self.ledger.of_type(types::MACHINE).filter(is_of_group);
+        let hosts: BTreeSet<&str> = machines.filter_map(recorded).collect();
         if self.hosts.first().name.is_empty() && hosts.len() > 1 {
             let message = format!("machines are on {} hosts, and no model says which these are", hosts.len());
             return Err(invalid(message, "put the cluster's apimodel.json back into its folder, or name the model"));

@@ -143,6 +143,7 @@ impl Place {
         match family(&address.resource_type) {
             Some(Family::Machine) => {
                 work.refresh()?;
+                work.check_hosts(&address.id)?;
                 work.observe_machine(address, record)
             }
             Some(Family::Network) => {
@@ -171,6 +172,7 @@ impl Place {
     fn apply(&self, address: &Address, body: Json, etag: Option<&str>) -> Result<Progress, Fault> {
         let mut work = self.work();
         work.refresh()?;
+        work.check_hosts(&address.id)?;
         let before = work.read(&address.id)?;
         if let Some(wanted) = etag
             && before.is_none_or(|before| before.etag() != wanted)
@@ -196,6 +198,7 @@ impl Place {
     fn delete(&self, address: &Address) -> Result<Progress, Fault> {
         let mut work = self.work();
         work.refresh()?;
+        work.check_hosts(&address.id)?;
         work.read(&address.id)?;
         match family(&address.resource_type) {
             Some(Family::Group) => work.delete_group(address),
@@ -215,6 +218,7 @@ impl Place {
         let address = operation.result.as_ref().ok_or_else(lost)?;
         let mut work = self.work();
         work.refresh()?;
+        work.check_hosts(&address.id)?;
         match operation.kind.as_str() {
             machine::KIND => work.poll_machine(address),
             extension::KIND => work.poll_extension(address, operation),

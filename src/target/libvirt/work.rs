@@ -100,10 +100,9 @@ impl<'a> Work<'a> {
     /// Reads what was not read before.
     ///
     /// # Errors
-    /// The pool cannot be read; there are hosts of which nobody says which they are.
+    /// The pool cannot be read.
     pub fn refresh(&mut self) -> Result<(), Fault> {
-        self.ledger.refresh(self.hypervisor, &self.settings.storage_pool)?;
-        self.check_hosts()
+        Ok(self.ledger.refresh(self.hypervisor, &self.settings.storage_pool)?)
     }
 
     /// A record, read anew.

@@ -270,6 +270,12 @@ async fn hosts_are_known_whatever_they_are_called() {
     }
     let fault = rack.place.target.observe(&rack.place.address(MACHINE, "b")).await.unwrap_err();
     assert!(fault.message.contains("machines are on 2 hosts"), "{fault}");
+    // Another cluster, which has only the first one, is none of its business.
+    rack.place.again();
+    rack.place.scope.resource_group = "rg-b".into();
+    let (group, body) = rack.place.resources().swap_remove(0);
+    rack.place.apply(&group, &body).await.unwrap();
+    assert_eq!(rack.place.target.delete(&rack.place.address(GROUP, "rg-b")).await, Ok(Progress::Done(None)));
 }
 
 #[tokio::test]
