@@ -59,19 +59,24 @@ fn is_good(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.verdict != Verdict::Bad)
 }
 
-/// The same of several hosts.
-pub fn tell_of_several(call: &Call, hosts: &[OneOfSeveral], more: &Json) -> Exit {
-    let style = call.output.style;
-    let ok = hosts.iter().all(|host| is_good(&host.findings));
-    let each = |host: &OneOfSeveral| json!({ "name": host.name, "uri": host.uri, "findings": host.findings, "ok": is_good(&host.findings) });
-    let mut data = json!({
-        "format": 1, "target": TargetName::Libvirt.word(), "simulated": false,
-        "hosts": hosts.iter().map(each).collect::<Vec<_>>(), "ok": ok,
-    });
+/// Tells data with more beside it.
+fn tell_data(call: &Call, mut data: Json, more: &Json) {
     if let (Some(data), Some(more)) = (data.as_object_mut(), more.as_object()) {
         data.extend(more.clone());
     }
     call.output.data(&data);
+}
+
+/// Tells what was found on several hosts, with more data beside it, and gives the exit code.
+pub fn tell_of_several(call: &Call, hosts: &[OneOfSeveral], more: &Json) -> Exit {
+    let style = call.output.style;
+    let ok = hosts.iter().all(|host| is_good(&host.findings));
+    let each = |host: &OneOfSeveral| json!({ "name": host.name, "uri": host.uri, "findings": host.findings, "ok": is_good(&host.findings) });
+    let data = json!({
+        "format": 1, "target": TargetName::Libvirt.word(), "simulated": false,
+        "hosts": hosts.iter().map(each).collect::<Vec<_>>(), "ok": ok,
+    });
+    tell_data(call, data, more);
     for OneOfSeveral { name, uri, findings } in hosts {
         let title = style.strong(&format!("{name}, {uri}"));
         call.output.text(&format!("{title}\n{}", render_findings(findings, style)));
@@ -82,14 +87,11 @@ pub fn tell_of_several(call: &Call, hosts: &[OneOfSeveral], more: &Json) -> Exit
 /// Tells what was found, with more data beside it, and gives the exit code.
 pub fn tell(call: &Call, uri: &str, findings: &[Finding], more: &Json) -> Exit {
     let ok = is_good(findings);
-    let mut data = json!({
+    let data = json!({
         "format": 1, "target": TargetName::Libvirt.word(), "simulated": false, "uri": uri, "findings": findings,
         "ok": ok,
     });
-    if let (Some(data), Some(more)) = (data.as_object_mut(), more.as_object()) {
-        data.extend(more.clone());
-    }
-    call.output.data(&data);
+    tell_data(call, data, more);
     let style = call.output.style;
     call.output.text(&format!("{}\n{}", style.strong(uri), render_findings(findings, style)));
     if ok { Exit::Success } else { Exit::Environment }

@@ -9,7 +9,7 @@ use super::{Basis, ClusterError, Definition, Demand, Form, Prepared, Session, ge
 use crate::contract::{Address, Applied, AppliedResources, ChangeKind, Operation, Support};
 use crate::expand::{Instruction, instructions};
 use crate::graph::{ResourceGraph, ResourceKey};
-use crate::plan::{ObservedResources, Plan, Removal, Request, Secrets, World, plan};
+use crate::plan::{ObservedResources, Plan, Removal, Request, Secrets, World, is_there, plan};
 
 /// Observes and plans. With `lock`, the state's lock is taken first and held by what is returned, for a run to follow.
 ///
@@ -68,8 +68,7 @@ pub(super) async fn prepare(
     let mut adopted = adopted(&expansion.graph, &observed, &plan, &applied, &expansion.secrets);
     // Should this run be given up too before it comes to them, the next one still knows what may be the engine's own; and so it does
     // where a request that is on its way yet changes what seems to be as it should be.
-    let is_there = |key: &ResourceKey| observed.get(key).is_some_and(|seen| seen.observation.is_some());
-    adopted.extend(begun.into_iter().filter(|(key, _)| is_there(key)));
+    adopted.extend(begun.into_iter().filter(|(key, _)| is_there(&observed, key)));
     let is_wanted = |key: &ResourceKey| expansion.graph.node(key).is_some();
     let (gone, left) = sort_out(&applied, &observed, |key| known.contains_key(key), is_wanted);
     adopted.extend(left);

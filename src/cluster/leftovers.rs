@@ -3,7 +3,7 @@
 use crate::contract::AppliedResources;
 use crate::execute::attempted;
 use crate::graph::ResourceKey;
-use crate::plan::{ObservedResources, Plan};
+use crate::plan::{ObservedResources, Plan, is_there};
 use crate::state::UnfinishedRun;
 
 /// The resources that a run has requested to be written and not finished, each with all that the engine may own of it (see
@@ -21,8 +21,7 @@ pub(super) fn sort_out(
 ) -> (Vec<ResourceKey>, AppliedResources) {
     let (mut gone, mut left) = (Vec::new(), AppliedResources::new());
     for (key, own) in applied.iter().filter(|(key, _)| !is_wanted(key)) {
-        let is_there = observed.get(key).is_some_and(|seen| seen.observation.is_some());
-        match (is_there, is_known(key)) {
+        match (is_there(observed, key), is_known(key)) {
             (false, true) => gone.push(key.clone()),
             (true, false) => _ = left.insert(key.clone(), own.clone()),
             _ => {}

@@ -23,4 +23,4 @@ pub use reread::reread;
 pub use settled::settled;
 pub use union::{doubtful, union};
 pub use value::Plan;
-pub use world::{Observed, ObservedResources, Secrets, World};
+pub use world::{Observed, ObservedResources, Secrets, World, is_there};

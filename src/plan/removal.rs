@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::build::{Removal, Request, act_step};
 use super::order::in_order;
-use super::world::ObservedResources;
+use super::world::{ObservedResources, is_there};
 use super::{Plan, facts};
 use crate::contract::{Act, Address, Applied, AppliedResources, Change, ChangeKind, Operation, Reason, Step, StepId};
 use crate::graph::{GROUP_TYPE, ResourceKey, Scope, Value};
@@ -115,10 +115,6 @@ pub fn plan_destroy(scope: &Scope, observed: &ObservedResources, applied: &Appli
         known: Vec::new(),
         notes: Vec::new(),
     }
-}
-
-fn is_there(observed: &ObservedResources, key: &ResourceKey) -> bool {
-    observed.get(key).is_some_and(|seen| seen.observation.is_some())
 }
 
 fn node_name(machine: &ResourceKey, applied: &AppliedResources) -> String {

@@ -20,6 +20,11 @@ pub struct Observed {
 /// All places that were looked at. A resource whose name is not known yet was not looked at, and is not there.
 pub type ObservedResources = BTreeMap<ResourceKey, Observed>;
 
+/// Whether a resource was looked at, and is there.
+pub fn is_there(observed: &ObservedResources, key: &ResourceKey) -> bool {
+    observed.get(key).is_some_and(|seen| seen.observation.is_some())
+}
+
 /// Where secrets come from, by handle.
 pub trait Secrets: Send + Sync {
     /// The secret under this handle.

@@ -6,7 +6,7 @@
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items};
-use super::disk::DEFAULT_DISK;
+use super::disk::{DEFAULT_DISK, data_disk_id};
 use super::hosts::Host;
 use super::hypervisor::{Domain, DomainState, ErrorKind};
 use super::image;
@@ -17,7 +17,7 @@ use super::network::network_name;
 use super::ovf::{azure_medium, no_cloud_medium};
 use super::placement::on;
 use super::told;
-use super::work::{Work, observation, types};
+use super::work::{Work, observation};
 use super::xml::{belongs_to, content_volume, detached_disk, domain, overlay_volume};
 use crate::contract::{Address, Fault, FaultClass, Observation, Progress};
 use crate::gateway::MachineState;
@@ -197,10 +197,8 @@ impl<'a> Work<'a> {
             body["identity"]["tenantId"] = json!(uuid_of("tenant").to_string());
         }
         let disks = body.pointer_mut("/properties/storageProfile/dataDisks").and_then(Json::as_array_mut);
-        let group = body::parent(&address.id, "/providers/").unwrap_or_default();
         for disk in disks.into_iter().flatten() {
-            if let (None, Some(name)) = (body::text(disk, "/managedDisk/id"), body::text(disk, "/name")) {
-                let id = format!("{group}/providers/{}/{name}", types::DISK);
+            if let Some(id) = data_disk_id(&address.id, disk) {
                 if !disk["managedDisk"].is_object() {
                     disk["managedDisk"] = json!({});
                 }

@@ -68,12 +68,21 @@ impl<'a> Work<'a> {
         Ok(None)
     }
 
+    /// Reads what was not read before, for work in the group of a resource.
+    ///
+    /// # Errors
+    /// The pool cannot be read; what [`Self::check_hosts`] refuses.
+    pub fn refresh_for(&mut self, id: &str) -> Result<(), Fault> {
+        self.refresh()?;
+        self.check_hosts(id)
+    }
+
     /// Refuses to do anything in the group of a resource that is known to have hosts of which nobody says which they are: what is
     /// there would count as gone.
     ///
     /// # Errors
     /// The group's machines are on several hosts, and the only one that is known has no name.
-    pub fn check_hosts(&self, id: &str) -> Result<(), Fault> {
+    fn check_hosts(&self, id: &str) -> Result<(), Fault> {
         // Other groups may have their records on this host, too.
         let is_of_group = |machine: &&Record| body::group(&machine.address.id).eq_ignore_ascii_case(body::group(id));
         let machines = self.ledger.of_type(types::MACHINE).filter(is_of_group);

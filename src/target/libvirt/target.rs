@@ -142,8 +142,7 @@ impl Place {
         let Some(record) = work.read(&address.id)? else { return Ok(None) };
         match family(&address.resource_type) {
             Some(Family::Machine) => {
-                work.refresh()?;
-                work.check_hosts(&address.id)?;
+                work.refresh_for(&address.id)?;
                 work.observe_machine(address, record)
             }
             Some(Family::Network) => {
@@ -171,8 +170,7 @@ impl Place {
 
     fn apply(&self, address: &Address, body: Json, etag: Option<&str>) -> Result<Progress, Fault> {
         let mut work = self.work();
-        work.refresh()?;
-        work.check_hosts(&address.id)?;
+        work.refresh_for(&address.id)?;
         let before = work.read(&address.id)?;
         if let Some(wanted) = etag
             && before.is_none_or(|before| before.etag() != wanted)
@@ -197,8 +195,7 @@ impl Place {
 
     fn delete(&self, address: &Address) -> Result<Progress, Fault> {
         let mut work = self.work();
-        work.refresh()?;
-        work.check_hosts(&address.id)?;
+        work.refresh_for(&address.id)?;
         work.read(&address.id)?;
         match family(&address.resource_type) {
             Some(Family::Group) => work.delete_group(address),
@@ -217,8 +214,7 @@ impl Place {
         let lost = || Fault::new(FaultClass::OperationLost, "", "this is not an operation of this target");
         let address = operation.result.as_ref().ok_or_else(lost)?;
         let mut work = self.work();
-        work.refresh()?;
-        work.check_hosts(&address.id)?;
+        work.refresh_for(&address.id)?;
         match operation.kind.as_str() {
             machine::KIND => work.poll_machine(address),
             extension::KIND => work.poll_extension(address, operation),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
@@ -32,18 +32,23 @@ fn deploy(place: &Place, ranges: &[&str]) {
     place.expect(0, &deployment(model.to_str().unwrap(), folder.to_str().unwrap()));
 }
 
-/// Begins a deployment that records no more after so many records, waits until the simulator has taken a write on top of
-/// `accepted` of what is called `kind`, and kills it.
-fn deploy_and_kill(place: &Place, ranges: &[&str], records: usize, kind: &str) {
-    let accepted = accepted(place, kind);
-    let (model, folder) = (model_with_ssh(place, ranges), place.cluster());
-    let mut process = place
+/// Begins a deployment that records no more after so many records.
+fn begin(place: &Place, model: &Path, records: usize) -> Child {
+    let folder = place.cluster();
+    place
         .command(&deployment(model.to_str().unwrap(), folder.to_str().unwrap()))
         .env("ENGINE_JOURNAL_HOLD_AFTER", records.to_string())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Begins a deployment that records no more after so many records, waits until the simulator has taken a write on top of
+/// `accepted` of what is called `kind`, and kills it.
+fn deploy_and_kill(place: &Place, ranges: &[&str], records: usize, kind: &str) {
+    let accepted = accepted(place, kind);
+    let mut process = begin(place, &model_with_ssh(place, ranges), records);
     let deadline = Instant::now() + Duration::from_secs(60);
     while self::accepted(place, kind) == accepted {
         assert!(process.try_wait().unwrap().is_none() && Instant::now() < deadline, "no {kind} by record {records}");
@@ -61,13 +66,7 @@ fn begin_and_kill(place: &Place, model: &Path) {
     let folder = place.cluster();
     let plan = || std::fs::read(folder.join("state/plan.json")).ok();
     let before = plan();
-    let mut process = place
-        .command(&deployment(model.to_str().unwrap(), folder.to_str().unwrap()))
-        .env("ENGINE_JOURNAL_HOLD_AFTER", "0")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut process = begin(place, model, 0);
     let deadline = Instant::now() + Duration::from_secs(60);
     while plan().is_none_or(|plan| before.as_ref() == Some(&plan)) {
         assert!(process.try_wait().unwrap().is_none() && Instant::now() < deadline, "the next run did not begin");
@@ -150,9 +149,6 @@ fn two_deployments_that_were_killed_can_be_destroyed() {
     let folder = folder.to_str().unwrap();
     let destroyed = place.json(&["destroy", "-o", folder, "--yes", "--time-scale", "0"]);
     assert_eq!(destroyed["complete"], true);
-    let simulator = Simulating::start(&place);
-    let summary = tokio::runtime::Runtime::new()
-        .unwrap()
-        .block_on(async { super::foreigners::arm(&simulator).get("/simulator/summary").await });
+    let summary = super::leftovers::left(&place);
     assert_eq!(summary["total"], 0, "{summary}");
 }

@@ -43,7 +43,7 @@ fn used_cluster() -> Place {
     place
 }
 
-fn left(place: &Place) -> Json {
+pub fn left(place: &Place) -> Json {
     let simulator = Simulating::start(place);
     block_on(async { super::foreigners::arm(&simulator).get("/simulator/summary").await })
 }
