@@ -125,7 +125,7 @@ fn the_first_machine_starts_the_cluster() {
     let machine = master(Start::Init, 45, 0);
     machine.succeed();
     assert_eq!((machine.count("kubeadm init"), machine.count("kubeadm join")), (1, 0));
-    assert_eq!(machine.count("kubectl --kubeconfig"), 2, "{}", machine.calls());
+    assert_eq!(machine.count("kubectl --kubeconfig"), 1, "{}", machine.calls());
     assert!(machine.calls().contains("apply --server-side --force-conflicts --field-manager=engine"));
     let configuration = machine.read("/world/init.yaml");
     assert!(configuration.contains("advertiseAddress: \"10.255.255.5\"") && !configuration.contains('@'));
@@ -267,7 +267,7 @@ fn each_step_that_fails_is_named_and_resumed() {
         ("init", "kubeadm init*"),
         ("add_ons", "kubectl*apply*"),
         ("endpoint", "curl*--resolve*:10.255.255.5 *"),
-        ("ready", "kubectl*Ready*"),
+        ("ready", "curl*/api/v1/nodes/*"),
     ];
     for (step, fault) in faults {
         let machine = master(Start::Init, 0, 0);
@@ -374,6 +374,26 @@ fn a_failed_join_is_cleaned_and_a_joined_node_is_not_reset() {
         let counts = (machine.count("kubeadm join"), machine.count("kubeadm reset"));
         assert_eq!(counts, (1, 0), "{}\n{}", machine.log(), machine.calls());
     }
+}
+
+#[test]
+fn a_node_that_is_not_ready_is_waited_for_and_its_reason_is_told() {
+    let machine = Machine::new(&worker(45), "k8s-any-12345678-1", "10.255.255.6");
+    machine.write("/world/healthy", "10.255.255.15\n");
+    machine.write("/world/unready", "once\ntwice\n");
+    machine.succeed();
+    let told = r#"the node is not ready yet: the "network" is not ready"#;
+    assert_eq!(machine.log().matches(told).count(), 1, "{}", machine.log());
+    assert_eq!(machine.read("/world/unready"), "");
+    assert!(machine.calls().contains("/var/lib/kubelet/pki/kubelet-client-current.pem https://"), "{}", machine.calls());
+
+    // It is what is told when the time is up.
+    let machine = Machine::new(&worker(0), "k8s-any-12345678-1", "10.255.255.6");
+    machine.write("/world/healthy", "10.255.255.15\n");
+    machine.write("/world/unready", "once\n");
+    let result = machine.result();
+    assert_eq!(result["step"], "ready");
+    assert!(result["cause"].as_str().unwrap().ends_with(r#"the "network" is not ready"#), "{result}");
 }
 
 #[test]

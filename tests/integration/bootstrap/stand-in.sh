@@ -64,6 +64,15 @@ case $name in
         address=$(sed -E 's/.*--resolve [^ :]+:[0-9]+:([^ ]+) .*/\1/' <<<"$call")
         grep -q -x -F "$address" "$world/healthy"
         ;;
+      */api/v1/nodes/*)
+        [ -e "$world/joined" ] || exit 22
+        if [ ! -s "$world/unready" ]; then
+          echo '{"status":{"conditions":[{"type":"PIDPressure","status":"False"},{"type":"Ready","status":"True","message":"kubelet is posting ready status"}]}}'
+        else
+          sed -i 1d "$world/unready"
+          echo '{"metadata":{"labels":{"x":"y"}},"status":{"conditions":[{"type":"PIDPressure","status":"True"},{"type":"Ready","status":"False","reason":"KubeletNotReady","message":"the \"network\" is not ready"}]}}'
+        fi
+        ;;
       *'--config -'*)
         cat >"$world/requested"
         cp "$world/extension" "$(sed -E 's/.*--output ([^ ]+).*/\1/' <<<"$call")"
@@ -105,7 +114,6 @@ case $name in
   kubectl)
     case $call in
       *'get node'*labels*) [ ! -e "$world/joined" ] || echo '{"node-role.kubernetes.io/control-plane":""}' ;;
-      *'get node'*Ready*) [ -e "$world/joined" ] && echo -n True ;;
       *'get node'*) [ ! -e "$world/joined" ] || echo node/x ;;
       *'get endpointslices'*) cat "$world/listed" ;;
       *'get lease'*) [ ! -e "$world/lease" ] || { [[ $call == *renewTime* ]] && cat "$world/lease" || cut -d '|' -f 1 "$world/lease"; } ;;

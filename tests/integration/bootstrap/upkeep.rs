@@ -28,6 +28,14 @@ case "$*" in
 esac
 "#;
 
+/// Answers as the API server does, from a file below `/world`.
+const CURL: &str = r#"#!/bin/bash
+case "$*" in
+  *'--cert '*/var/lib/kubelet/pki/kubelet-client-current.pem\ https://*/apis/certificates.k8s.io/v1/certificatesigningrequests?fieldSelector=*) cat "$ENGINE_ROOT/world/answer" ;;
+  *) exit 2 ;;
+esac
+"#;
+
 /// A control-plane machine's files, and the world that its API server tells of.
 struct Machine {
     root: Root,
@@ -49,6 +57,7 @@ impl Machine {
         machine.give(&bootstrap::control_plane(&control_plane).unwrap());
         machine.write("/run/keep", "");
         machine.write_with_mode("/bin/kubectl", KUBECTL, 0o755);
+        machine.write_with_mode("/bin/curl", CURL, 0o755);
         machine.write("/world/nodes", NODES);
         machine
     }
@@ -211,6 +220,28 @@ fn serving_certificates_are_approved_for_a_nodes_own_name_and_address_only() {
     machine.write("/world/requests", "done|kubernetes.io/kubelet-serving|Approved|[]|[]||system:node:x\n");
     std::fs::remove_file(machine.path("/world/nodes")).unwrap();
     assert_eq!(machine.run("/opt/engine/approve-serving.sh"), "");
+}
+
+/// kubectl is started only if there is something to decide, or if nobody says that there is not.
+#[test]
+fn requests_are_looked_at_only_when_some_are_undecided() {
+    let item = |decision: &str| format!(r#"{{"spec":{{"signerName":"{SERVING}"}},"status":{{{decision}}}}}"#);
+    let decided = |kind: &str| item(&format!(r#""conditions":[{{"type":"{kind}","status":"True"}}]"#));
+    // What somebody writes into a request decides nothing.
+    let written = item("").replacen('{', r#"{"metadata":{"annotations":{"x":"{\"type\":\"Approved\"}"}},"#, 1);
+    let machine = Machine::new();
+    for (items, looked_at) in [
+        (vec![], false),
+        (vec![decided("Approved"), decided("Denied")], false),
+        (vec![decided("Approved"), item("")], true),
+        (vec![decided("Approved"), written], true),
+    ] {
+        machine.write("/world/answer", &format!(r#"{{"items":[{}]}}"#, items.join(",")));
+        machine.write("/world/looked", "");
+        machine.write_with_mode("/bin/kubectl", "#!/bin/sh\necho \"$*\" >>\"$ENGINE_ROOT/world/looked\"\n", 0o755);
+        machine.run("/opt/engine/approve-serving.sh");
+        assert_eq!(machine.read("/world/looked").contains("certificatesigningrequests"), looked_at, "{items:?}");
+    }
 }
 
 #[test]

@@ -163,7 +163,6 @@ kubectl() {
     *exec*'member list'*) find /world/members -type f -printf '%f\n' | sed -E 's/(.*)/1f\1, started, \1, https:\/\/x:2380, https:\/\/x:2379, false/' ;;
     *exec*'member remove '*) /usr/bin/rm -f "/world/members/${call##*'member remove 1f'}" ;;
     *'get node'*labels*) ! grep -q control-plane "/world/nodes/$node" 2>/dev/null || echo '{"node-role.kubernetes.io/control-plane":""}' ;;
-    *'get node'*Ready*) [ ! -e "/world/nodes/$node" ] || echo -n True ;;
     *'get node'*) [ ! -e "/world/nodes/$node" ] || echo "node/$node" ;;
   esac
 }
@@ -195,6 +194,10 @@ case $name in
         else
           [ -e "/world/healthy/$at" ]
         fi
+        ;;
+      */api/v1/nodes/*)
+        reachable && [ -e "/world/nodes/$node" ] || exit 22
+        echo '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}'
         ;;
       *--output*) echo key >"$(sed -E 's/.*--output ([^ ]+).*/\1/' <<<"$call")" ;;
     esac
