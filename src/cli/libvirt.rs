@@ -70,8 +70,8 @@ mod with_library {
     use crate::target::http::{HttpSettings, Names};
     use crate::target::libvirt::host::{HostFacts, HostHypervisor, host_facts};
     use crate::target::libvirt::{
-        ErrorKind, FolderGateways, Gateways, Host, Hosts, Hypervisor, LibvirtConnection, LibvirtTarget,
-        MachineGateways, NetworkMode, Settings, Site, Size, pool_id,
+        ErrorKind, FolderGateways, GatewayPairs, Gateways, Host, Hosts, Hypervisor, LibvirtConnection, LibvirtTarget,
+        MachineGateways, Member, NetworkMode, Settings, Site, Size, pool_id,
     };
 
     /// On-prem there are no key vaults.
@@ -166,6 +166,18 @@ mod with_library {
         Ok(Arc::new(connection))
     }
 
+    /// Gateways that are machines: two of each network where there are several hosts.
+    fn machine_gateways(hosts: &Hosts, settings: &Settings, clock: &Arc<dyn Clock>) -> Arc<dyn Gateways> {
+        let of = |member: Member, host: &Host| {
+            MachineGateways::new(member, Arc::clone(&host.hypervisor), settings.clone(), Arc::clone(clock))
+        };
+        let first = of(Member::First, hosts.first());
+        if hosts.count() == 1 {
+            return Arc::new(first);
+        }
+        Arc::new(GatewayPairs::new(first, hosts.all().skip(1).map(|host| of(Member::Second, host)).collect()))
+    }
+
     /// Connects to the libvirt hosts. Nothing is changed on them.
     ///
     /// # Errors
@@ -193,7 +205,7 @@ mod with_library {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let gateways: Arc<dyn Gateways> = match &options.gateways {
             Some(folder) => Arc::new(FolderGateways::new(folder.clone())),
-            None => Arc::new(MachineGateways::new(Arc::clone(first), settings.clone(), Arc::clone(&clock))),
+            None => machine_gateways(&hosts, &settings, &clock),
         };
         let target = LibvirtTarget::new(hosts, Some(gateways), settings, clock);
         let scope = Scope {

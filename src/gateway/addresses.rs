@@ -55,6 +55,12 @@ pub(super) async fn ip(arguments: &[&str]) -> Result<String, GatewayError> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Whether an interface has one of these addresses.
+pub(super) async fn has_some(interface: &str, some: &[IpNet]) -> Result<bool, GatewayError> {
+    let present = addresses(&ip(&["-json", "address", "show", "dev", interface]).await?);
+    Ok(some.iter().any(|address| present.contains(address)))
+}
+
 /// Puts what is wanted on an interface, and takes away what this function has put there before and is no longer wanted.
 pub(super) async fn hold(file: &Path, interface: &str, wanted: &[IpNet]) -> Result<(), GatewayError> {
     let held: Vec<IpNet> = read_text(file).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();

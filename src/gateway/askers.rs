@@ -29,9 +29,14 @@ pub(super) fn rules(configuration: &Configuration) -> String {
     table("ip", "engine_gateway", &chain)
 }
 
-/// `0022AABBCCDD` as `00:22:aa:bb:cc:dd`.
+/// An interface's hardware address as `00:22:aa:bb:cc:dd`.
 pub(super) fn hardware_address(interface: &Interface) -> Option<String> {
-    let digits = interface.mac.to_ascii_lowercase();
+    colons(&interface.mac)
+}
+
+/// `0022AABBCCDD` as `00:22:aa:bb:cc:dd`.
+pub(super) fn colons(mac: &str) -> Option<String> {
+    let digits = mac.to_ascii_lowercase();
     let is_one = digits.len() == 12 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let pairs = || (0..12).step_by(2).filter_map(|at| digits.get(at..at + 2)).collect::<Vec<_>>().join(":");
     is_one.then(pairs)

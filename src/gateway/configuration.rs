@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub const CONFIGURATION_FILE: &str = "gateway.json";
 
 /// The newest version of the file that this program writes and reads. What an older one can tell is told in that: the gateway's
-/// image may be older than the engine. 2: `site` and `serviceAddresses`. 3: `router`.
-pub const FORMAT: u32 = 3;
+/// image may be older than the engine. 2: `site` and `serviceAddresses`. 3: `router`. 4: `pair`.
+pub const FORMAT: u32 = 4;
 
 /// What one gateway, that of one virtual network, has to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Configuration {
     /// What it does as the machines' router, where the host is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub router: Option<Router>,
+    /// The other gateway, where there are two of the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<Pair>,
     /// The addresses that the cluster's own services may have: they are held where the site is reached, and elsewhere beside
     /// [`Configuration::addresses`]. Sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -74,6 +77,20 @@ pub struct Router {
     /// The address of [`Site::addresses`] by which the machines are seen outside; none: they do not get there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
+}
+
+/// Two gateways of one network: they watch each other, and one of them has all addresses but the other's own, and does the work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pair {
+    /// The gateway's own address in the network, with its subnet's prefix.
+    pub own: IpNet,
+    /// The other's.
+    pub other: IpAddr,
+    /// The other's hardware address in the network, as twelve hexadecimal digits.
+    pub other_mac: String,
+    /// Whether this one does the work where both begin at once.
+    pub first: bool,
 }
 
 /// A file that is none, or of a newer program.
@@ -117,11 +134,12 @@ impl Configuration {
 
     /// The oldest version that has all that is told.
     pub fn least_format(&self) -> u32 {
-        match (&self.router, &self.site) {
-            (Some(_), _) => 3,
-            (None, Some(_)) => 2,
-            (None, None) if self.service_addresses.is_empty() => 1,
-            (None, None) => 2,
+        match (&self.pair, &self.router, &self.site) {
+            (Some(_), _, _) => 4,
+            (None, Some(_), _) => 3,
+            (None, None, Some(_)) => 2,
+            (None, None, None) if self.service_addresses.is_empty() => 1,
+            (None, None, None) => 2,
         }
     }
 
@@ -353,6 +371,7 @@ pub(super) mod tests {
             format: 1,
             site: None,
             router: None,
+            pair: None,
             service_addresses: Vec::new(),
             network: format!("{group}/Microsoft.Network/virtualNetworks/vnet"),
             addresses: ["10.240.0.2/16", "168.63.129.16/32", "169.254.169.254/32", "198.18.0.4/32"]
@@ -428,8 +447,8 @@ pub(super) mod tests {
 
     #[test]
     fn another_format_is_told_whatever_else_it_holds() {
-        let error = Configuration::parse("{\"format\": 4, \"machines\": 7}").unwrap_err();
-        let told = "gateway.json is of format 4, and this program reads up to format 3: build a newer image";
+        let error = Configuration::parse("{\"format\": 5, \"machines\": 7}").unwrap_err();
+        let told = "gateway.json is of format 5, and this program reads up to format 4: build a newer image";
         assert_eq!(error.to_string(), told);
         assert!(matches!(Configuration::parse("{\"format\": 0}"), Err(ConfigurationError::Format(0))));
         assert!(matches!(Configuration::parse("{\"format\""), Err(ConfigurationError::Form(_))));
@@ -456,6 +475,15 @@ pub(super) mod tests {
         });
         configuration.format = configuration.least_format();
         assert_eq!(configuration.format, 3);
+        assert_eq!(Configuration::parse(&configuration.text().unwrap()).unwrap(), configuration);
+        configuration.pair = Some(Pair {
+            own: "10.240.0.2/16".parse().unwrap(),
+            other: "10.240.0.3".parse().unwrap(),
+            other_mac: "525400A1B2C5".into(),
+            first: true,
+        });
+        configuration.format = configuration.least_format();
+        assert_eq!(configuration.format, 4);
         assert_eq!(Configuration::parse(&configuration.text().unwrap()).unwrap(), configuration);
     }
 

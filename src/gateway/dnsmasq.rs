@@ -11,67 +11,16 @@ use serde::Serialize;
 use super::GatewayError;
 use super::askers::hardware_address;
 use super::configuration::{Configuration, Router};
-use super::program::Program;
+use super::program::{Manner, Program, command};
 use super::run::{METADATA, WIRE};
 use super::text::{self, DNSMASQ};
-use crate::base::{read_own_text, write_private};
 
 /// The configuration below a gateway's folder.
 const FILE: &str = "dnsmasq.conf";
-/// One that dnsmasq has not judged yet.
-const CANDIDATE: &str = "dnsmasq.conf.new";
 
-/// It stays this process's child.
-const ARGUMENTS: [&str; 2] = ["-k", "-C"];
-
-/// dnsmasq with the configuration that it last took.
-pub(super) struct Dnsmasq {
-    program: Program,
-    candidate: PathBuf,
-    interface: String,
-    wanted: bool,
-}
-
-impl Dnsmasq {
-    pub(super) fn new(program: PathBuf, folder: &Path, interface: &str) -> Self {
-        let program = Program::new(program, folder.join(FILE));
-        Self { program, candidate: folder.join(CANDIDATE), interface: interface.to_owned(), wanted: false }
-    }
-
-    /// Ends what an earlier gateway of this folder has left running.
-    pub(super) async fn end_left_over(&self) {
-        self.program.end_left_over().await;
-    }
-
-    /// Has dnsmasq work by what is to be done now. What it refuses changes nothing.
-    pub(super) async fn take(&mut self, configuration: &Configuration) -> Result<(), GatewayError> {
-        let Some(router) = &configuration.router else {
-            self.wanted = false;
-            self.stop().await;
-            return Ok(());
-        };
-        let text = rendered(configuration, router, &self.interface)?;
-        let file = self.program.file().to_owned();
-        if self.wanted && self.program.running().is_some() && read_own_text(&file).is_ok_and(|known| known == text) {
-            return Ok(());
-        }
-        write_private(&self.candidate, text.as_bytes())?;
-        self.program.judge(&["--test", "-C"], &self.candidate).await?;
-        write_private(&file, text.as_bytes())?;
-        self.wanted = true;
-        // It reads no more than hosts anew by itself, and starts in a moment.
-        self.stop().await;
-        self.program.start(&ARGUMENTS)
-    }
-
-    /// Starts dnsmasq again if it has ended, sooner or later. Gives whether it did.
-    pub(super) fn keep(&mut self) -> Result<bool, GatewayError> {
-        if self.wanted { self.program.keep(&ARGUMENTS) } else { Ok(false) }
-    }
-
-    pub(super) async fn stop(&mut self) {
-        self.program.stop().await;
-    }
+/// dnsmasq at work in a folder, as this process's child. It reads no more than hosts anew by itself, and starts in a moment.
+pub(super) fn dnsmasq(program: PathBuf, folder: &Path) -> Program {
+    Program::new(program, folder, FILE, Manner { works: command("-k -C"), judges: command("--test -C"), rereads: None })
 }
 
 /// A name as DNS has it; what is none is not told.
@@ -85,8 +34,12 @@ fn name(text: &str) -> Option<String> {
     (text.len() < 254 && text.split('.').all(is_label)).then(|| text.to_ascii_lowercase())
 }
 
-/// The configuration: the same machines give the same bytes.
-fn rendered(configuration: &Configuration, router: &Router, interface: &str) -> Result<String, GatewayError> {
+/// What dnsmasq works by: the same machines give the same bytes.
+pub(super) fn rendered(
+    configuration: &Configuration,
+    router: &Router,
+    interface: &str,
+) -> Result<String, GatewayError> {
     #[derive(Serialize)]
     struct Subnet {
         tag: String,

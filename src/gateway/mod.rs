@@ -1,6 +1,6 @@
 //! The gateway of an on-prem virtual network: the small machine that stands for what Azure's fabric does beside a network.
 //! It answers the instance metadata service and the wire server, and balances load, also for the cluster's own services. Where
-//! machines stand on the site's bridge it is their router, too, with addresses by DHCP and names.
+//! machines stand on the site's bridge it is their router, too, with addresses by DHCP and names; there it may be one of two.
 //!
 //! What crosses between it and the target that makes machines: [`Configuration`], which the target writes as
 //! `gateway.json`, and [`MachineStatus`], which the gateway records as `status/<name>.json`.
@@ -13,6 +13,7 @@ mod configuration;
 mod dnsmasq;
 mod error;
 mod haproxy;
+mod keepalived;
 mod keeper;
 mod listener;
 mod metadata;
@@ -29,7 +30,7 @@ mod xml;
 
 pub use configuration::{
     Administrator, Backend, Balancer, CONFIGURATION_FILE, Configuration, ConfigurationError, FORMAT, Frontend, Image,
-    Interface, Machine, MachineAddress, Probe, ProbeProtocol, Router, Rule, Site, SystemKind, TransportProtocol,
+    Interface, Machine, MachineAddress, Pair, Probe, ProbeProtocol, Router, Rule, Site, SystemKind, TransportProtocol,
 };
 pub use error::GatewayError;
 pub use run::{Gateway, GatewaySettings, METADATA, WIRE};

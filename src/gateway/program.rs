@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 use super::GatewayError;
+use crate::base::{read_own_text, write_private};
 
 /// How long a program may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -18,24 +19,66 @@ const LOOK: Duration = Duration::from_millis(50);
 /// One that has ended is started again after so many looks at it at most.
 const LOOKS: u32 = 64;
 
+/// How a program takes its configuration, whose file stands behind the words of a command.
+pub(super) struct Manner {
+    /// What it works with, as this process's child.
+    pub(super) works: Vec<String>,
+    /// What it only judges with.
+    pub(super) judges: Vec<String>,
+    /// The signal at which it reads its configuration anew; one that has none is ended and started.
+    pub(super) rereads: Option<&'static str>,
+}
+
+/// The words of a command.
+pub(super) fn command(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
 /// A program, and the process of it that runs.
 pub(super) struct Program {
     program: PathBuf,
     /// Its configuration, a word of its command line.
     file: PathBuf,
+    /// One that it has not judged yet.
+    candidate: PathBuf,
+    manner: Manner,
+    /// Whether it has something to do.
+    wanted: bool,
     child: Option<Child>,
     /// Looks until it is started again, and how many there will be the next time.
     pause: (u32, u32),
 }
 
 impl Program {
-    pub(super) fn new(program: PathBuf, file: PathBuf) -> Self {
-        Self { program, file, child: None, pause: (0, 1) }
+    /// A program with its configuration in a file of a folder. It runs once it has one.
+    pub(super) fn new(program: PathBuf, folder: &Path, file: &str, manner: Manner) -> Self {
+        let (file, candidate) = (folder.join(file), folder.join(format!("{file}.new")));
+        Self { program, file, candidate, manner, wanted: false, child: None, pause: (0, 1) }
     }
 
-    /// Its configuration.
-    pub(super) fn file(&self) -> &Path {
-        &self.file
+    /// Has it judge a configuration, and if it is well, work by it; without one it ends. What it refuses changes nothing.
+    pub(super) async fn take(&mut self, text: Option<&str>) -> Result<(), GatewayError> {
+        let Some(text) = text else {
+            self.wanted = false;
+            self.stop().await;
+            return Ok(());
+        };
+        // To read the same anew would end what has been there for long, such as connections.
+        if self.wanted && self.running().is_some() && read_own_text(&self.file).is_ok_and(|known| known == text) {
+            return Ok(());
+        }
+        write_private(&self.candidate, text.as_bytes())?;
+        self.judge().await?;
+        write_private(&self.file, text.as_bytes())?;
+        self.wanted = true;
+        match (self.running(), self.manner.rereads) {
+            (Some(id), Some(name)) => signal(name, id).await,
+            (Some(_), None) => {
+                self.stop().await;
+                self.start()
+            }
+            (None, _) => self.start(),
+        }
     }
 
     /// Ends what an earlier gateway of this folder has left running because it was killed: two would share the addresses,
@@ -76,10 +119,9 @@ impl Program {
         GatewayError::Program { program: self.program.clone(), cause }
     }
 
-    /// Has the program judge a configuration.
-    pub(super) async fn judge(&self, arguments: &[&str], candidate: &Path) -> Result<(), GatewayError> {
+    async fn judge(&self) -> Result<(), GatewayError> {
         let mut command = Command::new(&self.program);
-        command.args(arguments).arg(candidate).stdin(Stdio::null()).kill_on_drop(true);
+        command.args(&self.manner.judges).arg(&self.candidate).stdin(Stdio::null()).kill_on_drop(true);
         let output = command.output().await.map_err(|cause| self.failed(cause.to_string()))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -89,7 +131,7 @@ impl Program {
     }
 
     /// The process's id, if it runs.
-    pub(super) fn running(&mut self) -> Option<u32> {
+    fn running(&mut self) -> Option<u32> {
         let child = self.child.as_mut()?;
         if !matches!(child.try_wait(), Ok(None)) {
             self.child = None;
@@ -98,17 +140,19 @@ impl Program {
         child.id()
     }
 
-    /// Starts it by its configuration, which stands behind the arguments.
-    pub(super) fn start(&mut self, arguments: &[&str]) -> Result<(), GatewayError> {
+    fn start(&mut self) -> Result<(), GatewayError> {
         let mut command = Command::new(&self.program);
-        command.args(arguments).arg(&self.file).stdin(Stdio::null()).kill_on_drop(true);
+        command.args(&self.manner.works).arg(&self.file).stdin(Stdio::null()).kill_on_drop(true);
         let child = command.spawn().map_err(|cause| self.failed(cause.to_string()))?;
         self.child = Some(child);
         Ok(())
     }
 
     /// Starts it again where it has ended: at once, and where that does not help, less and less often. Gives whether it did.
-    pub(super) fn keep(&mut self, arguments: &[&str]) -> Result<bool, GatewayError> {
+    pub(super) fn keep(&mut self) -> Result<bool, GatewayError> {
+        if !self.wanted {
+            return Ok(false);
+        }
         if self.pause.0 > 0 {
             self.pause.0 -= 1;
             return Ok(false);
@@ -118,7 +162,7 @@ impl Program {
             return Ok(false);
         }
         self.pause = (self.pause.1, (self.pause.1 * 2).min(LOOKS));
-        self.start(arguments)?;
+        self.start()?;
         Ok(true)
     }
 
@@ -137,7 +181,7 @@ impl Program {
 }
 
 /// Sends a process a signal.
-pub(super) async fn signal(name: &str, id: u32) -> Result<(), GatewayError> {
+async fn signal(name: &str, id: u32) -> Result<(), GatewayError> {
     let failed = |cause: String| GatewayError::Program { program: PathBuf::from("kill"), cause };
     let status = Command::new("kill")
         .args([name, &id.to_string()])

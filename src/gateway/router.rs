@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use super::GatewayError;
 use super::addresses::ip;
-use super::askers::{apply, hardware_address};
+use super::askers::{apply, colons, hardware_address};
 use super::configuration::{Configuration, Router, Site};
 use super::site::{behave, table, words};
 
@@ -25,8 +25,9 @@ const BEHAVIOUR: [(&str, &str, &str); 6] = [
     ("ipv6", "disable_ipv6", "1"),
 ];
 
-/// Leads machines from the interface beside them to the one into the site.
+/// Leads machines from the interface beside them to the one into the site, if it `leads` and does not only stand by.
 pub(super) async fn lead(
+    leads: bool,
     inner: &str,
     outer: &str,
     router: &Router,
@@ -40,8 +41,10 @@ pub(super) async fn lead(
     let interfaces = configuration.machines.iter().flat_map(|machine| &machine.interfaces);
     let machines: BTreeSet<String> = interfaces.filter_map(hardware_address).collect();
     let machines: Vec<String> = machines.into_iter().collect();
-    apply(&packets(inner, outer, router, &machines)).await?;
-    let Some(source) = router.source else { return Ok(()) };
+    let other = configuration.pair.as_ref().and_then(|pair| colons(&pair.other_mac));
+    apply(&packets(inner, outer, router, &machines, other.as_deref())).await?;
+    // What it would have to answer from are addresses that it has not.
+    let Some(source) = router.source.filter(|_| leads) else { return Ok(()) };
     for route in routes(outer, site, source) {
         let route: Vec<&str> = route.iter().map(String::as_str).collect();
         ip(&route).await?;
@@ -50,7 +53,7 @@ pub(super) async fn lead(
 }
 
 /// What is taken of whom, and led where. All rules anew: nft takes all of them or none.
-fn packets(inner: &str, outer: &str, router: &Router, machines: &[String]) -> String {
+fn packets(inner: &str, outer: &str, router: &Router, machines: &[String], other: Option<&str>) -> String {
     let subnets: Vec<String> = router.subnets.iter().map(|subnet| subnet.trunc().to_string()).collect();
     let subnets = subnets.join(", ");
     // The site is on the same wire. Who asks for an address has none yet, and pods have others than their machines.
@@ -58,9 +61,11 @@ fn packets(inner: &str, outer: &str, router: &Router, machines: &[String]) -> St
         [] => String::new(),
         known => format!("    ether saddr {{ {} }} accept\n", known.join(", ")),
     };
+    // The other gateway says that it is there.
+    let other = other.map(|mac| format!("    ether saddr {mac} ip protocol vrrp accept\n")).unwrap_or_default();
     let mut rules = format!(
         "  chain from_machines {{\n    type filter hook prerouting priority -150; policy accept;\n    iifname != \"{inner}\" \
-         accept\n{known}    drop\n  }}\n  chain forward {{\n    type filter hook forward priority 0; policy drop;\n    ct state \
+         accept\n{known}{other}    drop\n  }}\n  chain forward {{\n    type filter hook forward priority 0; policy drop;\n    ct state \
          established,related accept\n    iifname \"{inner}\" oifname \"{inner}\" accept\n"
     );
     match router.source {
@@ -103,7 +108,7 @@ mod tests {
     #[test]
     fn machines_get_outside_by_the_sites_address_and_nobody_in() {
         let machines = ["52:00:00:00:00:01".to_owned(), "52:00:00:00:00:02".to_owned()];
-        let text = packets("eth0", "eth1", &router(Some("192.0.2.48")), &machines);
+        let text = packets("eth0", "eth1", &router(Some("192.0.2.48")), &machines, None);
         let taken = "    iifname != \"eth0\" accept\n    ether saddr { 52:00:00:00:00:01, 52:00:00:00:00:02 } accept\n    drop\n";
         assert!(text.contains(taken), "{text}");
         let rules = "policy drop;\n    ct state established,related accept\n    iifname \"eth0\" oifname \"eth0\" \
@@ -111,8 +116,9 @@ mod tests {
         assert!(text.contains(rules), "{text}");
         let translated = "oifname \"eth1\" ip saddr { 10.240.0.0/16, 10.241.0.0/24 } snat to 192.0.2.48\n";
         assert!(text.contains(translated), "{text}");
-        let text = packets("eth0", "eth1", &router(None), &[]);
-        assert!(text.contains("accept\n    drop\n"), "{text}");
+        let text = packets("eth0", "eth1", &router(None), &[], Some("52:00:00:00:00:09"));
+        let other = "accept\n    ether saddr 52:00:00:00:00:09 ip protocol vrrp accept\n    drop\n";
+        assert!(text.contains(other), "{text}");
         assert!(!text.contains("snat") && !text.contains("eth1") && text.contains("policy drop"), "{text}");
     }
 

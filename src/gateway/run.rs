@@ -10,14 +10,13 @@ use tokio::task::JoinHandle;
 
 use super::balancers::balancing;
 use super::configuration::{CONFIGURATION_FILE, Configuration};
-use super::dnsmasq::Dnsmasq;
-use super::haproxy::Haproxy;
 use super::keeper::Keeper;
+use super::program::Program;
 use super::router::lead;
 use super::serve::{Knowledge, listen, metadata_router, serve, wire_router};
-use super::site::hold_site;
+use super::site::{behave_all, hold_site, interface_into};
 use super::{GatewayError, Tell};
-use super::{addresses, askers};
+use super::{addresses, askers, dnsmasq, haproxy, keepalived};
 use crate::base::{Clock, create_private_directory, read_own_text};
 
 /// Where the metadata service is, on Azure as here.
@@ -47,6 +46,8 @@ pub struct GatewaySettings {
     pub haproxy: Option<PathBuf>,
     /// dnsmasq, for a gateway with an interface that is the machines' router.
     pub dnsmasq: PathBuf,
+    /// keepalived, for such a gateway that is one of two.
+    pub keepalived: PathBuf,
     /// How often the configuration is looked at.
     pub look_every: Duration,
     /// What time it is.
@@ -74,11 +75,8 @@ impl Gateway {
         let (sender, configuration) = watch::channel(Arc::new(Configuration::default()));
         let keeper = Arc::new(Keeper::load(&settings.folder));
         let mut follower = Follower::new(settings.clone(), sender, Arc::clone(&keeper));
-        if let Some(haproxy) = &follower.haproxy {
-            haproxy.end_left_over().await;
-        }
-        if let Some(dnsmasq) = &follower.dnsmasq {
-            dnsmasq.end_left_over().await;
+        for (_, program) in follower.programs() {
+            program.end_left_over().await;
         }
         // First the addresses, for somebody listens on two of them.
         follower.look().await;
@@ -125,8 +123,11 @@ struct Follower {
     services: Arc<Keeper>,
     /// Which change of the services was carried out last.
     services_seen: u64,
-    haproxy: Option<Haproxy>,
-    dnsmasq: Option<Dnsmasq>,
+    haproxy: Option<Program>,
+    dnsmasq: Option<Program>,
+    keepalived: Option<Program>,
+    /// Whether it does the work: it is the only one, or has the addresses.
+    leads: bool,
     /// The text that was looked at last, well or not.
     seen: Option<String>,
     /// What was told last of what does not work, so that it is told once.
@@ -143,11 +144,11 @@ struct Follower {
 
 impl Follower {
     fn new(settings: GatewaySettings, sender: watch::Sender<Arc<Configuration>>, services: Arc<Keeper>) -> Self {
-        let haproxy = settings.haproxy.clone().map(|program| Haproxy::new(program, &settings.folder));
-        let dnsmasq = settings
-            .interface
-            .as_deref()
-            .map(|interface| Dnsmasq::new(settings.dnsmasq.clone(), &settings.folder, interface));
+        let folder = &settings.folder;
+        let haproxy = settings.haproxy.clone().map(|program| haproxy::haproxy(program, folder));
+        let has_interface = settings.interface.is_some();
+        let dnsmasq = has_interface.then(|| dnsmasq::dnsmasq(settings.dnsmasq.clone(), folder));
+        let keepalived = has_interface.then(|| keepalived::keepalived(settings.keepalived.clone(), folder));
         Self {
             settings,
             sender,
@@ -155,6 +156,8 @@ impl Follower {
             services_seen: 0,
             haproxy,
             dnsmasq,
+            keepalived,
+            leads: true,
             seen: None,
             told: None,
             done: true,
@@ -162,6 +165,16 @@ impl Follower {
             is_known: false,
             looks: 0,
         }
+    }
+
+    /// The programs that work for it, with their names.
+    fn programs(&mut self) -> impl Iterator<Item = (&'static str, &mut Program)> {
+        let programs = [
+            ("keepalived", self.keepalived.as_mut()),
+            ("dnsmasq", self.dnsmasq.as_mut()),
+            ("haproxy", self.haproxy.as_mut()),
+        ];
+        programs.into_iter().filter_map(|(name, program)| Some((name, program?)))
     }
 
     fn tell_once(&mut self, line: String) {
@@ -211,6 +224,7 @@ impl Follower {
         if self.is_known && self.services.changes() != self.services_seen {
             self.done = false;
         }
+        self.look_who_leads().await;
         self.looks = self.looks.wrapping_add(1);
         if !self.done {
             match self.carry_out().await {
@@ -226,6 +240,24 @@ impl Follower {
         self.keep_programs();
     }
 
+    /// Looks whether the addresses have come or gone, where keepalived gives them.
+    async fn look_who_leads(&mut self) {
+        let configuration = Arc::clone(&self.sender.borrow());
+        let leads = match (&configuration.pair, &self.settings.interface) {
+            (Some(_), Some(interface)) => addresses::has_some(interface, &configuration.addresses).await,
+            _ => Ok(true),
+        };
+        match leads {
+            Ok(leads) if leads == self.leads => {}
+            Ok(leads) => {
+                self.leads = leads;
+                self.done = false;
+                (self.settings.tell)(if leads { "has the addresses" } else { "stands by" });
+            }
+            Err(error) => self.tell_once(error.to_string()),
+        }
+    }
+
     /// What is to be done by now: what the target has told, and what services add to it.
     fn wanted(&self) -> Configuration {
         let configuration = Arc::clone(&self.sender.borrow());
@@ -234,16 +266,32 @@ impl Follower {
 
     async fn hold_inner(&self, wanted: &Configuration) -> Result<(), GatewayError> {
         let Some(interface) = &self.settings.interface else { return Ok(()) };
-        addresses::hold(&self.settings.folder.join(addresses::HELD), interface, &wanted.addresses).await
+        let own = wanted.pair.as_ref().map(|pair| [pair.own]);
+        let held = own.as_ref().map_or(wanted.addresses.as_slice(), |own| own.as_slice());
+        addresses::hold(&self.settings.folder.join(addresses::HELD), interface, held).await
     }
 
     async fn hold_outer(&self, wanted: &Configuration) -> Result<(), GatewayError> {
         let (Some(inner), Some(site)) = (&self.settings.interface, &wanted.site) else { return Ok(()) };
-        let outer = hold_site(&self.settings.folder, site, wanted.router.is_some()).await?;
+        let outer = interface_into(site).await?;
+        hold_site(&self.settings.folder, &outer, site, wanted.pair.is_none(), wanted.router.is_some()).await?;
         match &wanted.router {
-            Some(router) => lead(inner, &outer, router, wanted, site).await,
+            Some(router) => lead(self.leads, inner, &outer, router, wanted, site).await,
             None => Ok(()),
         }
+    }
+
+    /// Has keepalived give the addresses, where there are two gateways.
+    async fn stand_by(&mut self, wanted: &Configuration) -> Result<(), GatewayError> {
+        let (Some(keepalived), Some(inner)) = (&mut self.keepalived, &self.settings.interface) else { return Ok(()) };
+        let Some(pair) = &wanted.pair else { return keepalived.take(None).await };
+        // Somebody listens on addresses that are the other one's now.
+        behave_all("ip_nonlocal_bind", "1")?;
+        let outer = match &wanted.site {
+            Some(site) => Some(interface_into(site).await?),
+            None => None,
+        };
+        keepalived.take(Some(&keepalived::rendered(wanted, pair, inner, outer.as_deref())?)).await
     }
 
     async fn hold_addresses(&self) -> Result<(), GatewayError> {
@@ -255,16 +303,30 @@ impl Follower {
     async fn carry_out(&mut self) -> Result<(), GatewayError> {
         let changes = self.services.changes();
         let configuration = self.wanted();
+        if configuration.pair.is_none() {
+            // It takes its addresses with it when it ends.
+            self.stand_by(&configuration).await?;
+        }
         self.hold_inner(&configuration).await?;
         // Each works also where another does not.
-        let site = self.hold_outer(&configuration).await;
+        let mut site = self.hold_outer(&configuration).await;
+        if configuration.pair.is_some() {
+            site = site.and(self.stand_by(&configuration).await);
+        }
         let askers = match self.settings.is_machine {
             true => askers::apply(&askers::rules(&configuration)).await,
             false => Ok(()),
         };
-        let addresses = match &mut self.dnsmasq {
-            Some(dnsmasq) => dnsmasq.take(&configuration).await,
-            None => Ok(()),
+        let addresses = match (&mut self.dnsmasq, &self.settings.interface) {
+            (Some(program), Some(interface)) => {
+                let router = configuration.router.as_ref().filter(|_| self.leads);
+                let text = router.map(|router| dnsmasq::rendered(&configuration, router, interface)).transpose();
+                match text {
+                    Ok(text) => program.take(text.as_deref()).await,
+                    Err(error) => Err(error),
+                }
+            }
+            _ => Ok(()),
         };
         let balanced = self.balance(&configuration).await;
         if balanced.is_ok() {
@@ -278,7 +340,10 @@ impl Follower {
 
     /// Has haproxy balance. If it refuses what services have it do, it does the rest: the API server is behind it, too.
     async fn balance(&mut self, configuration: &Configuration) -> Result<(), GatewayError> {
-        let balancing = balancing(configuration)?;
+        let mut balancing = balancing(configuration)?;
+        if !self.leads {
+            balancing.text = None;
+        }
         for line in balancing.left_out.iter().filter(|line| !self.left_out.contains(line)) {
             (self.settings.tell)(line);
         }
@@ -300,12 +365,9 @@ impl Follower {
 
     /// Starts programs again where they have ended.
     fn keep_programs(&mut self) {
-        let kept = [
-            ("haproxy", self.haproxy.as_mut().map(Haproxy::keep)),
-            ("dnsmasq", self.dnsmasq.as_mut().map(Dnsmasq::keep)),
-        ];
+        let kept: Vec<_> = self.programs().map(|(name, program)| (name, program.keep())).collect();
         for (name, kept) in kept {
-            match kept.unwrap_or(Ok(false)) {
+            match kept {
                 Ok(false) => {}
                 Ok(true) => (self.settings.tell)(&format!("{name} has ended, and is started again")),
                 Err(error) => self.tell_once(error.to_string()),
@@ -321,11 +383,8 @@ impl Follower {
                 () = tokio::time::sleep(self.settings.look_every) => self.look().await,
             }
         }
-        if let Some(haproxy) = &mut self.haproxy {
-            haproxy.stop().await;
-        }
-        if let Some(dnsmasq) = &mut self.dnsmasq {
-            dnsmasq.stop().await;
+        for (_, program) in self.programs() {
+            program.stop().await;
         }
     }
 }

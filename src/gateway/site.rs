@@ -34,17 +34,28 @@ const BEHAVIOUR: [(&str, &str, &str); 4] = [
     ("ipv6", "disable_ipv6", "1"),
 ];
 
-/// Sees to it that the interface holds the addresses, and that answers leave by it. `routes`: whether what machines have asked for
-/// comes back by it; else it routes nothing. Gives its name.
-pub(super) async fn hold_site(folder: &Path, site: &Site, routes: bool) -> Result<String, GatewayError> {
+/// The name of the interface into the site.
+pub(super) async fn interface_into(site: &Site) -> Result<String, GatewayError> {
     let links = ip(&["-json", "link", "show"]).await?;
-    let interface = interface(&links, &site.mac).ok_or_else(|| GatewayError::NoInterface(site.mac.clone()))?;
-    behave(&interface, &BEHAVIOUR)?;
-    behave(&interface, &[("ipv4", "forwarding", if routes { "1" } else { "0" })])?;
-    apply(&packets(&interface, &site.addresses)).await?;
-    ip(&["link", "set", &interface, "up"]).await?;
-    hold(&folder.join(HELD_IN_SITE), &interface, &site.addresses).await?;
-    for route in self::routes(&interface, site) {
+    interface(&links, &site.mac).ok_or_else(|| GatewayError::NoInterface(site.mac.clone()))
+}
+
+/// Sees to it that the interface holds the addresses, unless keepalived does, and that answers leave by it. `routes`: whether what
+/// machines have asked for comes back by it; else it routes nothing.
+pub(super) async fn hold_site(
+    folder: &Path,
+    interface: &str,
+    site: &Site,
+    holds: bool,
+    routes: bool,
+) -> Result<(), GatewayError> {
+    behave(interface, &BEHAVIOUR)?;
+    behave(interface, &[("ipv4", "forwarding", if routes { "1" } else { "0" })])?;
+    apply(&packets(interface, &site.addresses)).await?;
+    ip(&["link", "set", interface, "up"]).await?;
+    let held: &[IpNet] = if holds { &site.addresses } else { &[] };
+    hold(&folder.join(HELD_IN_SITE), interface, held).await?;
+    for route in self::routes(interface, site) {
         let route: Vec<&str> = route.iter().map(String::as_str).collect();
         ip(&route).await?;
     }
@@ -53,7 +64,7 @@ pub(super) async fn hold_site(folder: &Path, site: &Site, routes: bool) -> Resul
         let change: Vec<&str> = change.iter().map(String::as_str).collect();
         ip(&change).await?;
     }
-    Ok(interface)
+    Ok(())
 }
 
 /// Has an interface behave in this way: the family, the name of a setting, its value.
@@ -67,6 +78,12 @@ pub(super) fn behave(interface: &str, settings: &[(&str, &str, &str)]) -> Result
         }
     }
     Ok(())
+}
+
+/// Has the kernel behave in this way on all interfaces of IPv4.
+pub(super) fn behave_all(name: &str, value: &str) -> Result<(), GatewayError> {
+    let path = Path::new("/proc/sys/net/ipv4").join(name);
+    Ok(std::fs::write(&path, value).map_err(|cause| FileError { action: "write", path, cause })?)
 }
 
 /// The name of the interface with a hardware address, in what `ip -json link show` prints.

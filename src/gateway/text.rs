@@ -1,4 +1,4 @@
-//! Texts for machines: XML of the wire server, haproxy's configuration and dnsmasq's. The only place of this room that knows handlebars.
+//! Texts for machines: XML of the wire server, the configurations of haproxy, dnsmasq and keepalived. The only place of this room that knows handlebars.
 
 use std::sync::LazyLock;
 
@@ -11,6 +11,7 @@ pub(super) const VERSIONS: &str = "gateway/versions.xml";
 pub(super) const GOAL_STATE: &str = "gateway/goal-state.xml";
 pub(super) const HAPROXY: &str = "gateway/haproxy.cfg";
 pub(super) const DNSMASQ: &str = "gateway/dnsmasq.conf";
+pub(super) const KEEPALIVED: &str = "gateway/keepalived.conf";
 
 /// A template, and how its values are written.
 struct Source {
@@ -26,11 +27,12 @@ macro_rules! source {
 }
 
 /// Every template.
-static SOURCES: [Source; 4] = [
+static SOURCES: [Source; 5] = [
     source!("gateway/versions.xml", xml),
     source!("gateway/goal-state.xml", xml),
     source!("gateway/haproxy.cfg", haproxy_word),
-    source!("gateway/dnsmasq.conf", dnsmasq_value),
+    source!("gateway/dnsmasq.conf", plain_value),
+    source!("gateway/keepalived.conf", plain_value),
 ];
 
 /// A registry for each, since each has its own way to write values; or what is wrong with the template.
@@ -89,8 +91,8 @@ fn haproxy_word(text: &str) -> String {
     word
 }
 
-/// A value in dnsmasq's configuration, which has no way to write a comma or a line's end in one.
-fn dnsmasq_value(text: &str) -> String {
+/// A value in a configuration that has no way to write a comma, a space or a line's end in one: dnsmasq's, keepalived's.
+fn plain_value(text: &str) -> String {
     text.chars()
         .map(|letter| if "./:_-".contains(letter) || letter.is_ascii_alphanumeric() { letter } else { '_' })
         .collect()

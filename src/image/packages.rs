@@ -3,9 +3,9 @@
 use super::manifest::Package;
 use super::plan::Software;
 
-/// What every machine has. `systemd-boot-efi` is the boot loader's file alone; `haproxy` and `dnsmasq-base` are the
-/// gateway's.
-const COMMON: [&str; 32] = [
+/// What every machine has. `systemd-boot-efi` is the boot loader's file alone; `haproxy`, `dnsmasq-base` and
+/// `keepalived` are the gateway's.
+const COMMON: [&str; 33] = [
     "systemd-sysv",
     "systemd-resolved",
     "systemd-boot-efi",
@@ -38,6 +38,7 @@ const COMMON: [&str; 32] = [
     "chrony",
     "haproxy",
     "dnsmasq-base",
+    "keepalived",
 ];
 
 /// What a node needs beside Kubernetes' own programs, where those come from a folder. Packages bring their own.

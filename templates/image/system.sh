@@ -40,12 +40,13 @@ done
 
 chroot "$root" systemctl --quiet enable systemd-networkd systemd-resolved serial-getty@ttyS0
 # Nobody needs these on a machine that is replaced, not cared for, and each costs seconds where there is no hardware to
-# help. haproxy is the gateway's, which starts it by itself.
+# help. haproxy and keepalived are the gateway's, which starts them by itself.
 chroot "$root" systemctl --quiet mask ldconfig.service systemd-journal-catalog-update.service systemd-hwdb-update.service \
   systemd-update-done.service systemd-binfmt.service systemd-networkd-wait-online.service systemd-pstore.service \
   systemd-vconsole-setup.service getty@tty1.service modprobe@drm.service sys-fs-fuse-connections.mount \
   sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount apt-daily.timer \
-  apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer e2scrub_reap.service haproxy.service
+  apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer e2scrub_reap.service haproxy.service \
+  keepalived.service
 # A machine that the firmware has booted is to be the same as one whose kernel the host has: no boot partition is mounted.
 mkdir -p "$root/etc/systemd/system-generators"
 ln -s /dev/null "$root/etc/systemd/system-generators/systemd-gpt-auto-generator"

@@ -78,6 +78,7 @@ impl Running {
             is_machine: false,
             haproxy: haproxy.then(|| "haproxy".into()),
             dnsmasq: "dnsmasq".into(),
+            keepalived: "keepalived".into(),
             look_every: LOOK,
             clock: Arc::new(FixedClock("2026-11-28T12:00:00Z".parse().unwrap())),
             tell: Arc::new(move |line: &str| heard.lock().unwrap().push(line.to_owned())),
@@ -323,7 +324,7 @@ async fn changes_are_followed_and_a_spoilt_file_changes_nothing() {
         assert_eq!(running.ask("127.0.0.11", instance()).await.1, "one", "{spoilt}");
     }
     let said = running.said.lock().unwrap().join("\n");
-    assert!(said.contains("gateway.json is of format 9, and this program reads up to format 3"), "{said}");
+    assert!(said.contains("gateway.json is of format 9, and this program reads up to format 4"), "{said}");
     // A machine made anew under the same name has another id; its former self's report is no longer taken.
     let mut anew = machine("one", "127.0.0.11");
     anew.vm_id = "another".into();

@@ -32,6 +32,9 @@ pub struct Arguments {
     /// The dnsmasq that gives machines addresses and names, where the gateway is their router
     #[arg(long, value_name = "PROGRAM", default_value = "dnsmasq")]
     dnsmasq: PathBuf,
+    /// The keepalived that gives the addresses to one of two gateways
+    #[arg(long, value_name = "PROGRAM", default_value = "keepalived")]
+    keepalived: PathBuf,
     /// Balances nothing
     #[arg(long, conflicts_with = "haproxy")]
     no_balancers: bool,
@@ -56,6 +59,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         is_machine: arguments.machine,
         haproxy: (!arguments.no_balancers).then(|| arguments.haproxy.clone()),
         dnsmasq: arguments.dnsmasq.clone(),
+        keepalived: arguments.keepalived.clone(),
         look_every: Duration::from_millis(500),
         clock: Arc::new(SystemClock),
         tell: Arc::new(move |line: &str| _ = sender.send(line.to_owned())),

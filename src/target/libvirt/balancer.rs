@@ -7,7 +7,8 @@ use ipnet::{IpNet, Ipv4Net};
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items, number, text};
-use super::gateway_machine::{gateway_id, site_mac};
+use super::gateway_machine::{Member, gateway_id, site_mac};
+use super::gateway_pair::digits;
 use super::group::fronts;
 use super::ledger::Record;
 use super::names::mac_of;
@@ -19,7 +20,7 @@ use super::work::{Work, observation, types};
 use super::xml::{METADATA_ADDRESS, WIRE_SERVER_ADDRESS};
 use crate::contract::{Address, Fault, FaultClass, Progress};
 use crate::gateway::{
-    Administrator, Backend, Balancer, Configuration, Frontend, Image, Interface, Machine, MachineAddress, Probe,
+    Administrator, Backend, Balancer, Configuration, Frontend, Image, Interface, Machine, MachineAddress, Pair, Probe,
     ProbeProtocol, Router, Rule, Site, SystemKind, TransportProtocol,
 };
 
@@ -134,7 +135,7 @@ impl Work<'_> {
             .partition(|address| outside.is_held_in_site(*address));
         let site = outside.site.map(|site| Site {
             bridge: site.bridge,
-            mac: told_mac(&site_mac(&gateway_id(&network.address.id))),
+            mac: digits(&site_mac(&gateway_id(&network.address.id, Member::First))),
             addresses: sorted(outer.into_iter().map(single)),
             router: site.router.map(IpNet::V4),
         });
@@ -151,6 +152,12 @@ impl Work<'_> {
             balancers,
             site,
             router,
+            pair: told::pair(network, &subnets).map(|[own, other]| Pair {
+                own,
+                other: other.addr(),
+                other_mac: digits(&mac_of(&gateway_id(&network.address.id, Member::Second))),
+                first: true,
+            }),
             service_addresses: sorted(outside.service_addresses.into_iter().map(IpNet::V4)),
         };
         configuration.format = configuration.least_format();
@@ -209,7 +216,7 @@ impl Work<'_> {
                 // network plug-in, whose addresses they are, is not here.
                 let private = body::address(configuration, "/properties/privateIPAddress")?;
                 Some(Interface {
-                    mac: told_mac(&mac_of(&interface.address.id)),
+                    mac: digits(&mac_of(&interface.address.id)),
                     subnet: subnet.plan.network.into(),
                     addresses: vec![MachineAddress { private, public: None }],
                 })
@@ -376,11 +383,6 @@ impl Work<'_> {
         });
         body::last(&machine.unwrap_or(interface).address.id).to_owned()
     }
-}
-
-/// A hardware address as the metadata service tells it.
-fn told_mac(mac: &str) -> String {
-    mac.replace(':', "").to_ascii_uppercase()
 }
 
 fn sorted(addresses: impl Iterator<Item = IpNet>) -> Vec<IpNet> {

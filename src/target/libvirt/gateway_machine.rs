@@ -26,14 +26,33 @@ const ASSET_TAG: &str = "engine-gateway";
 /// The gateway's folder in the machine.
 const FOLDER: &str = "/var/lib/engine/gateway";
 
-/// What a gateway says that is asked for more than its image has.
-const LACKING: &str = "its image has no dnsmasq: it is older than this engine";
+/// What a gateway says that is asked for more than its image has, behind the program's name.
+const LACKING: &str = "is not on its image, which is older than this engine";
 
 /// What machines have told is asked for once in so many seconds, for all of them.
 const FRESH_SECONDS: i64 = 2;
 
+/// Which gateway of a network: the one, or the other where there are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    /// The only one, or the one that begins.
+    First,
+    /// The other one.
+    Second,
+}
+
+impl Member {
+    fn word(self) -> &'static str {
+        match self {
+            Self::First => "gateway",
+            Self::Second => "gateway-2",
+        }
+    }
+}
+
 /// Gateways that are machines of a host.
 pub struct MachineGateways {
+    member: Member,
     hypervisor: Arc<dyn Hypervisor>,
     settings: Settings,
     clock: Arc<dyn Clock>,
@@ -51,8 +70,8 @@ struct Known {
 }
 
 /// The ARM id that a network's gateway has, though ARM knows none.
-pub fn gateway_id(network: &str) -> String {
-    format!("{network}/gateway")
+pub fn gateway_id(network: &str, member: Member) -> String {
+    format!("{network}/{}", member.word())
 }
 
 /// The hardware address of a gateway's interface into the site.
@@ -60,22 +79,18 @@ pub fn site_mac(gateway: &str) -> String {
     mac_of(&format!("{gateway}/site"))
 }
 
-fn domain_name(network: &str) -> String {
-    format!("{network}.gateway")
-}
-
-fn system_volume(network: &str) -> String {
-    format!("{}.os", domain_name(network))
+fn system_volume(domain: &str) -> String {
+    format!("{domain}.os")
 }
 
 /// A volume that is there once the gateway was told something: one that does not answer then is not just about to start.
-fn mark(network: &str) -> String {
-    format!("{}.told", domain_name(network))
+fn mark(domain: &str) -> String {
+    format!("{domain}.told")
 }
 
 /// The filter that keeps the site's own DHCP servers from giving addresses to a gateway that stands on the site's bridge.
-fn filter_name(network: &str) -> String {
-    format!("{}.nic", domain_name(network))
+fn filter_name(domain: &str) -> String {
+    format!("{domain}.nic")
 }
 
 /// Where a gateway stands.
@@ -83,6 +98,8 @@ fn filter_name(network: &str) -> String {
 struct Place<'a> {
     /// Its network's name.
     network: &'a str,
+    /// Its own name.
+    domain: &'a str,
     /// Its own id.
     id: &'a str,
     /// The bridge of its interface into the site.
@@ -94,7 +111,7 @@ struct Place<'a> {
 impl Place<'_> {
     /// The interface in the network, and behind it the one into the site.
     fn interfaces(self) -> Vec<InterfacePlan> {
-        let filter = self.routes.then(|| filter_name(self.network));
+        let filter = self.routes.then(|| filter_name(self.domain));
         let inner = InterfaceSource::Network(self.network.to_owned());
         let outer = self.bridge.map(|bridge| InterfacePlan {
             mac: site_mac(self.id),
@@ -121,8 +138,25 @@ impl Place<'_> {
 
 impl MachineGateways {
     /// The gateways of a host.
-    pub fn new(hypervisor: Arc<dyn Hypervisor>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        Self { hypervisor, settings, clock, known: Mutex::default() }
+    pub fn new(member: Member, hypervisor: Arc<dyn Hypervisor>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        Self { member, hypervisor, settings, clock, known: Mutex::default() }
+    }
+
+    fn domain_name(&self, network: &str) -> String {
+        format!("{network}.{}", self.member.word())
+    }
+
+    /// Whether there is something for it to hear.
+    pub(super) fn wants(&self, network: &str) -> bool {
+        self.known().get(network).is_some_and(|known| known.wanted.is_some())
+    }
+
+    /// Whether a network's gateway is on this host, running or not.
+    ///
+    /// # Errors
+    /// The host does not answer.
+    pub(super) fn has(&self, network: &str) -> Result<bool, Fault> {
+        Ok(self.hypervisor.domain(&self.domain_name(network))?.is_some())
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
@@ -131,9 +165,8 @@ impl MachineGateways {
 
     /// Sees to it that a gateway runs. One that was never started is made anew: nothing on it is worth anything.
     fn ensure(&self, place: Place<'_>) -> Result<(), Fault> {
-        let Place { network, id, .. } = place;
-        let name = domain_name(network);
-        let there = self.hypervisor.domain(&name)?;
+        let Place { domain: name, id, .. } = place;
+        let there = self.hypervisor.domain(name)?;
         if there.as_ref().is_some_and(|there| !belongs_to(&there.xml, id)) {
             let message = format!("there is a domain {name} that is not the network's gateway");
             return Err(Fault::new(FaultClass::Invalid, "", message).help("rename or undefine it"));
@@ -143,34 +176,34 @@ impl MachineGateways {
             Some(there) if !place.is_that_of(&there.xml) => {
                 // Before the one that runs goes, it has to be sure that there can be another.
                 image::volume(&*self.hypervisor, &self.settings)?;
-                self.hypervisor.remove_domain(&name)?;
+                self.hypervisor.remove_domain(name)?;
                 None
             }
             there => there,
         };
         match there.map(|there| there.state) {
             Some(DomainState::Running) => Ok(()),
-            Some(_) if self.hypervisor.volume(&self.settings.storage_pool, &system_volume(network))?.is_some() => {
-                Ok(self.hypervisor.start_domain(&name)?)
+            Some(_) if self.hypervisor.volume(&self.settings.storage_pool, &system_volume(name))?.is_some() => {
+                Ok(self.hypervisor.start_domain(name)?)
             }
             _ => self.make(place),
         }
     }
 
     fn make(&self, place: Place<'_>) -> Result<(), Fault> {
-        let Place { network, id, .. } = place;
+        let Place { network, domain: name, id, .. } = place;
         let (hypervisor, pool) = (&*self.hypervisor, &self.settings.storage_pool);
         self.known().remove(network);
         let base = image::volume(hypervisor, &self.settings)?;
-        for volume in [mark(network), system_volume(network)] {
+        for volume in [mark(name), system_volume(name)] {
             hypervisor.remove_volume(pool, &volume)?;
         }
-        let overlay = overlay_volume(&system_volume(network), base.capacity, &base.path, &base.format);
+        let overlay = overlay_volume(&system_volume(name), base.capacity, &base.path, &base.format);
         hypervisor.create_volume(pool, &overlay.render())?;
         let kvm = !self.settings.emulated && hypervisor.has_kvm()?;
         let plan = DomainPlan {
             id: id.to_owned(),
-            name: domain_name(network),
+            name: name.to_owned(),
             uuid: uuid_of(id).to_string(),
             kvm,
             processors: self.settings.gateway.processors,
@@ -179,7 +212,7 @@ impl MachineGateways {
             asset_tag: Some(ASSET_TAG),
             disks: vec![DiskPlan {
                 pool: pool.clone(),
-                volume: system_volume(network),
+                volume: system_volume(name),
                 format: DiskFormat::Qcow2,
                 device: "vda".to_owned(),
                 serial: None,
@@ -188,7 +221,7 @@ impl MachineGateways {
             interfaces: place.interfaces(),
         };
         if place.routes {
-            let name = filter_name(network);
+            let name = filter_name(name);
             let plan = FilterPlan {
                 uuid: uuid_of(&format!("filter:{name}")).to_string(),
                 name,
@@ -204,37 +237,46 @@ impl MachineGateways {
     }
 
     /// Writes what a gateway is to do, by a rename, so that it never reads half of it.
-    fn tell(&self, network: &str, text: &str, routes: bool) -> Result<bool, Fault> {
+    fn tell(&self, network: &str, text: &str, needed: &[&str]) -> Result<bool, Fault> {
+        let name = self.domain_name(network);
         // What an image of before lacks, machines would wait for in vain.
-        let needed = if routes {
-            format!("command -v dnsmasq >/dev/null || {{ echo '{LACKING}' >&2; exit 1; }}; ")
-        } else {
-            String::new()
-        };
+        let needed: String = needed
+            .iter()
+            .map(|program| {
+                format!("command -v {program} >/dev/null || {{ echo '{program} {LACKING}' >&2; exit 1; }}; ")
+            })
+            .collect();
         let script = format!(
             "{needed}umask 077 && mkdir -p {FOLDER} && cat >{FOLDER}/.told && mv {FOLDER}/.told {FOLDER}/{CONFIGURATION_FILE}"
         );
         let pool = &self.settings.storage_pool;
-        let is_known = self.hypervisor.volume(pool, &mark(network))?.is_some();
-        match agent::run(&*self.hypervisor, &domain_name(network), &script, Some(text.as_bytes())) {
+        let is_known = self.hypervisor.volume(pool, &mark(&name))?.is_some();
+        match agent::run(&*self.hypervisor, &name, &script, Some(text.as_bytes())) {
             Ok(_) if is_known => Ok(true),
             Ok(_) => {
-                self.hypervisor.create_volume(pool, &content_volume(&mark(network), 1).render())?;
+                self.hypervisor.create_volume(pool, &content_volume(&mark(&name), 1).render())?;
                 Ok(true)
             }
             // It is starting. Who waits for a machine tells it again, until it has heard.
             Err(error) if error.kind == ErrorKind::Agent && !is_known => Ok(false),
             Err(error) if error.kind == ErrorKind::Agent => {
-                let message = format!("the gateway {} does not answer: {error}", domain_name(network));
+                let message = format!("the gateway {name} does not answer: {error}");
                 Err(Fault::new(FaultClass::NotYet, "", message)
-                    .help(format!("look at it: `virsh console {}`; deleted, it is made anew", domain_name(network))))
+                    .help(format!("look at it: `virsh console {name}`; deleted, it is made anew")))
             }
             Err(error) if error.message.ends_with(LACKING) => {
+                let message = format!("the gateway {name} cannot do what it shall: {}", error.message);
+                let fault = Fault::new(FaultClass::Invalid, "", message);
+                if is_known {
+                    // It goes on to do what it did before, until somebody is ready for another one.
+                    return Err(fault.help(format!(
+                        "build the image anew (`engine image build --replace`), then `virsh destroy {name}; virsh undefine {name}`, \
+                         and run this again: it makes another one"
+                    )));
+                }
                 // Nothing on it is worth anything, and the next one is made of a newer image.
                 self.remove(network)?;
-                let message = format!("the gateway {} cannot give addresses: {LACKING}", domain_name(network));
-                Err(Fault::new(FaultClass::Invalid, "", message)
-                    .help("build the image anew (`engine image build --replace`), and run this again"))
+                Err(fault.help("build the image anew (`engine image build --replace`), and run this again"))
             }
             Err(error) => Err(error.into()),
         }
@@ -243,7 +285,7 @@ impl MachineGateways {
     /// What all machines have told a gateway.
     fn ask(&self, network: &str) -> Result<BTreeMap<String, MachineStatus>, Fault> {
         let script = format!("cat {FOLDER}/{STATUS_FOLDER}/*.json 2>/dev/null || true");
-        let text = match agent::run(&*self.hypervisor, &domain_name(network), &script, None) {
+        let text = match agent::run(&*self.hypervisor, &self.domain_name(network), &script, None) {
             Ok(text) => text,
             Err(error) if error.kind == ErrorKind::Agent => return Ok(BTreeMap::new()),
             Err(error) => return Err(error.into()),
@@ -258,7 +300,8 @@ impl Gateways for MachineGateways {
     fn configure(&self, network: &str, configuration: &Configuration) -> Result<(), Fault> {
         self.ensure(Place {
             network,
-            id: &gateway_id(&configuration.network),
+            domain: &self.domain_name(network),
+            id: &gateway_id(&configuration.network, self.member),
             bridge: configuration.site.as_ref().map(|site| site.bridge.as_str()),
             routes: configuration.router.is_some(),
         })?;
@@ -269,14 +312,16 @@ impl Gateways for MachineGateways {
             return Ok(());
         }
         self.known().entry(network.to_owned()).or_default().wanted = Some(wanted.clone());
-        if self.tell(network, &text, configuration.router.is_some())? {
+        let routes = configuration.router.as_ref().map(|_| "dnsmasq");
+        let needed: Vec<&str> = routes.into_iter().chain(configuration.pair.as_ref().map(|_| "keepalived")).collect();
+        if self.tell(network, &text, &needed)? {
             self.known().entry(network.to_owned()).or_default().told = Some(wanted);
         }
         Ok(())
     }
 
     fn is_there(&self, network: &str) -> Result<bool, Fault> {
-        let there = self.hypervisor.domain(&domain_name(network))?;
+        let there = self.hypervisor.domain(&self.domain_name(network))?;
         Ok(there.is_some_and(|there| there.state == DomainState::Running))
     }
 
@@ -300,9 +345,10 @@ impl Gateways for MachineGateways {
 
     fn remove(&self, network: &str) -> Result<(), Fault> {
         self.known().remove(network);
-        self.hypervisor.remove_domain(&domain_name(network))?;
-        self.hypervisor.remove_filter(&filter_name(network))?;
-        for volume in [mark(network), system_volume(network)] {
+        let name = self.domain_name(network);
+        self.hypervisor.remove_domain(&name)?;
+        self.hypervisor.remove_filter(&filter_name(&name))?;
+        for volume in [mark(&name), system_volume(&name)] {
             self.hypervisor.remove_volume(&self.settings.storage_pool, &volume)?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The hosts of a cluster: one, or several with a bridge into the same network.
 //!
-//! The first one has the ledger and the gateways. Networks and packet filters are on each, so that a machine may be on any; and a
+//! The first one has the ledger and the gateways, one of the others their seconds. Networks and packet filters are on each, so that a machine may be on any; and a
 //! machine is on one, with its volumes and with the image that they start from.
 
 use std::sync::Arc;

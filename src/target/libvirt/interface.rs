@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid};
-use super::gateway_machine::gateway_id;
+use super::gateway_machine::{Member, gateway_id};
 use super::ledger::Record;
 use super::names::{mac_of, object, uuid_of};
 use super::network::filter_name;
@@ -101,7 +101,9 @@ impl Work<'_> {
             rules: Vec::new(),
             of_interface: true,
             address_givers: if Outside::of(&network).machines_bridge().is_some() {
-                AddressGivers::Only(mac_of(&gateway_id(&network.address.id)))
+                // The second one, too, whether there is one yet or not.
+                let gateways = [Member::First, Member::Second];
+                AddressGivers::Only(gateways.map(|it| mac_of(&gateway_id(&network.address.id, it))).to_vec())
             } else {
                 AddressGivers::All
             },

@@ -16,6 +16,7 @@ mod double;
 mod disk;
 mod extension;
 mod gateway_machine;
+mod gateway_pair;
 mod gateways;
 mod group;
 pub mod host;
@@ -45,7 +46,8 @@ mod xml;
 
 #[cfg(feature = "libvirt")]
 pub use connection::LibvirtConnection;
-pub use gateway_machine::MachineGateways;
+pub use gateway_machine::{MachineGateways, Member};
+pub use gateway_pair::GatewayPairs;
 pub use gateways::{FolderGateways, Gateways};
 pub use hosts::{Host, Hosts};
 pub use hypervisor::{

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid};
-use super::gateway_machine::gateway_id;
+use super::gateway_machine::{Member, gateway_id};
 use super::group::fronts;
 use super::hypervisor::{Answer, NetworkChange};
 use super::ledger::Record;
@@ -11,14 +11,17 @@ use super::names::{bridge_of, mac_of, object, uuid_of};
 use super::outside::{OUTSIDE, Outside};
 use super::security;
 use super::settings::NetworkMode;
-use super::told::{self, Subnet};
+use super::told::{self, PAIRED, Subnet};
 use super::work::{Work, types};
 use super::xml::{
     AddressGivers, FilterPlan, Forward, NetworkPlan, Reservation, belongs_to, name_record, network, removed_name,
     removed_reservation, reservation,
 };
 use crate::base::{digest, networks_overlap};
-use crate::contract::{Address, Fault, Progress};
+use crate::contract::{Address, Fault, FaultClass, Progress};
+
+/// The kind of handle of a network that is waited for.
+pub const KIND: &str = "libvirt-network";
 
 /// More routes than this do not fit into DHCP's option 121, which has 255 bytes: up to nine for each, and 23 for the others.
 const MOST_OUTER: usize = 25;
@@ -91,7 +94,9 @@ impl Work<'_> {
             let message = "the subnets of a network cannot change while interfaces are in it";
             return Err(invalid(message, "delete the machines first, or keep the subnets as they are"));
         }
-        let local = |state: Option<&str>| json!({ "state": state, "fronts": plan.fronts, OUTSIDE: outside.to_json() });
+        let is_paired = before.is_some_and(|before| before.local[PAIRED].as_bool() == Some(true));
+        let paired = (is_paired || self.hosts.count() > 1).then_some(true);
+        let local = |state: Option<&str>| json!({ "state": state, "fronts": plan.fronts, OUTSIDE: outside.to_json(), PAIRED: paired });
         // It is this definition only when it is in force: a process that is killed meanwhile has not changed it. A host that only
         // lacks it changes nothing of it.
         let in_force = (!changed && !is_new).then_some(state.as_str());
@@ -118,7 +123,28 @@ impl Work<'_> {
         }
         self.sync_network(&record)?;
         self.sync_gateways()?;
+        // One that was just made for machines which are there already waits for nobody but this.
+        if is_used && !self.is_gateway_told(address) {
+            return Ok(self.running_network(address));
+        }
         self.finish(record)
+    }
+
+    /// Whether the gateway of a network, if it has one, has heard what it shall do.
+    fn is_gateway_told(&self, address: &Address) -> bool {
+        self.gateways.is_none_or(|gateways| gateways.is_told(&network_name(&address.id)))
+    }
+
+    fn running_network(&self, address: &Address) -> Progress {
+        self.running(KIND, format!("libvirt:{}", address.id), address)
+    }
+
+    /// How a network goes whose gateway has to hear what it shall do.
+    pub(super) fn poll_network(&mut self, address: &Address) -> Result<Progress, Fault> {
+        let lost = || Fault::new(FaultClass::OperationLost, "", format!("the network {} is gone", address.name));
+        let record = self.ledger.get(&address.id).cloned().ok_or_else(lost)?;
+        self.sync_gateways()?;
+        if self.is_gateway_told(address) { self.finish(record) } else { Ok(self.running_network(address)) }
     }
 
     /// What a network that is made now has of the site.
@@ -195,7 +221,7 @@ impl Work<'_> {
             outer: outside.networks(),
             host_leads: outside.site.is_none(),
             gateway: Reservation {
-                mac: mac_of(&gateway_id(&address.id)),
+                mac: mac_of(&gateway_id(&address.id, Member::First)),
                 name: "gateway".to_owned(),
                 address: first.plan.gateway.into(),
             },

@@ -217,6 +217,7 @@ impl Place {
         work.refresh_for(&address.id)?;
         match operation.kind.as_str() {
             machine::KIND => work.poll_machine(address),
+            network::KIND => work.poll_network(address),
             extension::KIND => work.poll_extension(address, operation),
             _ => Err(lost()),
         }

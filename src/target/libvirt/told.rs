@@ -52,6 +52,18 @@ fn subnet(body: &Json, bridged: bool) -> Result<Subnet, Fault> {
     Ok(Subnet { name, plan, security_group })
 }
 
+/// The entry in a network's record that says whether it has two gateways. Once it has, it keeps both, whichever hosts are named: one
+/// that was left alone would take the addresses when its host comes back.
+pub const PAIRED: &str = "paired";
+
+/// The own addresses of a network's two gateways, if it has two: the third and the fourth of its first subnet, which Azure keeps for
+/// itself as well.
+pub fn pair(network: &Record, subnets: &[Subnet]) -> Option<[IpNet; 2]> {
+    let subnet = subnets.first().filter(|_| network.local[PAIRED].as_bool() == Some(true))?.plan.network;
+    let at = |index| IpNet::new(body::ipv4_at(subnet, index).into(), subnet.prefix_len()).ok();
+    Some([at(2)?, at(3)?])
+}
+
 /// The address space of a network.
 pub fn space(network: &Record) -> Vec<Ipv4Net> {
     let prefixes = body::networks(&network.body["properties"]["addressSpace"], "addressPrefix", "addressPrefixes");
@@ -71,7 +83,14 @@ pub fn surroundings(network: &Record) -> Result<Surroundings, Fault> {
     Ok(Surroundings {
         space: space(network),
         hosts: subnets.iter().map(|subnet| subnet.plan.host).collect(),
-        gateways: subnets.iter().map(|subnet| subnet.plan.gateway).collect(),
+        gateways: subnets
+            .iter()
+            .map(|subnet| subnet.plan.gateway)
+            .chain(pair(network, &subnets).into_iter().flatten().filter_map(|own| match own {
+                IpNet::V4(own) => Some(own.addr()),
+                IpNet::V6(_) => None,
+            }))
+            .collect(),
         led: Vec::new(),
     })
 }

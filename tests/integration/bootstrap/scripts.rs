@@ -385,7 +385,11 @@ fn a_node_that_is_not_ready_is_waited_for_and_its_reason_is_told() {
     let told = r#"the node is not ready yet: the "network" is not ready"#;
     assert_eq!(machine.log().matches(told).count(), 1, "{}", machine.log());
     assert_eq!(machine.read("/world/unready"), "");
-    assert!(machine.calls().contains("/var/lib/kubelet/pki/kubelet-client-current.pem https://"), "{}", machine.calls());
+    assert!(
+        machine.calls().contains("/var/lib/kubelet/pki/kubelet-client-current.pem https://"),
+        "{}",
+        machine.calls()
+    );
 
     // It is what is told when the time is up.
     let machine = Machine::new(&worker(0), "k8s-any-12345678-1", "10.255.255.6");

@@ -79,12 +79,12 @@ impl HostDemand {
         }
     }
 
-    /// What of it one of several hosts has to bear where machines are dealt out evenly; the first one, whose place is 0, has the
-    /// gateway, which is the last of the machines.
+    /// What of it one of several hosts has to bear where machines are dealt out evenly; each of the first two, whose places are 0 and
+    /// 1, has a gateway, which is the last of the machines.
     #[must_use]
     pub fn share(&self, place: usize, hosts: usize) -> Self {
         let hosts = u32::try_from(hosts).unwrap_or(u32::MAX).max(1);
-        let kinds = if place == 0 { self.machines.len() } else { self.machines.len().saturating_sub(1) };
+        let kinds = if place < 2 { self.machines.len() } else { self.machines.len().saturating_sub(1) };
         let machines = self
             .machines
             .iter()

@@ -11,34 +11,41 @@ use ipnet::IpNet;
 use super::*;
 use crate::model::AddressRange;
 use crate::target::libvirt::hypervisor::{ErrorKind, HypervisorError};
-use crate::target::libvirt::{ImageFiles, MachineGateways, NetworkMode, Site};
+use crate::target::libvirt::{ImageFiles, MachineGateways, Member, NetworkMode, Site};
 
 const GATEWAY: &str = "engine-rg-vnet.gateway";
 
 /// The gateway's inside: what it was told, and what it has heard.
 #[derive(Default)]
-struct Inside {
-    answers: AtomicBool,
-    told: Mutex<Vec<Configuration>>,
-    heard: Mutex<String>,
-    /// Its image is of before.
-    lacks: AtomicBool,
+pub(super) struct Inside {
+    pub(super) answers: AtomicBool,
+    pub(super) told: Mutex<Vec<Configuration>>,
+    pub(super) heard: Mutex<String>,
+    /// Its image is of before, and lacks this program.
+    lacks: Mutex<Option<&'static str>>,
 }
 
 impl Inside {
-    fn answer(&self, domain: &str, command: &str) -> Result<String, HypervisorError> {
-        if domain != GATEWAY || !self.answers.load(Ordering::SeqCst) {
+    pub(super) fn lacks(&self, program: &'static str) {
+        *self.lacks.lock().unwrap() = Some(program);
+    }
+
+    pub(super) fn answer(&self, domain: &str, command: &str) -> Result<String, HypervisorError> {
+        if !domain.starts_with(GATEWAY) || !self.answers.load(Ordering::SeqCst) {
             return Err(HypervisorError::new(ErrorKind::Agent, "the guest agent is not connected"));
         }
         let command: Json = serde_json::from_str(command).unwrap();
-        let lacks = self.lacks.load(Ordering::SeqCst);
-        if lacks && command["execute"] == "guest-exec-status" {
-            let said = STANDARD.encode("its image has no dnsmasq: it is older than this engine\n");
+        let lacks = *self.lacks.lock().unwrap();
+        let script = command["arguments"]["arg"][1].as_str().unwrap_or_default();
+        let asked = |program: &str| script.contains(&format!("command -v {program} >/dev/null || "));
+        if let Some(program) = lacks
+            && command["execute"] == "guest-exec-status"
+            && command["arguments"]["pid"] == 3
+        {
+            let said = STANDARD.encode(format!("{program} is not on its image, which is older than this engine\n"));
             return Ok(json!({ "return": { "exited": true, "exitcode": 1, "err-data": said } }).to_string());
         }
-        if lacks {
-            let script = command["arguments"]["arg"][1].as_str().unwrap();
-            assert!(script.starts_with("command -v dnsmasq >/dev/null || "), "{script}");
+        if lacks.is_some_and(asked) {
             return Ok(json!({ "return": { "pid": 3 } }).to_string());
         }
         if command["execute"] == "guest-exec-status" {
@@ -73,7 +80,7 @@ impl Beside {
     }
 
     fn process(hypervisor: &Arc<Double>, settings: Settings) -> LibvirtTarget {
-        let gateways = MachineGateways::new(hypervisor.clone(), settings.clone(), Arc::new(SystemClock));
+        let gateways = MachineGateways::new(Member::First, hypervisor.clone(), settings.clone(), Arc::new(SystemClock));
         LibvirtTarget::new(hypervisor.clone(), Some(Arc::new(gateways)), settings, Arc::new(SystemClock))
     }
 
@@ -434,16 +441,16 @@ async fn on_the_bridge_the_gateway_is_the_machines_router() {
 async fn a_gateway_of_an_older_image_is_no_router() {
     let beside = Beside::new(bridged());
     beside.inside.answers.store(true, Ordering::SeqCst);
-    beside.inside.lacks.store(true, Ordering::SeqCst);
+    beside.inside.lacks("dnsmasq");
     let resources = beside.place.resources();
     for (address, body) in resources.iter().take(2) {
         beside.place.apply(address, body).await.unwrap();
     }
     let fault = beside.place.apply(&resources[2].0, &resources[2].1).await.unwrap_err();
-    assert!(fault.message.contains("no dnsmasq") && fault.class == FaultClass::Invalid, "{fault:?}");
+    assert!(fault.message.contains("dnsmasq is not on its image") && fault.class == FaultClass::Invalid, "{fault:?}");
     // A newer image is what the next one is made of.
     assert!(!beside.place.hypervisor.things().domains.contains_key(GATEWAY));
-    beside.inside.lacks.store(false, Ordering::SeqCst);
+    *beside.inside.lacks.lock().unwrap() = None;
     beside.place.apply(&resources[2].0, &resources[2].1).await.unwrap();
     assert!(beside.inside.told.lock().unwrap().last().unwrap().router.is_some());
 }

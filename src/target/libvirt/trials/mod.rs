@@ -4,6 +4,7 @@
 
 mod gateway_machine;
 mod kinds;
+mod pairs;
 mod several;
 mod trouble;
 

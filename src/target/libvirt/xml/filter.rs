@@ -28,8 +28,8 @@ pub struct FilterPlan {
 pub enum AddressGivers {
     /// Whoever answers.
     All,
-    /// The one with this hardware address.
-    Only(String),
+    /// Those with these hardware addresses.
+    Only(Vec<String>),
     /// Nobody.
     None,
 }
@@ -123,8 +123,8 @@ pub fn filter(plan: &FilterPlan) -> Element {
         element("rule").set("action", action).set("direction", "in").set("priority", priority).with(frames)
     };
     let mut givers = Vec::new();
-    if let AddressGivers::Only(mac) = &plan.address_givers {
-        givers.push(answer("accept", -998, answers().set("srcmacaddr", mac)));
+    if let AddressGivers::Only(macs) = &plan.address_givers {
+        givers.extend(macs.iter().map(|mac| answer("accept", -998, answers().set("srcmacaddr", mac))));
         // And a machine gives nobody an address: the wire is the site's, too.
         let give = element("rule").set("action", "drop").set("direction", "out").set("priority", -996);
         givers.push(give.with(answers()));
@@ -239,7 +239,7 @@ mod tests {
         let give = drop.replace("'in' priority='-997'", "'out' priority='-996'");
         for (givers, rules) in [
             (AddressGivers::None, drop.to_owned()),
-            (AddressGivers::Only("52:00:00:00:00:01".into()), format!("{accept}{give}{drop}")),
+            (AddressGivers::Only(vec!["52:00:00:00:00:01".into()]), format!("{accept}{give}{drop}")),
         ] {
             let text = filter(&FilterPlan { address_givers: givers, ..plan.clone() }).render();
             assert!(
