@@ -20,7 +20,12 @@ const FILE: &str = "dnsmasq.conf";
 
 /// dnsmasq at work in a folder, as this process's child. It reads no more than hosts anew by itself, and starts in a moment.
 pub(super) fn dnsmasq(program: PathBuf, folder: &Path) -> Program {
-    Program::new(program, folder, FILE, Manner { works: command("-k -C"), judges: command("--test -C"), rereads: None })
+    Program::new(
+        program,
+        folder,
+        FILE,
+        Manner { works: command("-k -C"), judges: command("--test -C"), rereads: None, marks: Vec::new() },
+    )
 }
 
 /// A name as DNS has it; what is none is not told.

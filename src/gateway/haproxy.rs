@@ -10,6 +10,7 @@ pub(super) const FILE: &str = "haproxy.cfg";
 /// haproxy at work in a folder: a master whose workers are exchanged when it reads its configuration anew, so that connections
 /// stay. Quiet, since its log says the same.
 pub(super) fn haproxy(program: PathBuf, folder: &Path) -> Program {
-    let manner = Manner { works: command("-W -db -q -f"), judges: command("-c -f"), rereads: Some("-USR2") };
+    let manner =
+        Manner { works: command("-W -db -q -f"), judges: command("-c -f"), rereads: Some("-USR2"), marks: Vec::new() };
     Program::new(program, folder, FILE, manner)
 }

@@ -19,12 +19,17 @@ const FILE: &str = "keepalived.conf";
 
 /// keepalived at work in a folder, as this process's child, with nothing but its VRRP.
 pub(super) fn keepalived(program: PathBuf, folder: &Path) -> Program {
-    let file = |name: &str| folder.join(name).display().to_string();
-    let works = ["--dont-fork", "--log-console", "--vrrp", "--pid"].map(str::to_owned).into_iter();
-    let works =
-        works.chain([file("keepalived.pid"), "--vrrp_pid".to_owned(), file("vrrp.pid"), "--use-file".to_owned()]);
-    let judges = ["--config-test", "--use-file"].map(str::to_owned).to_vec();
-    Program::new(program, folder, FILE, Manner { works: works.collect(), judges, rereads: Some("-HUP") })
+    let marks = ["keepalived.pid", "vrrp.pid"].map(|name| folder.join(name));
+    let [parent, child] = marks.clone().map(|file| file.display().to_string());
+    let works = ["--dont-fork", "--log-console", "--vrrp", "--pid", &parent, "--vrrp_pid", &child, "--use-file"];
+    let judges = ["--config-test", "--use-file"];
+    let manner = Manner {
+        works: works.map(str::to_owned).to_vec(),
+        judges: judges.map(str::to_owned).to_vec(),
+        rereads: Some("-HUP"),
+        marks: marks.to_vec(),
+    };
+    Program::new(program, folder, FILE, manner)
 }
 
 /// What keepalived works by: the same addresses give the same bytes. `inner` is the interface in the network, `outer` the one into

@@ -27,6 +27,8 @@ pub(super) struct Manner {
     pub(super) judges: Vec<String>,
     /// The signal at which it reads its configuration anew; one that has none is ended and started.
     pub(super) rereads: Option<&'static str>,
+    /// Files in which it writes down that it runs. One that was left by a power cut would keep it from starting.
+    pub(super) marks: Vec<PathBuf>,
 }
 
 /// The words of a command.
@@ -141,6 +143,10 @@ impl Program {
     }
 
     fn start(&mut self) -> Result<(), GatewayError> {
+        for mark in &self.manner.marks {
+            // There is none if it ended by itself; one that stays is what it will complain of.
+            _ = std::fs::remove_file(mark);
+        }
         let mut command = Command::new(&self.program);
         command.args(&self.manner.works).arg(&self.file).stdin(Stdio::null()).kill_on_drop(true);
         let child = command.spawn().map_err(|cause| self.failed(cause.to_string()))?;

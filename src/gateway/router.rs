@@ -41,8 +41,8 @@ pub(super) async fn lead(
     let interfaces = configuration.machines.iter().flat_map(|machine| &machine.interfaces);
     let machines: BTreeSet<String> = interfaces.filter_map(hardware_address).collect();
     let machines: Vec<String> = machines.into_iter().collect();
-    let other = configuration.pair.as_ref().and_then(|pair| colons(&pair.other_mac));
-    apply(&packets(inner, outer, router, &machines, other.as_deref())).await?;
+    let other = configuration.pair.as_ref().and_then(|pair| Some((colons(&pair.other_mac)?, pair.other)));
+    apply(&packets(inner, outer, router, &machines, other)).await?;
     // What it would have to answer from are addresses that it has not.
     let Some(source) = router.source.filter(|_| leads) else { return Ok(()) };
     for route in routes(outer, site, source) {
@@ -53,7 +53,7 @@ pub(super) async fn lead(
 }
 
 /// What is taken of whom, and led where. All rules anew: nft takes all of them or none.
-fn packets(inner: &str, outer: &str, router: &Router, machines: &[String], other: Option<&str>) -> String {
+fn packets(inner: &str, outer: &str, router: &Router, machines: &[String], other: Option<(String, IpAddr)>) -> String {
     let subnets: Vec<String> = router.subnets.iter().map(|subnet| subnet.trunc().to_string()).collect();
     let subnets = subnets.join(", ");
     // The site is on the same wire. Who asks for an address has none yet, and pods have others than their machines.
@@ -61,11 +61,15 @@ fn packets(inner: &str, outer: &str, router: &Router, machines: &[String], other
         [] => String::new(),
         known => format!("    ether saddr {{ {} }} accept\n", known.join(", ")),
     };
-    // The other gateway says that it is there.
-    let other = other.map(|mac| format!("    ether saddr {mac} ip protocol vrrp accept\n")).unwrap_or_default();
+    // The other gateway says that it is there, and nobody else does: a pod could take all addresses away.
+    let other = other
+        .map(|(mac, address)| {
+            format!("    ether saddr {mac} ip saddr {address} ip protocol vrrp accept\n    ip protocol vrrp drop\n")
+        })
+        .unwrap_or_default();
     let mut rules = format!(
         "  chain from_machines {{\n    type filter hook prerouting priority -150; policy accept;\n    iifname != \"{inner}\" \
-         accept\n{known}{other}    drop\n  }}\n  chain forward {{\n    type filter hook forward priority 0; policy drop;\n    ct state \
+         accept\n{other}{known}    drop\n  }}\n  chain forward {{\n    type filter hook forward priority 0; policy drop;\n    ct state \
          established,related accept\n    iifname \"{inner}\" oifname \"{inner}\" accept\n"
     );
     match router.source {

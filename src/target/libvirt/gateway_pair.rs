@@ -4,7 +4,7 @@
 use super::gateway_machine::{MachineGateways, Member, gateway_id, site_mac};
 use super::gateways::Gateways;
 use super::names::mac_of;
-use crate::contract::Fault;
+use crate::contract::{Fault, FaultClass};
 use crate::gateway::{Configuration, MachineStatus, Pair};
 
 /// The gateways of several hosts.
@@ -56,6 +56,10 @@ impl GatewayPairs {
 impl Gateways for GatewayPairs {
     fn configure(&self, network: &str, configuration: &Configuration) -> Result<(), Fault> {
         let first = self.first.configure(network, configuration);
+        // One of an image that is too old says so, and another of that image would not do better.
+        if first.as_ref().is_err_and(|fault| fault.class == FaultClass::Invalid) {
+            return first;
+        }
         let second = match (mirrored(configuration), self.second(network)?) {
             (Some(configuration), Some(second)) => second.configure(network, &configuration),
             _ => Ok(()),

@@ -391,6 +391,13 @@ fn a_node_that_is_not_ready_is_waited_for_and_its_reason_is_told() {
         machine.calls()
     );
 
+    // A kubelet that keeps its certificate elsewhere.
+    let machine = Machine::new(&worker(45), "k8s-any-12345678-1", "10.255.255.6");
+    machine.write("/world/healthy", "10.255.255.15\n");
+    machine.write("/world/elsewhere", "");
+    machine.succeed();
+    assert!(machine.calls().contains("get --raw /api/v1/nodes/k8s-any-12345678-1"), "{}", machine.calls());
+
     // It is what is told when the time is up.
     let machine = Machine::new(&worker(0), "k8s-any-12345678-1", "10.255.255.6");
     machine.write("/world/healthy", "10.255.255.15\n");

@@ -76,6 +76,8 @@ kubeadm_init() {
   echo $(($(date +%s) + hours * 3600)) >"/world/tokens/$token"
   become_member
   touch /etc/kubernetes/{admin,kubelet}.conf
+  mkdir -p /var/lib/kubelet/pki
+  touch /var/lib/kubelet/pki/kubelet-client-current.pem
   echo control-plane >"/world/nodes/$node"
   touch "/world/healthy/$own"
 }
@@ -109,6 +111,8 @@ kubeadm_join() {
     echo "$node ends" >>/world/joins
   fi
   touch /etc/kubernetes/kubelet.conf
+  mkdir -p /var/lib/kubelet/pki
+  touch /var/lib/kubelet/pki/kubelet-client-current.pem
   if [ -e /own/half ]; then
     /usr/bin/rm /own/half
     echo "error execution phase control-plane-join: token $token timed out" >&2
