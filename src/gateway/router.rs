@@ -120,8 +120,11 @@ mod tests {
         assert!(text.contains(rules), "{text}");
         let translated = "oifname \"eth1\" ip saddr { 10.240.0.0/16, 10.241.0.0/24 } snat to 192.0.2.48\n";
         assert!(text.contains(translated), "{text}");
-        let text = packets("eth0", "eth1", &router(None), &[], Some("52:00:00:00:00:09"));
-        let other = "accept\n    ether saddr 52:00:00:00:00:09 ip protocol vrrp accept\n    drop\n";
+        let other = ("52:00:00:00:00:09".to_owned(), "10.240.0.3".parse().unwrap());
+        let text = packets("eth0", "eth1", &router(None), &machines, Some(other));
+        // Before machines are let in, whose pods might say to be the other gateway.
+        let other = "accept\n    ether saddr 52:00:00:00:00:09 ip saddr 10.240.0.3 ip protocol vrrp accept\n    \
+                     ip protocol vrrp drop\n    ether saddr { 52:00:00:00:00:01, ";
         assert!(text.contains(other), "{text}");
         assert!(!text.contains("snat") && !text.contains("eth1") && text.contains("policy drop"), "{text}");
     }
