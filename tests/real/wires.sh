@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Networks of network namespaces, for tests/real/site and tests/real/bridge, which source this in a folder and namespaces of their
+# Networks of network namespaces, for tests/real/site, bridge and pair, which source this in a folder and namespaces of their
 # own. `worker` and `worker_subnet` are the worker's address, where that is not 10.240.0.4 in 10.240.0.0/16.
 
 fail() {

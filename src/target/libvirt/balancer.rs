@@ -8,10 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items, number, text};
 use super::gateway_machine::{Member, gateway_id, site_mac};
-use super::gateway_pair::digits;
 use super::group::fronts;
 use super::ledger::Record;
-use super::names::mac_of;
+use super::names::{digits, mac_of};
 use super::network::{domain, network_name};
 use super::outside::Outside;
 use super::security;
@@ -153,8 +152,8 @@ impl Work<'_> {
             site,
             router,
             pair: told::pair(network, &subnets).map(|[own, other]| Pair {
-                own,
-                other: other.addr(),
+                own: own.into(),
+                other: other.addr().into(),
                 other_mac: digits(&mac_of(&gateway_id(&network.address.id, Member::Second))),
                 first: true,
             }),

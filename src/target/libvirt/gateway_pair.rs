@@ -3,7 +3,7 @@
 
 use super::gateway_machine::{MachineGateways, Member, gateway_id, site_mac};
 use super::gateways::Gateways;
-use super::names::mac_of;
+use super::names::{digits, mac_of};
 use crate::contract::{Fault, FaultClass};
 use crate::gateway::{Configuration, MachineStatus, Pair};
 
@@ -12,11 +12,6 @@ pub struct GatewayPairs {
     first: MachineGateways,
     /// Those of the other hosts, of which one has it.
     others: Vec<MachineGateways>,
-}
-
-/// A hardware address as a gateway's configuration has it.
-pub fn digits(mac: &str) -> String {
-    mac.replace(':', "").to_ascii_uppercase()
 }
 
 /// What the second gateway does, by what the first one does.

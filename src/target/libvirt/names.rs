@@ -80,6 +80,11 @@ fn plain(name: &str) -> String {
     if replaced.starts_with(|first: char| first.is_ascii_alphanumeric()) { replaced } else { format!("0{replaced}") }
 }
 
+/// A hardware address as a gateway's configuration has it.
+pub fn digits(mac: &str) -> String {
+    mac.replace(':', "").to_ascii_uppercase()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

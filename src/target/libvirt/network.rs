@@ -94,7 +94,7 @@ impl Work<'_> {
             let message = "the subnets of a network cannot change while interfaces are in it";
             return Err(invalid(message, "delete the machines first, or keep the subnets as they are"));
         }
-        let is_paired = before.is_some_and(|before| before.local[PAIRED].as_bool() == Some(true));
+        let is_paired = before.is_some_and(told::is_paired);
         let paired = (outside.machines_bridge().is_some() && (is_paired || self.hosts.count() > 1)).then_some(true);
         let local = |state: Option<&str>| json!({ "state": state, "fronts": plan.fronts, OUTSIDE: outside.to_json(), PAIRED: paired });
         // It is this definition only when it is in force: a process that is killed meanwhile has not changed it. A host that only

@@ -58,10 +58,15 @@ pub const PAIRED: &str = "paired";
 
 /// The own addresses of a network's two gateways, if it has two: the third and the fourth of its first subnet, which Azure keeps for
 /// itself as well.
-pub fn pair(network: &Record, subnets: &[Subnet]) -> Option<[IpNet; 2]> {
-    let subnet = subnets.first().filter(|_| network.local[PAIRED].as_bool() == Some(true))?.plan.network;
-    let at = |index| IpNet::new(body::ipv4_at(subnet, index).into(), subnet.prefix_len()).ok();
+pub fn pair(network: &Record, subnets: &[Subnet]) -> Option<[Ipv4Net; 2]> {
+    let subnet = subnets.first().filter(|_| is_paired(network))?.plan.network;
+    let at = |index| Ipv4Net::new(body::ipv4_at(subnet, index), subnet.prefix_len()).ok();
     Some([at(2)?, at(3)?])
+}
+
+/// Whether a network has two gateways.
+pub fn is_paired(network: &Record) -> bool {
+    network.local[PAIRED].as_bool() == Some(true)
 }
 
 /// The address space of a network.
@@ -86,10 +91,7 @@ pub fn surroundings(network: &Record) -> Result<Surroundings, Fault> {
         gateways: subnets
             .iter()
             .map(|subnet| subnet.plan.gateway)
-            .chain(pair(network, &subnets).into_iter().flatten().filter_map(|own| match own {
-                IpNet::V4(own) => Some(own.addr()),
-                IpNet::V6(_) => None,
-            }))
+            .chain(pair(network, &subnets).into_iter().flatten().map(|own| own.addr()))
             .collect(),
         led: Vec::new(),
     })

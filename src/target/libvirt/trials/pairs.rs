@@ -5,10 +5,10 @@
 use std::sync::atomic::Ordering;
 
 use super::gateway_machine::Inside;
+use super::several::bridged;
 use super::*;
-use crate::model::AddressRange;
 use crate::target::libvirt::hosts::{Host, Hosts};
-use crate::target::libvirt::{GatewayPairs, MachineGateways, Member, NetworkMode, Site};
+use crate::target::libvirt::{GatewayPairs, MachineGateways, Member};
 
 const FIRST: &str = "engine-rg-vnet.gateway";
 const SECOND: &str = "engine-rg-vnet.gateway-2";
@@ -17,15 +17,6 @@ const SECOND: &str = "engine-rg-vnet.gateway-2";
 struct Rack {
     place: Place,
     hosts: Vec<(Arc<Double>, Arc<Inside>)>,
-}
-
-fn settings() -> Settings {
-    Settings {
-        network_mode: NetworkMode::Bridged,
-        site: Some(Site { bridge: "br0".into(), router: None }),
-        addresses: vec![AddressRange::parse("192.0.2.48/29").unwrap()],
-        ..Settings::default()
-    }
 }
 
 impl Rack {
@@ -52,7 +43,7 @@ impl Rack {
             .clone()
             .map(|(place, host)| Host { name: format!("h{place}"), id: format!("h{place}"), hypervisor: host.clone() })
             .collect();
-        let of = |member, host: &Arc<Double>| MachineGateways::new(member, host.clone(), settings(), clock.clone());
+        let of = |member, host: &Arc<Double>| MachineGateways::new(member, host.clone(), bridged(), clock.clone());
         let first = of(Member::First, &self.hosts[places[0]].0);
         let gateways: Arc<dyn Gateways> = if places.len() == 1 {
             Arc::new(first)
@@ -61,7 +52,7 @@ impl Rack {
         };
         let (one, others) = hosts.split_first().unwrap();
         let hosts = Hosts::new(one.clone(), others.to_vec());
-        self.place.target = LibvirtTarget::new(hosts, Some(gateways), settings(), clock);
+        self.place.target = LibvirtTarget::new(hosts, Some(gateways), bridged(), clock);
     }
 
     /// All but the machine.

@@ -13,7 +13,7 @@ struct Rack {
     second: Arc<Double>,
 }
 
-fn bridged() -> Settings {
+pub(super) fn bridged() -> Settings {
     Settings {
         network_mode: NetworkMode::Bridged,
         site: Some(Site { bridge: "br0".into(), router: None }),
