@@ -29,6 +29,11 @@ for mark in 'KernelCommandLine=engine.gateway' 'Firmware=smbios-field(chassis_as
     >"$root/etc/systemd/network/10-engine-gateway-${mark%%=*}.network"
 done
 
+# Unless it is told otherwise, journald has the kernel tell it of every system call that is watched, and the kernel then looks
+# at all of them. Who wants that has auditd, which turns it on.
+mkdir -p "$root/etc/systemd/journald.conf.d"
+printf '[Journal]\nAudit=\n' >"$root/etc/systemd/journald.conf.d/50-engine.conf"
+
 # What a node's kernel needs, and what kubeadm's packages bring.
 printf '%s\n' overlay br_netfilter >"$root/etc/modules-load.d/kubernetes.conf"
 printf '%s = 1\n' net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables net.bridge.bridge-nf-call-ip6tables \

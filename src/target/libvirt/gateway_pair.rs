@@ -80,6 +80,10 @@ impl Gateways for GatewayPairs {
         Ok(both.into_iter().flatten().max_by_key(|status| status.at))
     }
 
+    fn come_in_pairs(&self) -> bool {
+        true
+    }
+
     fn remove(&self, network: &str) -> Result<(), Fault> {
         self.first.remove(network)?;
         self.others.iter().try_for_each(|other| other.remove(network))

@@ -29,6 +29,11 @@ pub trait Gateways: Send + Sync {
     /// The gateway cannot be asked.
     fn status(&self, network: &str, machine: &str) -> Result<Option<MachineStatus>, Fault>;
 
+    /// Whether a network that is made now has two of them, which watch each other.
+    fn come_in_pairs(&self) -> bool {
+        false
+    }
+
     /// Removes a gateway and all that it knows.
     ///
     /// # Errors

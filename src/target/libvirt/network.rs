@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid};
 use super::gateway_machine::{Member, gateway_id};
+use super::gateways::Gateways;
 use super::group::fronts;
 use super::hypervisor::{Answer, NetworkChange};
 use super::ledger::Record;
@@ -95,7 +96,8 @@ impl Work<'_> {
             return Err(invalid(message, "delete the machines first, or keep the subnets as they are"));
         }
         let is_paired = before.is_some_and(told::is_paired);
-        let paired = (outside.machines_bridge().is_some() && (is_paired || self.hosts.count() > 1)).then_some(true);
+        let come_in_pairs = self.gateways.is_some_and(Gateways::come_in_pairs);
+        let paired = (outside.machines_bridge().is_some() && (is_paired || come_in_pairs)).then_some(true);
         let local = |state: Option<&str>| json!({ "state": state, "fronts": plan.fronts, OUTSIDE: outside.to_json(), PAIRED: paired });
         // It is this definition only when it is in force: a process that is killed meanwhile has not changed it. A host that only
         // lacks it changes nothing of it.

@@ -111,7 +111,7 @@ impl Settings {
     /// How long is waited before something that takes minutes is asked about again. Each question takes a guest agent some
     /// hundredths of a second, and ten times that where processors are emulated.
     pub fn ask_again(&self) -> Duration {
-        Duration::from_secs(if self.emulated { 10 } else { 3 })
+        Duration::from_secs(if self.emulated { 5 } else { 3 })
     }
 
     /// Processors and memory of a VM size: as the model says, then as Azure has it, then a small machine.

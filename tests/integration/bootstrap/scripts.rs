@@ -161,8 +161,8 @@ fn the_first_machine_starts_the_cluster() {
         "upkeep",
         "add_ons",
         "endpoint",
-        "ready",
         "timers",
+        "ready",
     ] {
         assert!(log.contains(&format!("step {step}: done in ")), "{step}: {log}");
     }

@@ -8,7 +8,7 @@ use super::gateway_machine::Inside;
 use super::several::bridged;
 use super::*;
 use crate::target::libvirt::hosts::{Host, Hosts};
-use crate::target::libvirt::{GatewayPairs, MachineGateways, Member};
+use crate::target::libvirt::{FolderGateways, GatewayPairs, MachineGateways, Member};
 
 const FIRST: &str = "engine-rg-vnet.gateway";
 const SECOND: &str = "engine-rg-vnet.gateway-2";
@@ -37,6 +37,11 @@ impl Rack {
 
     /// Another process, which is told of these hosts.
     fn work_on(&mut self, places: &[usize]) {
+        self.work_through(places, None);
+    }
+
+    /// The same with other gateways than machines.
+    fn work_through(&mut self, places: &[usize], gateways: Option<Arc<dyn Gateways>>) {
         let clock: Arc<dyn crate::base::Clock> = Arc::new(SystemClock);
         let all = places.iter().map(|place| (place, &self.hosts[*place].0));
         let hosts: Vec<Host> = all
@@ -45,11 +50,13 @@ impl Rack {
             .collect();
         let of = |member, host: &Arc<Double>| MachineGateways::new(member, host.clone(), bridged(), clock.clone());
         let first = of(Member::First, &self.hosts[places[0]].0);
-        let gateways: Arc<dyn Gateways> = if places.len() == 1 {
-            Arc::new(first)
-        } else {
-            Arc::new(GatewayPairs::new(first, all.skip(1).map(|(_, host)| of(Member::Second, host)).collect()))
-        };
+        let gateways = gateways.unwrap_or_else(|| {
+            if places.len() == 1 {
+                Arc::new(first)
+            } else {
+                Arc::new(GatewayPairs::new(first, all.skip(1).map(|(_, host)| of(Member::Second, host)).collect()))
+            }
+        });
         let (one, others) = hosts.split_first().unwrap();
         let hosts = Hosts::new(one.clone(), others.to_vec());
         self.place.target = LibvirtTarget::new(hosts, Some(gateways), bridged(), clock);
@@ -119,6 +126,17 @@ async fn each_of_two_hosts_has_a_gateway_that_knows_of_the_other() {
         let source = format!("srcipaddr='{address}' srcipmask='32'");
         assert!(filters["engine-rg-nsg.engine-rg-vnet"].contains(&source), "{address} {filters:?}");
     }
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_a_process_stays_alone_on_several_hosts() {
+    let mut rack = Rack::new();
+    let folder = tempfile::tempdir().unwrap();
+    let gateways: Arc<dyn Gateways> = Arc::new(FolderGateways::new(folder.path().to_owned()));
+    rack.work_through(&[0, 1], Some(gateways));
+    rack.surroundings().await;
+    let told = std::fs::read_to_string(folder.path().join("engine-rg-vnet/gateway.json")).unwrap();
+    assert!(told.contains("10.240.0.1") && !told.contains("\"pair\""), "{told}");
 }
 
 #[tokio::test]
