@@ -17,9 +17,9 @@ datasource_list: [NoCloud, Azure, None]
 system_info: {network: {renderers: [networkd]}}
 ssh_genkeytypes: [ed25519]
 no_ssh_fingerprints: true
-cloud_init_modules: [seed_random, bootcmd, write_files, growpart, resizefs, set_hostname, update_hostname, users_groups, ssh]
-cloud_config_modules: [runcmd]
-cloud_final_modules: [scripts_user, final_message]
+cloud_init_modules: [seed_random, bootcmd, write_files, growpart, resizefs, set_hostname, update_hostname, users_groups, ssh, runcmd, scripts_user]
+cloud_config_modules: []
+cloud_final_modules: [final_message]
 CONF
 
 # The gateway finds no source of data, so that cloud-init leaves its interface down. It is known by either of the two marks

@@ -325,6 +325,37 @@ fn a_worker_joins_when_the_control_plane_comes() {
 
 /// Where processors are emulated a kubelet that waits takes what the machine needs that starts the cluster.
 #[test]
+fn the_controllers_of_a_slow_host_wait_for_the_api_server() {
+    let first = |slow: bool| {
+        let mut machine = fixture::control_plane(Start::Init);
+        machine.cluster.slow_host = slow;
+        let data = bootstrap::control_plane(&machine).unwrap();
+        Machine::new(&data, "k8s-master-12345678-0", "10.255.255.5")
+    };
+    let cases = [
+        (false, "kube-controller-manager\n", "kube-controller-manager: there\n"),
+        (
+            true,
+            "kube-controller-manager\nkube-scheduler\nkube-apiserver\n",
+            "kube-controller-manager: away\nkube-scheduler: away\nkube-apiserver: there\n",
+        ),
+        // Nobody is kept waiting for what has happened, or by a kubeadm that says no more.
+        (true, "kube-apiserver\nkube-controller-manager\n", "kube-apiserver: there\nkube-controller-manager: there\n"),
+        (true, "kube-controller-manager\n", "kube-controller-manager: away\n"),
+    ];
+    for (slow, checks, expected) in cases {
+        let machine = first(slow);
+        machine.write("/world/checks", checks);
+        // What an attempt that was killed has left.
+        machine.write("/etc/kubernetes/kube-controller-manager.held", "old\n");
+        machine.succeed();
+        assert_eq!(machine.read("/world/controllers"), expected, "slow: {slow}, {checks}");
+        assert_eq!(machine.read("/etc/kubernetes/manifests/kube-controller-manager.yaml"), "new\n");
+        assert!(!machine.path("/etc/kubernetes/kube-controller-manager.held").exists());
+    }
+}
+
+#[test]
 fn machines_of_slow_hosts_join_once_the_cluster_is_started_to_the_end() {
     let slow = |minutes: u32| {
         let mut worker = fixture::worker();
@@ -405,6 +436,14 @@ fn a_node_that_is_not_ready_is_waited_for_and_its_reason_is_told() {
     let result = machine.result();
     assert_eq!(result["step"], "ready");
     assert!(result["cause"].as_str().unwrap().ends_with(r#"the "network" is not ready"#), "{result}");
+
+    // Without a network plugin there is nothing to ask the API server.
+    let machine = Machine::new(&worker(0), "k8s-any-12345678-1", "10.255.255.6");
+    machine.write("/world/healthy", "10.255.255.15\n");
+    machine.write("/world/no-plugin", "");
+    let result = machine.result();
+    assert!(result["cause"].as_str().unwrap().ends_with("configuration to /etc/cni/net.d"), "{result}");
+    assert!(!machine.calls().contains("/api/v1/nodes/"), "{}", machine.calls());
 }
 
 #[test]

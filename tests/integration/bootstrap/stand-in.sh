@@ -13,6 +13,11 @@ while read -r pattern || [[ -n $pattern ]]; do
   fi
 done < <(cat "$world/fail" 2>/dev/null)
 own=$(cat "$world/address")
+# A node of the cluster, on which a network plugin sets itself up.
+join() {
+  touch "$world/joined"
+  [ -e "$world/no-plugin" ] || { mkdir -p "$ENGINE_ROOT/etc/cni/net.d" && touch "$ENGINE_ROOT/etc/cni/net.d/10-flannel.conflist"; }
+}
 # The kubelet's, once its node is a member.
 certificate() {
   [ ! -e "$world/elsewhere" ] || return 0
@@ -94,7 +99,25 @@ case $name in
       init)
         cp "$3" "$world/init.yaml"
         echo "[bootstrap-token] Using token: abcdef.0123456789abcdef"
-        touch "$kubernetes/admin.conf" "$kubernetes/kubelet.conf" "$world/joined"
+        if [ -e "$world/checks" ]; then
+          manifest=$kubernetes/manifests/kube-controller-manager.yaml
+          mkdir -p "$kubernetes/manifests"
+          echo new >"$manifest"
+          at=there
+          while read -r component; do
+            echo "[control-plane-check] $component is healthy after 2.567114859s"
+            # Whoever hears of it may put the manifest elsewhere.
+            before=$at
+            for ((tries = 0; tries < 40; tries++)); do
+              [ -e "$manifest" ] && at=there || at=away
+              [ "$at" = "$before" ] || break
+              /bin/sleep 0.05
+            done
+            echo "$component: $at" >>"$world/controllers"
+          done <"$world/checks"
+        fi
+        touch "$kubernetes/admin.conf" "$kubernetes/kubelet.conf"
+        join
         certificate
         echo "$own" >>"$world/healthy"
         ;;
@@ -108,7 +131,7 @@ case $name in
           echo "error execution phase etcd-join: token abcdef.0123456789abcdef timed out" >&2
           exit 1
         fi
-        touch "$world/joined"
+        join
         echo "$own" >>"$world/healthy"
         if [ -e "$world/join-then-fail" ]; then
           rm "$world/join-then-fail"
