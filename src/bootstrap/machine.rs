@@ -105,6 +105,9 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
     add("/etc/engine/kubeadm/cluster.yaml", "0600", "kubeadm/cluster.yaml")?;
     if machine.start == Start::Init {
         add("/etc/engine/kubeadm/init.yaml", "0600", "kubeadm/init.yaml")?;
+        if machine.cluster.slow_host {
+            add("/opt/engine/hold-controllers.sh", "0755", "scripts/hold-controllers.sh")?;
+        }
         files.extend(addons::files(machine, &view)?);
     }
     files.extend(patience::patches(machine.cluster.slow_host)?);

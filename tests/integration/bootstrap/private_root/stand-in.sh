@@ -59,6 +59,12 @@ become_member() {
   touch "/world/members/$node"
 }
 
+# As the network plugin does on a node of the cluster.
+set_up_network() {
+  mkdir -p /etc/cni/net.d
+  touch /etc/cni/net.d/10-flannel.conflist
+}
+
 kubeadm_init() {
   local configuration=$1 token hours
   cp "$configuration" /own/init.yaml
@@ -79,6 +85,7 @@ kubeadm_init() {
   mkdir -p /var/lib/kubelet/pki
   touch /var/lib/kubelet/pki/kubelet-client-current.pem
   echo control-plane >"/world/nodes/$node"
+  set_up_network
   touch "/world/healthy/$own"
 }
 
@@ -120,6 +127,7 @@ kubeadm_join() {
   fi
   [ "$control_plane" = false ] || touch /etc/kubernetes/admin.conf "/world/healthy/$own"
   echo "$control_plane" | sed -e s/true/control-plane/ -e s/false/worker/ >"/world/nodes/$node"
+  set_up_network
   if [ -e /own/late ]; then
     /usr/bin/rm /own/late
     echo 'error: timed out waiting for the condition' >&2
