@@ -64,33 +64,19 @@ pub(super) fn etcd(slow: bool) -> Vec<(&'static str, String)> {
     }
 }
 
-/// Arguments of the controller manager's election. Also where there is nobody else to elect: before it leads, it answers those who
-/// ask how it is for as long as it takes, so that it can wait for its API server (`hold-controllers.sh`); without an election
-/// it ends itself after ten seconds (kube-controller-manager v1.36.4, `app/controllermanager.go`, read 2026-11-29). One that
-/// starts again waits until its own old lease has ended, so that lease is shorter there.
-pub(super) fn controllers_election(machine: &ControlPlaneMachine) -> Vec<(&'static str, String)> {
-    match machine.cluster.control_plane_addresses.len() {
-        _ if !machine.cluster.slow_host => Vec::new(),
-        1 => election("60s", "45s", "5s"),
-        _ => election("120s", "90s", "15s"),
+/// Arguments of the controllers that elect a leader among themselves. Where there is one of each, there is nobody to elect,
+/// and one that starts again need not wait until its own old lease has ended.
+pub(super) fn election(machine: &ControlPlaneMachine) -> Vec<(&'static str, String)> {
+    if !machine.cluster.slow_host {
+        return Vec::new();
     }
-}
-
-/// Arguments of the scheduler's election. Where there is one scheduler there is nobody to elect, and one that starts again need
-/// not wait until its own old lease has ended.
-pub(super) fn scheduler_election(machine: &ControlPlaneMachine) -> Vec<(&'static str, String)> {
-    match machine.cluster.control_plane_addresses.len() {
-        _ if !machine.cluster.slow_host => Vec::new(),
-        1 => vec![("leader-elect", "false".to_owned())],
-        _ => election("120s", "90s", "15s"),
+    if machine.cluster.control_plane_addresses.len() == 1 {
+        return vec![("leader-elect", "false".to_owned())];
     }
-}
-
-fn election(lease: &str, renewed_within: &str, tried_each: &str) -> Vec<(&'static str, String)> {
     vec![
-        ("leader-elect-lease-duration", lease.to_owned()),
-        ("leader-elect-renew-deadline", renewed_within.to_owned()),
-        ("leader-elect-retry-period", tried_each.to_owned()),
+        ("leader-elect-lease-duration", "120s".to_owned()),
+        ("leader-elect-renew-deadline", "90s".to_owned()),
+        ("leader-elect-retry-period", "15s".to_owned()),
     ]
 }
 

@@ -244,12 +244,9 @@ impl<'a> MachineView<'a> {
             view.api_server_volumes.push(VolumeView { name, path: &file.path, kind: "File", read_only: true });
         }
         view.api_server_arguments = arguments(api_server, &machine.api_server_arguments);
-        let profiling = ("profiling", "false".to_owned());
-        let mut own = patience::scheduler_election(machine);
-        own.push(profiling.clone());
-        view.scheduler_arguments = arguments(own, &machine.scheduler_arguments);
-        let mut own = patience::controllers_election(machine);
-        own.push(profiling);
+        let mut own = patience::election(machine);
+        own.push(("profiling", "false".to_owned()));
+        view.scheduler_arguments = arguments(own.iter().cloned(), &machine.scheduler_arguments);
         own.extend(patience::nodes(cluster.slow_host));
         if view.node_ranges {
             let length = cluster.node_pod_prefix_length.to_string();
