@@ -106,7 +106,7 @@ fn control_plane_files(machine: &ControlPlaneMachine) -> Result<Vec<MachineFile>
     if machine.start == Start::Init {
         add("/etc/engine/kubeadm/init.yaml", "0600", "kubeadm/init.yaml")?;
         if machine.cluster.slow_host {
-            add("/opt/engine/hold-controllers.sh", "0755", "scripts/hold-controllers.sh")?;
+            add("/opt/engine/slow-start.sh", "0755", "scripts/slow-start.sh")?;
         }
         files.extend(addons::files(machine, &view)?);
     }

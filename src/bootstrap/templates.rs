@@ -53,7 +53,7 @@ static TEMPLATES: LazyLock<Vec<Source>> = LazyLock::new(|| {
         "scripts/steps-worker.sh",
         "scripts/steps-host.sh",
         "scripts/approve-serving.sh",
-        "scripts/hold-controllers.sh",
+        "scripts/slow-start.sh",
         "scripts/renew-token.sh",
         "scripts/wait.sh",
         "systemd/engine-bootstrap.service",

@@ -98,6 +98,8 @@ pub(super) struct MachineView<'a> {
     pub instance_metadata: bool,
     pub kernel_parameters: Vec<Pair>,
     pub kubelet_arguments: Vec<Pair>,
+    /// Whether the first kubelet is spared its second start (`slow-start.sh`), which knows one place of its certificate.
+    pub starts_kubelet_once: bool,
     /// All of them as flags, for a kubelet that kubeadm does not configure.
     pub kubelet_flags: Vec<Pair>,
     pub kubelet_patch: String,
@@ -373,6 +375,7 @@ impl<'a> MachineView<'a> {
             kernel_parameters: pairs(
                 cluster.kernel_parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())),
             ),
+            starts_kubelet_once: cluster.slow_host && !kubelet.iter().any(|(name, _)| *name == "cert-dir"),
             kubelet_arguments: pairs(kubelet),
             kubelet_flags,
             kubelet_patch,

@@ -325,7 +325,7 @@ fn a_worker_joins_when_the_control_plane_comes() {
 
 /// Where processors are emulated a kubelet that waits takes what the machine needs that starts the cluster.
 #[test]
-fn the_controllers_of_a_slow_host_wait_for_the_api_server() {
+fn a_slow_host_is_spared_what_kubeadm_does_twice() {
     let first = |slow: bool| {
         let mut machine = fixture::control_plane(Start::Init);
         machine.cluster.slow_host = slow;
@@ -354,7 +354,24 @@ fn the_controllers_of_a_slow_host_wait_for_the_api_server() {
         assert_eq!(machine.read("/world/controllers"), expected, "slow: {slow}, {checks}");
         assert_eq!(machine.read("/etc/kubernetes/manifests/kube-controller-manager.yaml"), "new\n");
         assert!(!machine.path("/etc/kubernetes/kube-controller-manager.held").exists());
+        // What kubeadm is told to leave out is done all the same.
+        let renewed = "/var/lib/kubelet/pki/kubelet-client-current.pem";
+        let user = match slow {
+            true => format!("    client-certificate: {renewed}\n    client-key: {renewed}\n"),
+            false => "    client-certificate-data: QQ==\n    client-key-data: Qg==\n".to_owned(),
+        };
+        assert_eq!(machine.read("/etc/kubernetes/kubelet.conf"), format!("users:\n- name: n\n  user:\n{user}"));
+        assert_eq!(machine.read("/world/init.yaml").contains("- kubelet-finalize\n"), slow);
     }
+    // kubeadm itself knows where else the certificate may be.
+    let mut machine = fixture::control_plane(Start::Init);
+    machine.cluster.slow_host = true;
+    machine.cluster.kubelet_arguments.insert("cert-dir".to_owned(), "/elsewhere".to_owned());
+    let machine = Machine::new(&bootstrap::control_plane(&machine).unwrap(), "k8s-master-12345678-0", "10.255.255.5");
+    machine.write("/world/elsewhere", "");
+    machine.succeed();
+    assert!(machine.read("/etc/kubernetes/kubelet.conf").contains("client-key-data: "));
+    assert!(!machine.read("/world/init.yaml").contains("- kubelet-finalize\n"));
 }
 
 #[test]
