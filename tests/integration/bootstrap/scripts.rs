@@ -323,7 +323,7 @@ fn a_worker_joins_when_the_control_plane_comes() {
     assert!(!machine.read("/world/join.yaml").contains("controlPlane:"));
 }
 
-/// Where processors are emulated a kubelet that waits takes what the machine needs that starts the cluster.
+/// The stand-in for kubeadm says what it finds healthy, and writes down where the manifest is then.
 #[test]
 fn a_slow_host_is_spared_what_kubeadm_does_twice() {
     let first = |slow: bool| {
@@ -374,6 +374,7 @@ fn a_slow_host_is_spared_what_kubeadm_does_twice() {
     assert!(!machine.read("/world/init.yaml").contains("- kubelet-finalize\n"));
 }
 
+/// Where processors are emulated a kubelet that waits takes what the machine needs that starts the cluster.
 #[test]
 fn machines_of_slow_hosts_join_once_the_cluster_is_started_to_the_end() {
     let slow = |minutes: u32| {
