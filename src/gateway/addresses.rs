@@ -70,6 +70,10 @@ pub(super) async fn hold(file: &Path, interface: &str, wanted: &[IpNet]) -> Resu
     let mut known: Vec<IpNet> = held.iter().filter(|address| !wanted.contains(address)).copied().collect();
     known.extend(wanted.iter().filter(|address| held.contains(address) || add.contains(address)));
     keep(file, &known)?;
+    // These first: with the first address of a range on an interface the kernel takes away all others of that range.
+    for address in &remove {
+        ip(&["address", "delete", &address.to_string(), "dev", interface]).await?;
+    }
     for address in &add {
         // Nobody else has it: the target gave it to this gateway.
         let mut arguments = vec!["address", "replace"];
@@ -79,9 +83,6 @@ pub(super) async fn hold(file: &Path, interface: &str, wanted: &[IpNet]) -> Resu
             arguments.push("nodad");
         }
         ip(&arguments).await?;
-    }
-    for address in &remove {
-        ip(&["address", "delete", &address.to_string(), "dev", interface]).await?;
     }
     known.retain(|address| wanted.contains(address));
     keep(file, &known)

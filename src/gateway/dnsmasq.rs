@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::GatewayError;
 use super::askers::hardware_address;
 use super::configuration::{Configuration, Router};
-use super::program::{Manner, Program, command};
+use super::program::{Manner, Program, words};
 use super::run::{METADATA, WIRE};
 use super::text::{self, DNSMASQ};
 
@@ -24,7 +24,7 @@ pub(super) fn dnsmasq(program: PathBuf, folder: &Path) -> Program {
         program,
         folder,
         FILE,
-        Manner { works: command("-k -C"), judges: command("--test -C"), rereads: None, marks: Vec::new() },
+        Manner { works: words("-k -C"), judges: words("--test -C"), rereads: None, marks: Vec::new() },
     )
 }
 

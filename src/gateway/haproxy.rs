@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::program::{Manner, Program, command};
+use super::program::{Manner, Program, words};
 
 /// The configuration below a gateway's folder.
 pub(super) const FILE: &str = "haproxy.cfg";
@@ -11,6 +11,6 @@ pub(super) const FILE: &str = "haproxy.cfg";
 /// stay. Quiet, since its log says the same.
 pub(super) fn haproxy(program: PathBuf, folder: &Path) -> Program {
     let manner =
-        Manner { works: command("-W -db -q -f"), judges: command("-c -f"), rereads: Some("-USR2"), marks: Vec::new() };
+        Manner { works: words("-W -db -q -f"), judges: words("-c -f"), rereads: Some("-USR2"), marks: Vec::new() };
     Program::new(program, folder, FILE, manner)
 }

@@ -32,7 +32,7 @@ pub(super) struct Manner {
 }
 
 /// The words of a command.
-pub(super) fn command(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 

@@ -12,7 +12,8 @@ use super::GatewayError;
 use super::addresses::ip;
 use super::askers::{apply, colons, hardware_address};
 use super::configuration::{Configuration, Router, Site};
-use super::site::{behave, table, words};
+use super::program::words;
+use super::site::{behave, table};
 
 /// How the interface beside the machines behaves: it routes; who comes by it has to be one of them; who is asked for is answered by the interface that has it; nobody is
 /// told of a shorter way, for packet filters let machines' own hardware addresses through only; there is no IPv6.

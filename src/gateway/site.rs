@@ -17,6 +17,7 @@ use super::GatewayError;
 use super::addresses::{HELD_IN_SITE, hold, ip};
 use super::askers::apply;
 use super::configuration::Site;
+use super::program::words;
 use crate::base::FileError;
 
 /// The table of routes for what comes from an address of the site, and where in the order of rules it is looked at. Nobody else
@@ -118,11 +119,6 @@ fn packets(interface: &str, addresses: &[IpNet]) -> String {
 pub(super) fn table(family: &str, name: &str, chains: &str) -> String {
     // Said twice, so that the table is there to be deleted.
     format!("table {family} {name}\ndelete table {family} {name}\ntable {family} {name} {{\n{chains}}}\n")
-}
-
-/// The words of a command.
-pub(super) fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
 }
 
 /// The table's routes. Without a router everybody is taken to be near.

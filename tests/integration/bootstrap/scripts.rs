@@ -433,7 +433,7 @@ fn a_node_that_is_not_ready_is_waited_for_and_its_reason_is_told() {
     machine.write("/world/healthy", "10.255.255.15\n");
     machine.write("/world/unready", "once\ntwice\n");
     machine.succeed();
-    let told = r#"the node is not ready yet: the "network" is not ready"#;
+    let told = r#"the node is not ready yet: the "network" is {not} ready"#;
     assert_eq!(machine.log().matches(told).count(), 1, "{}", machine.log());
     assert_eq!(machine.read("/world/unready"), "");
     assert!(
@@ -455,7 +455,14 @@ fn a_node_that_is_not_ready_is_waited_for_and_its_reason_is_told() {
     machine.write("/world/unready", "once\n");
     let result = machine.result();
     assert_eq!(result["step"], "ready");
-    assert!(result["cause"].as_str().unwrap().ends_with(r#"the "network" is not ready"#), "{result}");
+    assert!(result["cause"].as_str().unwrap().ends_with(r#"the "network" is {not} ready"#), "{result}");
+
+    // So is an API server that does not answer.
+    let machine = Machine::new(&worker(0), "k8s-any-12345678-1", "10.255.255.6");
+    machine.write("/world/healthy", "10.255.255.15\n");
+    machine.write("/world/mute", "");
+    let result = machine.result();
+    assert!(result["cause"].as_str().unwrap().ends_with("not ready yet: curl: (28) Operation timed out"), "{result}");
 
     // Without a network plugin there is nothing to ask the API server.
     let machine = Machine::new(&worker(0), "k8s-any-12345678-1", "10.255.255.6");

@@ -77,11 +77,12 @@ case $name in
         ;;
       */api/v1/nodes/*)
         [ -e "$world/joined" ] || exit 22
+        [ ! -e "$world/mute" ] || { echo 'curl: (28) Operation timed out' >&2; exit 28; }
         if [ ! -s "$world/unready" ]; then
           echo '{"status":{"conditions":[{"type":"PIDPressure","status":"False"},{"type":"Ready","status":"True","message":"kubelet is posting ready status"}]}}'
         else
           sed -i 1d "$world/unready"
-          echo '{"metadata":{"labels":{"x":"y"}},"status":{"conditions":[{"type":"PIDPressure","status":"True"},{"type":"Ready","status":"False","reason":"KubeletNotReady","message":"the \"network\" is not ready"}]}}'
+          echo '{"metadata":{"labels":{"x":"y"}},"status":{"conditions":[{"type":"PIDPressure","status":"True"},{"type":"Ready","status":"False","reason":"KubeletNotReady","message":"the \"network\" is {not} ready"}]}}'
         fi
         ;;
       *'--config -'*)
