@@ -9,7 +9,7 @@ use crate::contract::TargetName;
 use super::super::cluster::Cluster;
 use super::super::findings::Findings;
 use super::super::on_prem::{AddressRange, NetworkMode, OnPrem};
-use super::super::pointers::{KUBERNETES, MASTER, ON_PREM};
+use super::super::pointers::{KUBERNETES, MASTER, ON_PREM, POOLS};
 
 /// What kubeadm asks of a control-plane machine before it starts: processors, and memory in MB.
 ///
@@ -35,6 +35,7 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     bridged(cluster, on_prem, findings);
     addresses(cluster, on_prem, findings);
     sizes(cluster, on_prem, findings);
+    spread(cluster, on_prem, findings);
 }
 
 fn hosts(on_prem: &OnPrem, findings: &mut Findings) {
@@ -249,5 +250,37 @@ fn sizes(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
         let message = format!("control-plane machines need {least} MiB of memory, {name} has {}", size.memory_mib);
         let fault = Diagnostic::error("on-prem-size", pointer("memoryMiB"), message);
         findings.judge(&[], fault.help(format!("write {least} or more; 3072 leaves room to work")));
+    }
+}
+
+/// What keeps machines apart, or together, and does not here.
+fn spread(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
+    if matches!(cluster.target, Some(TargetName::Azure | TargetName::Stack)) {
+        return;
+    }
+    // Without a name it is the one on which the engine runs.
+    let is_one = on_prem.hosts.len() < 2;
+    let hosts = format!("{ON_PREM}/hosts");
+    let plane = &cluster.control_plane;
+    if is_one && plane.count > 1 {
+        let message = format!("all {} control-plane machines are on one host, and gone with it", plane.count);
+        let warning = Diagnostic::warning("one-host", format!("{MASTER}/count"), message);
+        findings.judge(&[&hosts], warning.help("name more hosts: onPremProfile.hosts"));
+    }
+    let of_plane = (MASTER.to_owned(), &plane.zones, &plane.proximity_placement_group_id);
+    let of_pools = cluster.pools.iter().enumerate().map(|(index, pool)| {
+        (format!("{POOLS}/{index}"), &pool.zones, &pool.proximity_placement_group_id)
+    });
+    for (pointer, zones, proximity) in std::iter::once(of_plane).chain(of_pools) {
+        if is_one && !zones.is_empty() {
+            let pointer = format!("{pointer}/availabilityZones");
+            let warning = Diagnostic::warning("no-effect", pointer, "zones have no effect: there is one host");
+            findings.judge(&[&hosts], warning.help("name more hosts: onPremProfile.hosts; or leave it out"));
+        }
+        if proximity.is_some() {
+            let pointer = format!("{pointer}/proximityPlacementGroupID");
+            let message = "a proximity placement group has no effect: hosts on-prem have one network in common";
+            findings.judge(&[], Diagnostic::warning("no-effect", pointer, message).help("leave it out"));
+        }
     }
 }

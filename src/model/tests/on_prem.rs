@@ -105,6 +105,27 @@ fn resolved(profile: Value) -> Cluster {
 }
 
 #[test]
+fn what_spreads_machines_is_as_it_says_on_several_hosts_and_elsewhere() {
+    let spread = |profile: Value, target: &str| -> Vec<String> {
+        let group = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/proximityPlacementGroups/near";
+        let reading = read_value(&changed(&[
+            ("/properties/target".into(), json!(target)),
+            (O.into(), profile),
+            ("/properties/masterProfile/count".into(), json!(3)),
+            ("/properties/masterProfile/availabilityZones".into(), json!(["1", "2"])),
+            ("/properties/masterProfile/proximityPlacementGroupID".into(), json!(group)),
+        ]));
+        let told = reading.diagnostics.iter().filter(|told| ["one-host", "no-effect"].contains(&told.code));
+        let told = told.filter(|told| told.pointer.starts_with("/properties/masterProfile"));
+        told.map(|told| format!("{} {}", told.code, told.pointer.rsplit('/').next().unwrap())).collect()
+    };
+    let near = "no-effect proximityPlacementGroupID";
+    assert_eq!(spread(json!({}), "libvirt"), ["one-host count", "no-effect availabilityZones", near]);
+    assert_eq!(spread(two(json!("br0")), "libvirt"), [near]);
+    assert_eq!(spread(json!({}), "azure"), Vec::<String>::new());
+}
+
+#[test]
 fn an_empty_profile_means_what_none_means() {
     assert_eq!(resolved(json!({})).on_prem, Some(OnPrem::default()));
     assert_eq!(read_value(&quickstart()).cluster.unwrap().on_prem, None);
