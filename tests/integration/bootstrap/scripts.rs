@@ -323,9 +323,12 @@ fn a_worker_joins_when_the_control_plane_comes() {
     assert!(!machine.read("/world/join.yaml").contains("controlPlane:"));
 }
 
+/// Where the kubelet finds the controller manager.
+const MANIFEST: &str = "/etc/kubernetes/manifests/kube-controller-manager.yaml";
+
 /// The stand-in for kubeadm says what it finds healthy, and writes down where the manifest is then.
 #[test]
-fn a_slow_host_is_spared_what_kubeadm_does_twice() {
+fn a_slow_host_is_spared_what_would_be_done_several_times() {
     let first = |slow: bool| {
         let mut machine = fixture::control_plane(Start::Init);
         machine.cluster.slow_host = slow;
@@ -337,11 +340,15 @@ fn a_slow_host_is_spared_what_kubeadm_does_twice() {
         (
             true,
             "kube-controller-manager\nkube-scheduler\nkube-apiserver\n",
-            "kube-controller-manager: away\nkube-scheduler: away\nkube-apiserver: there\n",
+            "found: old\nkube-controller-manager: away\nkube-scheduler: away\nkube-apiserver: there\n",
         ),
         // Nobody is kept waiting for what has happened, or by a kubeadm that says no more.
-        (true, "kube-apiserver\nkube-controller-manager\n", "kube-apiserver: there\nkube-controller-manager: there\n"),
-        (true, "kube-controller-manager\n", "kube-controller-manager: away\n"),
+        (
+            true,
+            "kube-apiserver\nkube-controller-manager\n",
+            "found: old\nkube-apiserver: there\nkube-controller-manager: there\n",
+        ),
+        (true, "kube-controller-manager\n", "found: old\nkube-controller-manager: away\n"),
     ];
     for (slow, checks, expected) in cases {
         let machine = first(slow);
@@ -352,7 +359,7 @@ fn a_slow_host_is_spared_what_kubeadm_does_twice() {
         }
         machine.succeed();
         assert_eq!(machine.read("/world/controllers"), expected, "slow: {slow}, {checks}");
-        assert_eq!(machine.read("/etc/kubernetes/manifests/kube-controller-manager.yaml"), "new\n");
+        assert_eq!(machine.read(MANIFEST), "--leader-elect=false\n");
         assert!(!machine.path("/etc/kubernetes/kube-controller-manager.held").exists());
         // What kubeadm is told to leave out is done all the same.
         let renewed = "/var/lib/kubelet/pki/kubelet-client-current.pem";
@@ -363,6 +370,20 @@ fn a_slow_host_is_spared_what_kubeadm_does_twice() {
         assert_eq!(machine.read("/etc/kubernetes/kubelet.conf"), format!("users:\n- name: n\n  user:\n{user}"));
         assert_eq!(machine.read("/world/init.yaml").contains("- kubelet-finalize\n"), slow);
     }
+    // One that fails leaves the manifest where it belongs.
+    let machine = first(true);
+    machine.write("/world/checks", "kube-controller-manager\n");
+    machine.write("/world/init-fails", "");
+    machine.succeed();
+    let expected = "kube-controller-manager: away\nfound: --leader-elect=false\nkube-controller-manager: away\n";
+    assert_eq!(machine.read("/world/controllers"), expected);
+    assert_eq!(machine.count("kubeadm init"), 2);
+    // One that waits for an election goes on waiting.
+    let machine = first(true);
+    machine.write("/world/checks", "kube-controller-manager\n");
+    machine.write("/world/elects", "");
+    machine.succeed();
+    assert_eq!(machine.read("/world/controllers"), "kube-controller-manager: there\n");
     // kubeadm itself knows where else the certificate may be.
     let mut machine = fixture::control_plane(Start::Init);
     machine.cluster.slow_host = true;

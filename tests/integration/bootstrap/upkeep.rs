@@ -243,6 +243,13 @@ fn requests_are_looked_at_only_when_some_are_undecided() {
         machine.run("/opt/engine/approve-serving.sh");
         assert_eq!(machine.read("/world/looked").contains("certificatesigningrequests"), looked_at, "{items:?}");
     }
+    // A server that does not answer in time is not asked for more, and one that refuses is asked as somebody else.
+    for (status, looked_at) in [(7, false), (28, false), (22, true)] {
+        machine.write("/world/looked", "");
+        machine.write_with_mode("/bin/curl", &format!("#!/bin/sh\nexit {status}\n"), 0o755);
+        machine.run("/opt/engine/approve-serving.sh");
+        assert_eq!(machine.read("/world/looked").contains("certificatesigningrequests"), looked_at, "{status}");
+    }
 }
 
 #[test]
