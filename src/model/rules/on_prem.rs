@@ -268,9 +268,11 @@ fn spread(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
         findings.judge(&[&hosts], warning.help("name more hosts: onPremProfile.hosts"));
     }
     let of_plane = (MASTER.to_owned(), &plane.zones, &plane.proximity_placement_group_id);
-    let of_pools = cluster.pools.iter().enumerate().map(|(index, pool)| {
-        (format!("{POOLS}/{index}"), &pool.zones, &pool.proximity_placement_group_id)
-    });
+    let of_pools = cluster
+        .pools
+        .iter()
+        .enumerate()
+        .map(|(index, pool)| (format!("{POOLS}/{index}"), &pool.zones, &pool.proximity_placement_group_id));
     for (pointer, zones, proximity) in std::iter::once(of_plane).chain(of_pools) {
         if is_one && !zones.is_empty() {
             let pointer = format!("{pointer}/availabilityZones");

@@ -89,6 +89,7 @@ fn there_and_back(cluster: &Cluster, name: &str) {
         "etcd-storage-limit-large",
         "zones-partial",
         "gpu-driver",
+        "one-host",
         "outbound-routing",
         "certificate-unused",
     ];

@@ -355,6 +355,7 @@ fn a_slow_host_is_spared_what_would_be_done_several_times() {
         machine.write("/world/checks", checks);
         // What an attempt that was killed has left.
         if slow {
+            machine.write("/etc/kubernetes/manifests/kube-scheduler.yaml", "");
             machine.write("/etc/kubernetes/kube-controller-manager.held", "old\n");
         }
         machine.succeed();

@@ -21,8 +21,9 @@ const QUICKSTART: &str = "quickstart";
 /// The only thing that an example may be warned of: whoever copies it does not work from the ranges of another.
 const WARNINGS: &[&str] = &["api-server-open"];
 
-/// What a single example is warned of besides: the gateway's ingress controller is its owner's to install.
-const WARNINGS_OF: &[(&str, &str)] = &[("application-gateway", "addon-not-installed")];
+/// What a single example is warned of besides: the gateway's ingress controller is its owner's to install, and
+/// of several control-plane machines one may be exchanged while the others work, also on one host.
+const WARNINGS_OF: &[(&str, &str)] = &[("application-gateway", "addon-not-installed"), ("on-prem-site", "one-host")];
 
 fn read_example(example: &Example) -> Cluster {
     let source = Source { name: format!("{}.json", example.name), text: example.text.clone() };
