@@ -10,12 +10,13 @@ use engine::bootstrap::{self, CustomData, Network, Start};
 use super::fixture::{self, Root};
 
 const STAND_IN: &str = include_str!("stand-in.sh");
-const PROGRAMS: [&str; 22] = [
+const PROGRAMS: [&str; 23] = [
     "apt-get",
     "apt-mark",
     "augenrules",
     "blkid",
     "curl",
+    "pkill",
     "hostname",
     "ip",
     "iptables",
@@ -323,10 +324,7 @@ fn a_worker_joins_when_the_control_plane_comes() {
     assert!(!machine.read("/world/join.yaml").contains("controlPlane:"));
 }
 
-/// Where the kubelet finds the controller manager.
-const MANIFEST: &str = "/etc/kubernetes/manifests/kube-controller-manager.yaml";
-
-/// The stand-in for kubeadm says what it finds healthy, and writes down where the manifest is then.
+/// The stand-in for kubeadm says what it finds healthy, and writes it down among the signals that are sent.
 #[test]
 fn a_slow_host_is_spared_what_would_be_done_several_times() {
     let first = |slow: bool| {
@@ -335,33 +333,24 @@ fn a_slow_host_is_spared_what_would_be_done_several_times() {
         let data = bootstrap::control_plane(&machine).unwrap();
         Machine::new(&data, "k8s-master-12345678-0", "10.255.255.5")
     };
+    let (stop, go_on) = ("-STOP -x kube-controller\n", "-CONT -x kube-controller\n");
+    let (manager, server) = ("kube-controller-manager\n", "kube-apiserver\n");
     let cases = [
-        (false, "kube-controller-manager\n", "kube-controller-manager: there\n"),
+        (false, manager.to_owned(), manager.to_owned()),
         (
             true,
-            "kube-controller-manager\nkube-scheduler\nkube-apiserver\n",
-            "found: old\nkube-controller-manager: away\nkube-scheduler: away\nkube-apiserver: there\n",
+            format!("{manager}kube-scheduler\n{server}"),
+            format!("{stop}{manager}kube-scheduler\n{go_on}{server}{go_on}"),
         ),
         // Nobody is kept waiting for what has happened, or by a kubeadm that says no more.
-        (
-            true,
-            "kube-apiserver\nkube-controller-manager\n",
-            "found: old\nkube-apiserver: there\nkube-controller-manager: there\n",
-        ),
-        (true, "kube-controller-manager\n", "found: old\nkube-controller-manager: away\n"),
+        (true, format!("{server}{manager}"), format!("{go_on}{server}{manager}{go_on}")),
+        (true, manager.to_owned(), format!("{stop}{manager}{go_on}")),
     ];
     for (slow, checks, expected) in cases {
         let machine = first(slow);
-        machine.write("/world/checks", checks);
-        // What an attempt that was killed has left.
-        if slow {
-            machine.write("/etc/kubernetes/manifests/kube-scheduler.yaml", "");
-            machine.write("/etc/kubernetes/kube-controller-manager.held", "old\n");
-        }
+        machine.write("/world/checks", &checks);
         machine.succeed();
-        assert_eq!(machine.read("/world/controllers"), expected, "slow: {slow}, {checks}");
-        assert_eq!(machine.read(MANIFEST), "--leader-elect=false\n");
-        assert!(!machine.path("/etc/kubernetes/kube-controller-manager.held").exists());
+        assert_eq!(machine.read("/world/signals"), expected, "slow: {slow}, {checks}");
         // What kubeadm is told to leave out is done all the same.
         let renewed = "/var/lib/kubelet/pki/kubelet-client-current.pem";
         let user = match slow {
@@ -371,20 +360,13 @@ fn a_slow_host_is_spared_what_would_be_done_several_times() {
         assert_eq!(machine.read("/etc/kubernetes/kubelet.conf"), format!("users:\n- name: n\n  user:\n{user}"));
         assert_eq!(machine.read("/world/init.yaml").contains("- kubelet-finalize\n"), slow);
     }
-    // One that fails leaves the manifest where it belongs.
+    // One that fails keeps nobody waiting either.
     let machine = first(true);
-    machine.write("/world/checks", "kube-controller-manager\n");
+    machine.write("/world/checks", manager);
     machine.write("/world/init-fails", "");
     machine.succeed();
-    let expected = "kube-controller-manager: away\nfound: --leader-elect=false\nkube-controller-manager: away\n";
-    assert_eq!(machine.read("/world/controllers"), expected);
+    assert_eq!(machine.read("/world/signals"), format!("{stop}{manager}{go_on}").repeat(2));
     assert_eq!(machine.count("kubeadm init"), 2);
-    // One that waits for an election goes on waiting.
-    let machine = first(true);
-    machine.write("/world/checks", "kube-controller-manager\n");
-    machine.write("/world/elects", "");
-    machine.succeed();
-    assert_eq!(machine.read("/world/controllers"), "kube-controller-manager: there\n");
     // kubeadm itself knows where else the certificate may be.
     let mut machine = fixture::control_plane(Start::Init);
     machine.cluster.slow_host = true;
