@@ -109,11 +109,11 @@ fn what_spreads_machines_is_as_it_says_on_several_hosts_and_elsewhere() {
     let spread = |profile: Value, target: &str| -> Vec<String> {
         let group = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/proximityPlacementGroups/near";
         let reading = read_value(&changed(&[
-            ("/properties/target".into(), json!(target)),
-            (O.into(), profile),
-            ("/properties/masterProfile/count".into(), json!(3)),
-            ("/properties/masterProfile/availabilityZones".into(), json!(["1", "2"])),
-            ("/properties/masterProfile/proximityPlacementGroupID".into(), json!(group)),
+            ("/properties/target", json!(target)),
+            (O, profile),
+            ("/properties/masterProfile/count", json!(3)),
+            ("/properties/masterProfile/availabilityZones", json!(["1", "2"])),
+            ("/properties/masterProfile/proximityPlacementGroupID", json!(group)),
         ]));
         let told = reading.diagnostics.iter().filter(|told| ["one-host", "no-effect"].contains(&told.code));
         let told = told.filter(|told| told.pointer.starts_with("/properties/masterProfile"));
