@@ -131,6 +131,7 @@ mod with_library {
             storage_pool: on_prem.storage_pool.clone(),
             image: image.volume.clone(),
             image_files: image.files(),
+            azure_image: on_prem.data_source == model::DataSource::Azure,
             network_mode,
             addresses,
             service_addresses: on_prem.service_addresses.clone(),
@@ -140,7 +141,6 @@ mod with_library {
             gateway: size(&on_prem.gateway),
             // Who says that a host is slow says that it emulates.
             emulated: on_prem.slow_host,
-            ..Settings::default()
         })
     }
 
@@ -155,7 +155,7 @@ mod with_library {
             match (unreachable, host_of_uri(uri)) {
                 (true, HostOfUri::Here) => told.help(
                     "install libvirt and start it (Debian: `apt install libvirt-daemon-system qemu-system-x86 qemu-utils \
-                     dnsmasq-base ovmf`, `systemctl enable --now libvirtd`)",
+                     dnsmasq-base iptables`, `systemctl enable --now libvirtd`)",
                 ),
                 (true, HostOfUri::BySsh(_)) => {
                     told.help("see that `ssh` gets there without a question, and that libvirtd runs on the host")
@@ -202,6 +202,13 @@ mod with_library {
         let first = &hosts.first().hypervisor;
         let facts = host_facts(&**first, &on_prem.storage_pool)?;
         let settings = settings(&on_prem, facts, &ChosenImage::of(call, wanted.cluster)?)?;
+        if wanted.cluster.is_some() && !settings.emulated && !first.has_kvm().map_err(Fault::from)? {
+            call.output.note(&format!(
+                "{} the host runs no machines by KVM, and the model does not say onPremProfile.slowHost: they are emulated, \
+                 ten times as slow, and may be given up before they are done\n",
+                call.output.error_style.warn("note:")
+            ));
+        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let gateways: Arc<dyn Gateways> = match &options.gateways {
             Some(folder) => Arc::new(FolderGateways::new(folder.clone())),

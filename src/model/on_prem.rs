@@ -17,6 +17,8 @@ pub struct OnPrem {
     pub storage_pool: String,
     /// What machines start from; `None`: the image that the engine makes for the version of Kubernetes.
     pub image: Option<OnPremImage>,
+    /// How machines find what they are to become.
+    pub data_source: DataSource,
     /// Public addresses; none: those that the host was prepared with.
     pub addresses: Vec<AddressRange>,
     /// Addresses for services of type LoadBalancer.
@@ -39,6 +41,8 @@ pub struct OnPrem {
 
 /// The storage pool of a model that names none.
 pub(super) const STORAGE_POOL: &str = "engine";
+/// What a machine gets whose size neither the model nor Azure's table knows.
+pub(crate) const UNKNOWN_SIZE: OnPremSize = OnPremSize { processors: 2, memory_mib: 4096 };
 /// The gateway machine of a model that does not size it.
 pub(super) const GATEWAY: OnPremSize = OnPremSize { processors: 1, memory_mib: 512 };
 
@@ -48,6 +52,7 @@ impl Default for OnPrem {
             hosts: Vec::new(),
             storage_pool: STORAGE_POOL.to_owned(),
             image: None,
+            data_source: DataSource::Azure,
             addresses: Vec::new(),
             service_addresses: Vec::new(),
             bridge: None,
@@ -91,6 +96,25 @@ pub enum OnPremImage {
     Volume(String),
     /// A folder of this machine, with an image and its manifest.
     Folder(std::path::PathBuf),
+}
+
+/// How a machine finds what it is to become, in cloud-init's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataSource {
+    /// As on Azure: a medium with `ovf-env.xml`, the metadata service and the wire server, to which it says that it is ready.
+    Azure,
+    /// A medium of cloud-init's own. It is ready when its guest agent answers.
+    NoCloud,
+}
+
+impl DataSource {
+    /// The model's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Azure => "Azure",
+            Self::NoCloud => "NoCloud",
+        }
+    }
 }
 
 /// How machines reach what is outside.

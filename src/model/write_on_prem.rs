@@ -16,6 +16,7 @@ pub(super) fn on_prem_profile(on_prem: &OnPrem) -> OnPremProfile {
             OnPremImage::Volume(name) => name.clone(),
             OnPremImage::Folder(path) => path.display().to_string(),
         }),
+        data_source: Some(on_prem.data_source.word().into()),
         addresses: ranges(&on_prem.addresses),
         service_addresses: ranges(&on_prem.service_addresses),
         bridge: on_prem.bridge.clone(),

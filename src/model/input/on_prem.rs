@@ -16,6 +16,10 @@ pub(in super::super) struct OnPremProfile {
     /// What machines start from: the name of a volume in the storage pool, or a folder with an image and its manifest (with a
     /// slash in it; from the model's folder). None: the image that the engine makes for the version of Kubernetes.
     pub image: Option<String>,
+    /// How a machine finds what it is to become, in cloud-init's words: as on Azure, or by a medium of cloud-init's own, for
+    /// images without Azure's data source. Those need the guest agent. Images that the engine makes have both.
+    #[schemars(extend("enum" = ["Azure", "NoCloud"]))]
+    pub data_source: Option<String>,
     /// Public addresses: ranges (`192.168.1.40-192.168.1.49`), CIDR or single ones; with `bridge` in the network behind it. None:
     /// those that `engine host init` was given, else front ends have addresses that the host alone reaches.
     pub addresses: Option<Vec<String>>,

@@ -8,7 +8,7 @@ use crate::base::Diagnostic;
 
 use super::super::input::{OnPremProfile, OnPremSizeInput};
 use super::super::on_prem::{
-    AddressRange, GATEWAY, NetworkMode, OnPrem, OnPremHost, OnPremImage, OnPremSize, STORAGE_POOL,
+    AddressRange, DataSource, GATEWAY, NetworkMode, OnPrem, OnPremHost, OnPremImage, OnPremSize, STORAGE_POOL,
 };
 use super::super::pointers::ON_PREM;
 use super::Resolver;
@@ -22,6 +22,10 @@ impl Resolver<'_> {
             "routed" => NetworkMode::Routed,
             "bridged" => NetworkMode::Bridged,
             _ => NetworkMode::Nat,
+        });
+        let data_source = profile.data_source.as_deref().map(|word| match word {
+            "NoCloud" => DataSource::NoCloud,
+            _ => DataSource::Azure,
         });
         // Several hosts have nothing in common but their bridge.
         let several = profile.hosts.as_ref().is_some_and(|hosts| hosts.len() > 1);
@@ -51,6 +55,12 @@ impl Resolver<'_> {
                     OnPremImage::Volume(image)
                 }
             }),
+            data_source: self.or(
+                data_source,
+                &at("dataSource"),
+                "images that the engine makes are provisioned as Azure's",
+                DataSource::Azure,
+            ),
             addresses: self.on_prem_ranges(profile.addresses, &at("addresses")),
             service_addresses: self.on_prem_ranges(profile.service_addresses, &at("serviceAddresses")),
             bridge,

@@ -183,6 +183,7 @@ pub const RULES: &[Rule] = &[
     error("on-prem-size", "on-prem, too, a control-plane machine has what kubeadm asks for"),
     warning("no-effect", "a property that is accepted has an effect"),
     warning("one-host", "on-prem, control-plane machines are on several hosts"),
+    warning("on-prem-size-unknown", "on-prem, a size is Azure's, or the model says what it has"),
     warning("api-version-converted", "apiVersion is vlabs"),
     warning("key-renamed", "a key has the name that it has today"),
     warning("network-plugin-replaced", "the network plugin is maintained"),

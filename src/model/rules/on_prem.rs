@@ -8,8 +8,9 @@ use crate::contract::TargetName;
 
 use super::super::cluster::Cluster;
 use super::super::findings::Findings;
-use super::super::on_prem::{AddressRange, NetworkMode, OnPrem};
+use super::super::on_prem::{AddressRange, NetworkMode, OnPrem, OnPremSize, UNKNOWN_SIZE};
 use super::super::pointers::{KUBERNETES, MASTER, ON_PREM, POOLS};
+use super::super::pool::Image;
 
 /// What kubeadm asks of a control-plane machine before it starts: processors, and memory in MB.
 ///
@@ -22,7 +23,13 @@ const CONTROL_PLANE: (u32, u64) = (2, 1700);
 const PARAMETERS: [&str; 5] = ["keyfile", "known_hosts", "known_hosts_verify", "pkipath", "socket"];
 
 pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
-    let Some(on_prem) = &cluster.on_prem else { return };
+    let unsaid = OnPrem::default();
+    let on_prem = match (&cluster.on_prem, cluster.target) {
+        (Some(on_prem), _) => on_prem,
+        // A model that goes there without a word of hosts means this.
+        (None, Some(TargetName::Libvirt)) => &unsaid,
+        (None, _) => return,
+    };
     if let Some(target @ (TargetName::Azure | TargetName::Stack)) = cluster.target {
         let message = format!("onPremProfile has no effect: the target is {}", target.word());
         let warning = Diagnostic::warning("no-effect", ON_PREM, message);
@@ -35,7 +42,10 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     bridged(cluster, on_prem, findings);
     addresses(cluster, on_prem, findings);
     sizes(cluster, on_prem, findings);
-    spread(cluster, on_prem, findings);
+    if !matches!(cluster.target, Some(TargetName::Azure | TargetName::Stack)) {
+        spread(cluster, on_prem, findings);
+        of_azure(cluster, on_prem, findings);
+    }
 }
 
 fn hosts(on_prem: &OnPrem, findings: &mut Findings) {
@@ -255,9 +265,6 @@ fn sizes(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
 
 /// What keeps machines apart, or together, and does not here.
 fn spread(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
-    if matches!(cluster.target, Some(TargetName::Azure | TargetName::Stack)) {
-        return;
-    }
     // Without a name it is the one on which the engine runs.
     let is_one = on_prem.hosts.len() < 2;
     let hosts = format!("{ON_PREM}/hosts");
@@ -283,6 +290,28 @@ fn spread(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
             let pointer = format!("{pointer}/proximityPlacementGroupID");
             let message = "a proximity placement group has no effect: hosts on-prem have one network in common";
             findings.judge(&[], Diagnostic::warning("no-effect", pointer, message).help("leave it out"));
+        }
+    }
+}
+
+/// What stands for something that is Azure's, and for nothing here.
+fn of_azure(cluster: &Cluster, on_prem: &OnPrem, findings: &mut Findings) {
+    let plane = (MASTER.to_owned(), &cluster.control_plane.vm_size, &cluster.control_plane.image);
+    let of_pools = cluster.pools.iter().enumerate();
+    let of_pools = of_pools.map(|(index, pool)| (format!("{POOLS}/{index}"), &pool.vm_size, &pool.image));
+    for (pointer, vm_size, image) in std::iter::once(plane).chain(of_pools) {
+        if on_prem.size(vm_size).is_none() {
+            let OnPremSize { processors, memory_mib } = UNKNOWN_SIZE;
+            let message = format!(
+                "nobody knows what a {vm_size} has: its machines get {processors} processors and {memory_mib} MiB of memory"
+            );
+            let warning = Diagnostic::warning("on-prem-size-unknown", format!("{pointer}/vmSize"), message);
+            findings.judge(&[], warning.help("write what it has into onPremProfile.sizes"));
+        }
+        if matches!(image, Image::Managed { .. } | Image::Gallery { .. }) {
+            let message = "imageReference has no effect: on-prem machines start from onPremProfile.image";
+            let warning = Diagnostic::warning("no-effect", format!("{pointer}/imageReference"), message);
+            findings.judge(&[], warning.help("leave it out"));
         }
     }
 }

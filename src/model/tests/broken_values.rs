@@ -260,6 +260,10 @@ pub(super) fn warnings() -> Vec<(&'static str, Vec<(String, Value)>)> {
         ("network-plugin-replaced", vec![(at(K, "networkPlugin"), json!("flannel"))]),
         ("distro-replaced", vec![(at(P, "distro"), json!("aks"))]),
         ("one-host", vec![("/properties/onPremProfile".into(), json!({})), (at(M, "count"), json!(3))]),
+        (
+            "on-prem-size-unknown",
+            vec![("/properties/onPremProfile".into(), json!({})), (at(P, "vmSize"), json!("Standard_X9"))],
+        ),
         ("no-effect", vec![(at(K, "podSecurityPolicyConfig"), json!("YQ=="))]),
         ("zones-partial", vec![(at(P, "availabilityZones"), json!(["1"]))]),
         ("etcd-storage-limit-large", vec![(at(K, "etcdStorageLimitGB"), json!(16))]),

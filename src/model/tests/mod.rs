@@ -90,6 +90,7 @@ fn there_and_back(cluster: &Cluster, name: &str) {
         "zones-partial",
         "gpu-driver",
         "one-host",
+        "on-prem-size-unknown",
         "outbound-routing",
         "certificate-unused",
     ];

@@ -123,6 +123,45 @@ fn what_spreads_machines_is_as_it_says_on_several_hosts_and_elsewhere() {
     assert_eq!(spread(json!({}), "libvirt"), ["one-host count", "no-effect availabilityZones", near]);
     assert_eq!(spread(two(json!("br0")), "libvirt"), [near]);
     assert_eq!(spread(json!({}), "azure"), Vec::<String>::new());
+    // Whoever goes there without a word of hosts has one.
+    let without = |target: &str| {
+        let zones = ("/properties/masterProfile/availabilityZones", json!(["1", "2"]));
+        let reading = read_value(&changed(&[("/properties/target", json!(target)), zones]));
+        reading.diagnostics.iter().any(|told| told.code == "no-effect" && told.pointer.ends_with("/availabilityZones"))
+    };
+    assert!(without("libvirt") && !without("azure"));
+}
+
+#[test]
+fn what_only_azure_has_is_told_to_have_no_effect() {
+    let told = |more: &[(&str, Value)]| -> Vec<String> {
+        let gallery = json!({"name": "base", "resourceGroup": "images"});
+        let mut changes = vec![
+            ("/properties/masterProfile/imageReference", gallery),
+            ("/properties/agentPoolProfiles/0/vmSize", json!("Standard_Own")),
+        ];
+        changes.extend(more.iter().cloned());
+        let reading = read_value(&changed(&changes));
+        let told = reading.diagnostics.iter().filter(|told| ["on-prem-size-unknown", "no-effect"].contains(&told.code));
+        told.map(|told| format!("{} {}", told.code, told.pointer.trim_start_matches("/properties/"))).collect()
+    };
+    let both = ["no-effect masterProfile/imageReference", "on-prem-size-unknown agentPoolProfiles/0/vmSize"];
+    let libvirt = ("/properties/target", json!("libvirt"));
+    assert_eq!(told(std::slice::from_ref(&libvirt)), both);
+    assert_eq!(
+        told(&[libvirt, (O, json!({"sizes": {"standard_own": {"processors": 2, "memoryMiB": 2048}}}))]),
+        both[..1]
+    );
+    assert_eq!(told(&[]), Vec::<String>::new());
+}
+
+#[test]
+fn how_a_machine_finds_what_it_is_to_become_is_read() {
+    let source = |profile: Value| resolved(profile).on_prem.unwrap().data_source;
+    assert_eq!(source(json!({})), DataSource::Azure);
+    assert_eq!(source(json!({"dataSource": "NoCloud"})), DataSource::NoCloud);
+    let wrong = read_value(&changed(&[(O, json!({"dataSource": "Ec2"}))]));
+    assert!(wrong.diagnostics.iter().any(|told| told.pointer.ends_with("/dataSource")), "{:?}", wrong.diagnostics);
 }
 
 #[test]
@@ -138,7 +177,7 @@ fn a_full_profile_is_read_and_written() {
             {"name": "rack-1", "uri": "qemu+ssh://root@192.168.1.2:2222/system?keyfile=/root/.ssh/id"},
             {"name": "rack-2", "uri": "qemu+tls://[fd00::2]/system"},
         ],
-        "storagePool": "fast", "image": "base.qcow2", "bridge": "br0", "router": "192.168.1.1/24",
+        "storagePool": "fast", "image": "base.qcow2", "dataSource": "NoCloud", "bridge": "br0", "router": "192.168.1.1/24",
         "addresses": ["192.168.1.48/28"], "serviceAddresses": ["192.168.1.70"],
         "sizes": {"Standard_D2s_v5": {"processors": 2, "memoryMiB": 3072}},
         "gateway": {"processors": 2, "memoryMiB": 1024}, "slowHost": true, "nameServers": ["192.168.1.2"],
@@ -146,7 +185,7 @@ fn a_full_profile_is_read_and_written() {
     let on_prem = cluster.on_prem.unwrap();
     assert_eq!(on_prem.network_mode, NetworkMode::Bridged);
     assert_eq!(on_prem.image, Some(OnPremImage::Volume("base.qcow2".into())));
-    assert_eq!(on_prem.hosts.len(), 2);
+    assert_eq!((on_prem.hosts.len(), on_prem.data_source), (2, DataSource::NoCloud));
     assert_eq!(on_prem.router.map(|router| router.to_string()).as_deref(), Some("192.168.1.1/24"));
     assert!(on_prem.slow_host);
     assert_eq!(on_prem.name_servers, ["192.168.1.2".parse::<std::net::Ipv4Addr>().unwrap()]);

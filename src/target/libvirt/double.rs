@@ -277,9 +277,9 @@ impl Hypervisor for Double {
         let Some(domain) = things.domains.get(name).cloned() else {
             return error(ErrorKind::Missing, "no such domain");
         };
-        for volume in domain.xml.split("volume='").skip(1).filter_map(|rest| rest.split('\'').next()) {
-            if !things.volumes.contains_key(volume) {
-                return error(ErrorKind::Missing, &format!("no storage vol {volume}"));
+        for path in domain.xml.split("<source file='").skip(1).filter_map(|rest| rest.split('\'').next()) {
+            if !things.volumes.values().any(|(volume, _)| volume.path == path) {
+                return error(ErrorKind::Failed, &format!("Cannot access storage file '{path}'"));
             }
         }
         for network in domain.xml.split("<source network='").skip(1).filter_map(|rest| rest.split('\'').next()) {
@@ -304,10 +304,10 @@ impl Hypervisor for Double {
     }
 
     fn detach_device(&self, name: &str, xml: &str) -> Answer<()> {
-        let volume = between(xml, "volume='", "'").to_owned();
-        let mut things = self.change(format!("detach {volume}"))?;
+        let path = between(xml, "<source file='", "'").to_owned();
+        let mut things = self.change(format!("detach {path}"))?;
         if let Some(domain) = things.domains.get_mut(name) {
-            domain.xml = domain.xml.replace(&format!("volume='{volume}'"), "");
+            domain.xml = domain.xml.replace(&format!("<source file='{path}'/>"), "");
         }
         Ok(())
     }

@@ -211,8 +211,7 @@ impl MachineGateways {
             boot: image::boot(hypervisor, &self.settings, !kvm, KERNEL_WORD)?,
             asset_tag: Some(ASSET_TAG),
             disks: vec![DiskPlan {
-                pool: pool.clone(),
-                volume: system_volume(name),
+                path: hypervisor.path_of(pool, &system_volume(name))?,
                 format: DiskFormat::Qcow2,
                 device: "vda".to_owned(),
                 serial: None,

@@ -145,6 +145,11 @@ pub trait Hypervisor: Send + Sync {
     fn volumes(&self, pool: &str) -> Answer<Vec<String>>;
     /// A volume.
     fn volume(&self, pool: &str, name: &str) -> Answer<Option<Volume>>;
+    /// Where the host has a volume that has to be there.
+    fn path_of(&self, pool: &str, name: &str) -> Answer<String> {
+        let missing = || HypervisorError::new(ErrorKind::Missing, format!("the pool {pool} has no volume {name}"));
+        Ok(self.volume(pool, name)?.ok_or_else(missing)?.path)
+    }
     /// Makes a volume.
     fn create_volume(&self, pool: &str, xml: &str) -> Answer<()>;
     /// Writes a volume's first bytes.

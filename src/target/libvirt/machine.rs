@@ -1,7 +1,7 @@
 //! Virtual machines: a record, volumes, a domain, in this order; and the reverse.
 //!
-//! A machine is being created until its gateway has heard that it is ready (where there is no gateway: until the guest agent
-//! answers). Its provisioning medium goes then. What a killed process left half done is taken up by the next apply.
+//! A machine is being created until its gateway has heard that it is ready (where there is no gateway, and with NoCloud: until
+//! the guest agent answers). Its provisioning medium goes then. What a killed process left half done is taken up by the next apply.
 
 use serde_json::{Value as Json, json};
 
@@ -11,7 +11,7 @@ use super::hosts::Host;
 use super::hypervisor::{Domain, DomainState, ErrorKind};
 use super::image;
 use super::ledger::Record;
-use super::machine_plan::{domain_name, medium_volume, provisioning, system_volume, without_secrets};
+use super::machine_plan::{domain_name, medium_disk, medium_volume, provisioning, system_volume, without_secrets};
 use super::names::uuid_of;
 use super::network::network_name;
 use super::ovf::{azure_medium, no_cloud_medium};
@@ -221,7 +221,8 @@ impl<'a> Work<'a> {
 
     /// Whether a machine has come up.
     fn readiness(&self, address: &Address, machine: &Record) -> Result<Readiness, Fault> {
-        let Some(gateways) = self.gateways else {
+        // Only Azure's data source says to the gateway that it is ready.
+        let Some(gateways) = self.gateways.filter(|_| self.settings.azure_image) else {
             let ping = r#"{"execute":"guest-ping"}"#;
             return match self.host_of(&address.id).hypervisor.ask_agent(&domain_name(&address.id), ping) {
                 Ok(_) => Ok(Readiness::Ready),
@@ -279,10 +280,12 @@ impl<'a> Work<'a> {
     /// A machine is ready: nobody needs its medium any more. The record changes last, so that the medium goes for certain.
     fn finish_machine(&mut self, address: &Address, record: &Record) -> Result<Record, Fault> {
         let name = domain_name(&address.id);
-        let medium = self.medium(address);
         let host = self.host_of(&address.id);
-        host.hypervisor.detach_device(&name, &detached_disk(&medium))?;
-        host.hypervisor.remove_volume(self.pool(), &medium.volume)?;
+        let medium = medium_volume(&address.id);
+        if let Some(volume) = host.hypervisor.volume(self.pool(), &medium)? {
+            host.hypervisor.detach_device(&name, &detached_disk(&medium_disk(volume.path)))?;
+            host.hypervisor.remove_volume(self.pool(), &medium)?;
+        }
         let mut body = record.body.clone();
         body["properties"]["provisioningState"] = json!("Succeeded");
         self.put(address, body, on(host, json!({ "ready": true })))

@@ -83,22 +83,18 @@ impl Work<'_> {
                 filter: Some(interface_filter(id)),
             });
         }
-        let disk = |volume: String, format, device: String| DiskPlan {
-            pool: self.pool().to_owned(),
-            volume,
-            format,
-            device,
-            serial: None,
-            read_only: false,
+        let disk = |volume: &str, device: String| {
+            let path = host.hypervisor.path_of(self.pool(), volume)?;
+            Ok::<_, Fault>(DiskPlan { path, format: DiskFormat::Qcow2, device, serial: None, read_only: false })
         };
-        let mut disks = vec![disk(system_volume(&address.id), DiskFormat::Qcow2, "vda".to_owned())];
+        let mut disks = vec![disk(&system_volume(&address.id), "vda".to_owned())?];
         for (data, letter) in Self::data_disks(address, machine).into_iter().zip('b'..='y') {
             let (lun, id) = data;
-            let plan = disk(disk_volume_name(&id), DiskFormat::Qcow2, format!("vd{letter}"));
+            let plan = disk(&disk_volume_name(&id), format!("vd{letter}"))?;
             disks.push(DiskPlan { serial: Some(format!("lun{lun}")), ..plan });
         }
         if medium {
-            disks.push(self.medium(address));
+            disks.push(medium_disk(host.hypervisor.path_of(self.pool(), &medium_volume(&address.id))?));
         }
         Ok(DomainPlan {
             id: address.id.clone(),
@@ -112,18 +108,6 @@ impl Work<'_> {
             disks,
             interfaces,
         })
-    }
-
-    /// The provisioning medium as a disk.
-    pub(super) fn medium(&self, address: &Address) -> DiskPlan {
-        DiskPlan {
-            pool: self.pool().to_owned(),
-            volume: medium_volume(&address.id),
-            format: DiskFormat::Raw,
-            device: MEDIUM_DEVICE.to_owned(),
-            serial: None,
-            read_only: true,
-        }
     }
 
     /// The data disks: LUN and id, by LUN.
@@ -143,6 +127,11 @@ impl Work<'_> {
         let asked = body::number(machine, "/properties/storageProfile/osDisk/diskSizeGB").unwrap_or_default();
         asked.saturating_mul(GIB).max(image.capacity)
     }
+}
+
+/// The provisioning medium, which lies at this path, as a disk.
+pub fn medium_disk(path: String) -> DiskPlan {
+    DiskPlan { path, format: DiskFormat::Raw, device: MEDIUM_DEVICE.to_owned(), serial: None, read_only: true }
 }
 
 /// What a machine's medium tells it.

@@ -81,9 +81,13 @@ pub fn no_cloud_medium(provisioning: &Provisioning<'_>) -> Vec<u8> {
         text(provisioning.computer_name)
     );
     let keys: Vec<String> = provisioning.public_keys.iter().map(|key| text(key)).collect();
+    let password = provisioning.password.as_ref().map_or_else(
+        || "\"lock_passwd\": true".to_owned(),
+        |password| format!("\"lock_passwd\": false, \"plain_text_passwd\": {}", text(password.expose())),
+    );
     let vendor_data = format!(
         "#cloud-config\n{{\"users\": [{{\"name\": {}, \"shell\": \"/bin/bash\", \"sudo\": \"ALL=(ALL) NOPASSWD:ALL\", \
-         \"lock_passwd\": true, \"ssh_authorized_keys\": [{}]}}]}}\n",
+         {password}, \"ssh_authorized_keys\": [{}]}}]}}\n",
         text(provisioning.administrator),
         keys.join(", ")
     );
@@ -151,6 +155,9 @@ mod tests {
         let medium = no_cloud_medium(&provisioning());
         let holds = |part: &[u8]| medium.windows(part.len()).any(|window| window == part);
         assert!(holds(b"#cloud-config\nruncmd: []\n") && holds(b"\"local-hostname\": \"k8s-master-0\""));
-        assert!(holds(b"ssh-ed25519 AAAA <me>"));
+        assert!(holds(b"ssh-ed25519 AAAA <me>") && holds(b"\"lock_passwd\": true"));
+        let medium = no_cloud_medium(&Provisioning { password: Some(Secret::new("p\"w")), ..provisioning() });
+        let holds = |part: &[u8]| medium.windows(part.len()).any(|window| window == part);
+        assert!(holds(b"\"lock_passwd\": false, \"plain_text_passwd\": \"p\\\"w\""));
     }
 }

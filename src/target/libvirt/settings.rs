@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::image::ImageFiles;
 use crate::catalog::MachineSize;
-use crate::model::AddressRange;
+use crate::model::{AddressRange, UNKNOWN_SIZE};
 
 /// The pool that is used if none is named.
 pub const DEFAULT_POOL: &str = "engine";
@@ -104,9 +104,6 @@ impl Default for Settings {
 /// measurements, which nobody routes.
 pub const FRONT_RANGE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15);
 
-/// What a machine gets whose size nothing is known of.
-const UNKNOWN_SIZE: Size = Size { processors: 2, memory_mib: 4096 };
-
 impl Settings {
     /// How long is waited before something that takes minutes is asked about again. Each question takes a guest agent some
     /// hundredths of a second, and ten times that where processors are emulated.
@@ -126,7 +123,7 @@ impl Settings {
             .get(&vm_size.to_ascii_lowercase())
             .copied()
             .or_else(|| crate::catalog::machine_size(vm_size).map(known))
-            .unwrap_or(UNKNOWN_SIZE)
+            .unwrap_or(Size { processors: UNKNOWN_SIZE.processors, memory_mib: u64::from(UNKNOWN_SIZE.memory_mib) })
     }
 }
 
@@ -138,7 +135,7 @@ mod tests {
     fn a_size_is_the_models_or_azures() {
         let mut settings = Settings::default();
         assert_eq!(settings.size("Standard_D2s_v3"), Size { processors: 2, memory_mib: 8192 });
-        assert_eq!(settings.size("Standard_Nothing"), UNKNOWN_SIZE);
+        assert_eq!(settings.size("Standard_Nothing"), Size { processors: 2, memory_mib: 4096 });
         let small = Size { processors: 1, memory_mib: 512 };
         settings.sizes.insert("standard_d2s_v3".into(), small);
         assert_eq!(settings.size("Standard_D2s_v3"), small);

@@ -8,7 +8,7 @@ use super::hypervisor::HostHypervisor;
 use super::survey::{HostDomain, HostNetwork, ImageVolumes, Offer, SurveyScope};
 use crate::target::libvirt::hypervisor::{Answer, DomainState, ErrorKind, HypervisorError};
 use crate::target::libvirt::names::is_of_group;
-use crate::target::libvirt::xml::{Read, read};
+use crate::target::libvirt::xml::{Read, is_of_a_resource, read};
 
 /// How many machines are asked at most whether they answer: each that does not takes seconds.
 pub(super) const MOST_ASKED: usize = 3;
@@ -56,11 +56,8 @@ pub(super) fn domains(hypervisor: &dyn HostHypervisor, scope: SurveyScope<'_>) -
         let about = read(&domain.xml).ok_or_else(|| unreadable(&format!("the domain {name}")))?;
         let kvm = about.attribute("type") == Some("kvm");
         let is_running = domain.state == DomainState::Running;
-        let disks = about.at(&["devices"]).into_iter().flat_map(|devices| devices.all("disk"));
-        let is_of_pool =
-            disks.filter_map(|disk| disk.at(&["source"])?.attribute("pool")).any(|pool| pool == scope.pool);
         let mut answers = None;
-        if kvm && is_running && is_of_pool && !answered && asked < MOST_ASKED {
+        if kvm && is_running && is_of_a_resource(&domain.xml) && !answered && asked < MOST_ASKED {
             asked += 1;
             answered = hypervisor.ask_agent(&name, "{\"execute\":\"guest-ping\"}").is_ok();
             answers = Some(answered);

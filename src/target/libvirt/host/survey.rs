@@ -75,7 +75,7 @@ pub struct HostDomain {
     pub processors: u32,
     /// Its memory in MiB.
     pub memory_mib: u64,
-    /// Whether its guest agent answers: then its kernel does. Only some of those are asked that KVM runs from the pool.
+    /// Whether its guest agent answers: then its kernel does. Only some of those are asked that are an engine's and run by KVM.
     pub answers: Option<bool>,
 }
 
@@ -134,10 +134,12 @@ mod tests {
 
     const SCOPE: SurveyScope<'static> = SurveyScope { pool: "engine", image: "engine-image", group: "rg" };
 
-    fn put_domain(host: &Double, name: &str, kind: &str, state: DomainState, pool: &str) {
+    fn put_domain(host: &Double, name: &str, kind: &str, state: DomainState, of_engine: bool) {
+        let owner = "<metadata><engine:resource xmlns:engine=\"urn:engine:libvirt:1\" id=\"/x\"/></metadata>";
+        let owner = if of_engine { owner } else { "" };
         let xml = format!(
-            "<domain type='{kind}'><name>{name}</name><memory unit='KiB'>2097152</memory><vcpu placement='static'>3</vcpu>\
-             <devices><disk type='volume'><source pool='{pool}' volume='a'/></disk></devices></domain>"
+            "<domain type='{kind}'><name>{name}</name>{owner}<memory unit='KiB'>2097152</memory>\
+             <vcpu placement='static'>3</vcpu></domain>"
         );
         host.things().domains.insert(name.to_owned(), Domain { uuid: String::new(), state, xml });
     }
@@ -145,8 +147,8 @@ mod tests {
     #[test]
     fn a_host_is_looked_at_and_nothing_is_changed() {
         let host = Double::new();
-        put_domain(&host, "engine-rg-vm", "kvm", DomainState::Running, "engine");
-        put_domain(&host, "other", "qemu", DomainState::Off, "default");
+        put_domain(&host, "engine-rg-vm", "kvm", DomainState::Running, true);
+        put_domain(&host, "other", "qemu", DomainState::Off, false);
         host.agent(|_, command| {
             assert!(command.contains("guest-ping"));
             Ok("{\"return\":{}}".into())
@@ -186,9 +188,9 @@ mod tests {
     fn only_some_machines_are_asked_whether_they_answer() {
         let host = Double::new();
         for number in 0..6 {
-            put_domain(&host, &format!("vm-{number}"), "kvm", DomainState::Running, "engine");
+            put_domain(&host, &format!("vm-{number}"), "kvm", DomainState::Running, true);
         }
-        put_domain(&host, "a-elsewhere", "kvm", DomainState::Running, "default");
+        put_domain(&host, "a-elsewhere", "kvm", DomainState::Running, false);
         let asked = survey(&host, SCOPE, None).domains.unwrap();
         assert_eq!(asked.iter().filter(|domain| domain.answers == Some(false)).count(), MOST_ASKED);
         assert_eq!(asked[0].answers, None);

@@ -302,7 +302,7 @@ async fn a_bridge_is_the_gateways_way_into_the_site() {
     let (machine, body) = beside.surroundings().await;
     running(beside.place.apply(&machine, &body).await.unwrap());
     let ways = |xml: &str| -> Vec<String> {
-        let sources = xml.lines().map(str::trim).filter(|line| line.starts_with("<source ") && !line.contains("pool="));
+        let sources = xml.lines().map(str::trim).filter(|line| line.starts_with("<source ") && !line.contains("file="));
         sources.map(str::to_owned).collect()
     };
     let xml = beside.place.hypervisor.things().domains[GATEWAY].xml.clone();

@@ -79,7 +79,11 @@ impl Place {
     }
 
     fn process(hypervisor: &Arc<Double>, gateways: &Arc<Heard>) -> LibvirtTarget {
-        LibvirtTarget::new(hypervisor.clone(), Some(gateways.clone()), Settings::default(), Arc::new(SystemClock))
+        Self::with(hypervisor, gateways, Settings::default())
+    }
+
+    fn with(hypervisor: &Arc<Double>, gateways: &Arc<Heard>, settings: Settings) -> LibvirtTarget {
+        LibvirtTarget::new(hypervisor.clone(), Some(gateways.clone()), settings, Arc::new(SystemClock))
     }
 
     /// Another process: nothing is remembered but what the host has.
@@ -258,7 +262,10 @@ async fn a_machine_is_made_told_to_its_gateway_and_ready_when_it_says_so() {
     assert!(network.contains("name='vm-0' ip='10.255.255.5'"), "{network}");
     assert!(network.contains("<hostname>demo.local.internal</hostname>"), "{network}");
     let domain = &things.domains["engine-rg-vm-0"].xml;
-    assert!(domain.contains("volume='engine-rg-etcd.disk'") && domain.contains("<serial>lun0</serial>"), "{domain}");
+    assert!(
+        domain.contains("file='/pool/engine-rg-etcd.disk'") && domain.contains("<serial>lun0</serial>"),
+        "{domain}"
+    );
     assert!(things.filters["engine-rg-nic-0.nic"].contains("engine-rg-nsg.engine-rg-vnet"));
     assert!(things.volumes.contains_key("engine-rg-vm-0.iso"));
 
@@ -294,6 +301,29 @@ async fn a_machine_is_made_told_to_its_gateway_and_ready_when_it_says_so() {
     let secret = CUSTOM_DATA.as_bytes();
     let holds = |content: &Vec<u8>| content.windows(secret.len()).any(|part| part == secret);
     assert!(!things.volumes.values().any(|(_, content)| holds(content)));
+}
+
+#[tokio::test]
+async fn a_machine_without_azures_data_source_is_ready_when_its_agent_answers() {
+    let mut place = Place::new();
+    let settings = Settings { azure_image: false, ..Settings::default() };
+    place.target = Place::with(&place.hypervisor, &place.gateways, settings);
+    let resources = place.resources();
+    let ((machine, body), before) = resources.split_last().unwrap();
+    for (address, body) in before {
+        place.apply(address, body).await.unwrap();
+    }
+    let operation = running(place.apply(machine, body).await.unwrap());
+    let things = place.hypervisor.things().clone();
+    assert!(!things.domains["engine-rg-vm-0"].xml.contains("sysinfo"), "it must not be taken for one of Azure's");
+    let medium = &things.volumes["engine-rg-vm-0.iso"].1;
+    assert!(medium.windows(6).any(|part| part == b"CIDATA"));
+    // It says nothing to the wire server.
+    running(place.target.poll(&operation).await.unwrap());
+    place.hypervisor.agent(|_, _| Ok("{\"return\":{}}".into()));
+    let Progress::Done(Some(seen)) = place.target.poll(&operation).await.unwrap() else { panic!("it is ready") };
+    assert_eq!(seen.provisioning_state(), Some("Succeeded"));
+    assert!(!place.hypervisor.things().volumes.contains_key("engine-rg-vm-0.iso"));
 }
 
 #[tokio::test]

@@ -58,10 +58,12 @@ pub enum DiskFormat {
 /// A disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskPlan {
-    /// The pool.
-    pub pool: String,
-    /// The volume in it.
-    pub volume: String,
+    /// The volume's path on the host. Not its pool and name: of such a disk libvirt's profiles for AppArmor do not get to know
+    /// what it stands on, and the emulator may not open it.
+    ///
+    /// Source: bugs.launchpad.net/ubuntu/+source/libvirt/+bug/1677398, and many reports of terraform-provider-libvirt, read
+    /// 2026-11-30.
+    pub path: String,
     /// Its format.
     pub format: DiskFormat,
     /// The device, such as `vda`.
@@ -169,10 +171,10 @@ fn disk(plan: &DiskPlan) -> Element {
         DiskFormat::Qcow2 => "qcow2",
     };
     element("disk")
-        .set("type", "volume")
+        .set("type", "file")
         .set("device", "disk")
         .with(element("driver").set("name", "qemu").set("type", format).set("discard", "unmap"))
-        .with(element("source").set("pool", &plan.pool).set("volume", &plan.volume))
+        .with(element("source").set("file", &plan.path))
         .with(element("target").set("dev", &plan.device).set("bus", "virtio"))
         .with_all(plan.read_only.then(|| element("readonly")))
         .with_all(plan.serial.iter().map(|serial| element("serial").text(serial)))
@@ -203,8 +205,7 @@ mod tests {
 
     fn plan() -> DomainPlan {
         let disk = |volume: &str, format, device: &str| DiskPlan {
-            pool: "engine".into(),
-            volume: volume.into(),
+            path: format!("/pool/{volume}"),
             format,
             device: device.into(),
             serial: None,
@@ -244,7 +245,7 @@ mod tests {
             "<entry name='asset'>7783-7084-3265-9085-8269-3286-77</entry>",
             "<smbios mode='sysinfo'/>",
             "<cmdline>root=LABEL=rootfs ro &lt;&amp;&gt;</cmdline>",
-            "<source pool='engine' volume='engine-rg-etcd'/>",
+            "<source file='/pool/engine-rg-etcd'/>",
             "<serial>lun0</serial>",
             "<filterref filter='engine-rg-nic.nic'/>",
             "<model>qemu64</model>",
