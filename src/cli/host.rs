@@ -8,6 +8,7 @@ use super::preflight::render_findings;
 use super::{Call, Exit};
 use crate::cluster::{Finding, HostDemand, HostOfUri, HostView, Verdict, host_of_uri, judge_host};
 use crate::contract::TargetName;
+use crate::image::KERNEL;
 use crate::target::libvirt::host::{HostHypervisor, LocalHost, SurveyScope, probe, survey};
 
 /// What is looked at.
@@ -40,7 +41,8 @@ pub fn look(call: &Call, hypervisor: &dyn HostHypervisor, question: &Question<'_
     // Without KVM there is nothing to prove, unless the model means to do without.
     let probed = (probes && (offers || emulates)).then(|| {
         call.output.note("A machine without a disk starts, to see whether its kernel comes up …\n");
-        probe(hypervisor, pool, image, !emulates)
+        let kernel = image_folder.map(|folder| folder.join(KERNEL));
+        probe(hypervisor, pool, image, kernel.as_deref(), !emulates)
     });
     judge_host(&HostView { uri, pool, image, image_folder, survey: &seen, demand, probed: probed.as_ref() })
 }

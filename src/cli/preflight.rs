@@ -23,10 +23,7 @@ impl PreflightOptions {
     pub async fn tell(self, call: &Call, connected: &Connected, prepared: &Prepared) -> Vec<Finding> {
         let Some(arm) = connected.arm.as_ref().filter(|_| !self.skip_preflight) else { return Vec::new() };
         let findings = prepared.preflight(arm).await;
-        if !findings.is_empty() {
-            let style = call.output.error_style;
-            call.output.note(&format!("\n{}\n{}", style.strong("Preflight"), render_findings(&findings, style)));
-        }
+        tell_findings(call, &findings);
         findings
     }
 
@@ -36,17 +33,32 @@ impl PreflightOptions {
     /// Something stands in the way of the plan.
     pub async fn check(self, call: &Call, connected: &Connected, prepared: &Prepared) -> Result<(), CliError> {
         let findings = self.tell(call, connected, prepared).await;
-        let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
-        if bad == 0 {
-            return Ok(());
-        }
-        let what = if bad == 1 { "something stands".to_owned() } else { format!("{bad} things stand") };
-        let message = format!("{what} in the way of `{}`; nothing was changed", prepared.plan.verb);
-        let mut error = CliError::new(Exit::Environment, message)
-            .help("mend what is told as bad above; --skip-preflight goes on all the same");
-        error.findings = findings;
-        Err(error)
+        refuse_bad(findings, &format!("in the way of `{}`; nothing was changed", prepared.plan.verb))
     }
+}
+
+/// Tells findings on standard error, if there are any.
+pub fn tell_findings(call: &Call, findings: &[Finding]) {
+    if !findings.is_empty() {
+        let style = call.output.error_style;
+        call.output.note(&format!("\n{}\n{}", style.strong("Preflight"), render_findings(findings, style)));
+    }
+}
+
+/// Refuses to go on with what is bad among findings that were told. `of_what` says what it is in the way of.
+///
+/// # Errors
+/// Something is bad.
+pub fn refuse_bad(findings: Vec<Finding>, of_what: &str) -> Result<(), CliError> {
+    let bad = findings.iter().filter(|finding| finding.verdict == Verdict::Bad).count();
+    if bad == 0 {
+        return Ok(());
+    }
+    let what = if bad == 1 { "something stands".to_owned() } else { format!("{bad} things stand") };
+    let mut error = CliError::new(Exit::Environment, format!("{what} {of_what}"))
+        .help("mend what is told as bad above; --skip-preflight goes on all the same");
+    error.findings = findings;
+    Err(error)
 }
 
 /// Findings as data.

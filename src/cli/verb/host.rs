@@ -8,6 +8,7 @@ use crate::cli::host::{Question, look, tell};
 use crate::cli::output::ask;
 use crate::cli::{Call, Exit, libvirt};
 use crate::contract::{Fault, FaultClass};
+use crate::image::{images_folder, list};
 use crate::target::libvirt::host::{HostWish, plan_host, prepare_host};
 use crate::target::libvirt::{DEFAULT_IMAGE, DEFAULT_POOL};
 use crate::view::harmless;
@@ -55,7 +56,7 @@ struct InitArguments {
     /// The host's libvirt, such as qemu+ssh://host/system; without it, qemu:///system [env: LIBVIRT_DEFAULT_URI]
     #[arg(long, value_name = "URI")]
     connect: Option<String>,
-    /// Starts a machine without a disk for 20 s to see whether KVM works; the pool needs an image for it
+    /// Starts a machine without a disk for 20 s to see whether KVM works; an image is needed for it
     #[arg(long)]
     probe: bool,
 }
@@ -100,11 +101,13 @@ fn init(call: &Call, arguments: &InitArguments) -> Result<Exit, CliError> {
             CliError::from(fault).help(format!("{help}run it again then: what was done stays"))
         })?;
     }
+    // No cluster says which it will be: the newest is as good as any to see a kernel come up.
+    let images = list(&images_folder(None, &call.environment)).unwrap_or_default();
     let question = Question {
         uri,
         pool: &wish.pool,
         image: DEFAULT_IMAGE,
-        image_folder: None,
+        image_folder: images.first().map(|image| image.path.as_path()),
         group: "",
         demand: None,
         probes: arguments.probe,

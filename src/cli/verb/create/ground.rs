@@ -11,8 +11,9 @@ use super::steps::Steps;
 use crate::cli::Call;
 use crate::cli::error::CliError;
 use crate::cli::options::TargetOptions;
+use crate::cluster::Finding;
 use crate::contract::TargetName;
-use crate::model::OnPrem;
+use crate::model::{Cluster, OnPrem};
 
 /// Where the image comes from.
 #[derive(Debug, Clone, Default, Args)]
@@ -79,6 +80,13 @@ pub trait Ground {
     /// # Errors
     /// There is none, and the engine can make none.
     fn image(&self, wanted: &ImageWanted<'_>) -> Result<Need<'_, ImageName>, CliError>;
+
+    /// What is not as a new cluster of this model needs it; `image` is the image's folder, if the model has yet to name it. A
+    /// machine without a disk may start for it, of which nothing is left.
+    ///
+    /// # Errors
+    /// The image cannot be read.
+    fn judge(&self, call: &Call, cluster: &Cluster, image: Option<&str>) -> Result<Vec<Finding>, CliError>;
 }
 
 /// What is needed; made, if it is not there and that is agreed to.
@@ -116,6 +124,10 @@ impl Ground for Simulated {
 
     fn image(&self, _: &ImageWanted<'_>) -> Result<Need<'_, ImageName>, CliError> {
         Ok(Need::There(There { value: None, told: "skipped: simulated machines start from none".to_owned() }))
+    }
+
+    fn judge(&self, _: &Call, _: &Cluster, _: Option<&str>) -> Result<Vec<Finding>, CliError> {
+        Ok(Vec::new())
     }
 }
 
@@ -173,6 +185,10 @@ mod tests {
                     Ok(There { value: Some(image_folder(&folder)), told: "built".to_owned() })
                 }),
             })
+        }
+
+        fn judge(&self, _: &Call, _: &Cluster, _: Option<&str>) -> Result<Vec<Finding>, CliError> {
+            Ok(Vec::new())
         }
     }
 

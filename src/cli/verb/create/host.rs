@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::ground::{Ground, ImageName, ImageWanted, Need, There, image_folder};
 use crate::base::{Environment, SystemClock};
+use crate::cli::chosen_image::ChosenImage;
 use crate::cli::error::CliError;
+use crate::cli::host::{Question, look};
 use crate::cli::options::TargetOptions;
 use crate::cli::{Call, Exit, libvirt};
+use crate::cluster::{Finding, HostDemand, Verdict};
 use crate::contract::Fault;
 use crate::image::{BuildRequest, ImageFolder, build, find, images_folder, open};
-use crate::model::{OnPrem, OnPremImage};
+use crate::model::{Cluster, OnPrem, OnPremImage};
 use crate::target::libvirt::DEFAULT_IMAGE;
 use crate::target::libvirt::host::{HostHypervisor, HostWish, plan_host, prepare_host};
 
@@ -99,6 +102,26 @@ impl Ground for Host {
             make: Box::new(move |tell| Ok(there(&build(&request, tell)?))),
         })
     }
+
+    fn judge(&self, call: &Call, cluster: &Cluster, image: Option<&str>) -> Result<Vec<Finding>, CliError> {
+        let mut on_prem = cluster.on_prem.clone().unwrap_or_default();
+        on_prem.image = image.map(|folder| OnPremImage::Folder(folder.into())).or(on_prem.image);
+        let image = ChosenImage::of(call, Some(&Cluster { on_prem: Some(on_prem.clone()), ..cluster.clone() }))?;
+        let all = HostDemand::of(cluster);
+        let demand = if on_prem.hosts.len() > 1 { all.share(0, on_prem.hosts.len()) } else { all };
+        let question = Question {
+            uri: &self.uri,
+            pool: &on_prem.storage_pool,
+            image: &image.volume,
+            image_folder: image.folder.as_ref().map(|folder| folder.path.as_path()),
+            group: &cluster.dns_prefix,
+            demand: Some(&demand),
+            // There are hosts where /dev/kvm opens and a machine hangs for ever.
+            probes: !on_prem.slow_host,
+        };
+        let findings = look(call, &*self.hypervisor, &question);
+        Ok(findings.into_iter().filter(|finding| finding.verdict != Verdict::Good).collect())
+    }
 }
 
 impl Host {
@@ -120,22 +143,29 @@ mod tests {
 
     use super::*;
     use crate::base::Environment;
+    use crate::base::Source;
     use crate::cli::output::Output;
     use crate::cli::settings::Settings;
     use crate::cli::verb::create::ground::ImageOptions;
+    use crate::cluster::Request;
     use crate::contract::TargetName;
+    use crate::model::{ReadOptions, read};
 
-    /// libvirt's own test driver, which needs no daemon: it has one pool, and no KVM.
-    fn ground() -> Box<dyn Ground> {
+    fn call() -> Call {
         let environment = Environment::default();
-        let call = Call {
+        Call {
             output: Output::new(&environment, false),
             environment,
             settings: Vec::new(),
             found_settings: Settings::default(),
             creates_unasked: false,
             yes: false,
-        };
+        }
+    }
+
+    /// libvirt's own test driver, which needs no daemon: it has one pool, and no KVM.
+    fn ground() -> Box<dyn Ground> {
+        let call = call();
         let connect = |uri: &str| {
             let options = TargetOptions { connect: Some(uri.to_owned()), ..TargetOptions::of(TargetName::Libvirt) };
             super::connect(&call, &options)
@@ -189,5 +219,20 @@ mod tests {
         assert!(missing.contains("no volume another"), "{missing}");
         on_prem.image = Some(OnPremImage::Folder(images.path().join("one")));
         assert_eq!(image(&on_prem, &options).unwrap_err().0, Exit::Usage, "a folder that is no image");
+    }
+
+    #[test]
+    fn what_keeps_a_cluster_from_a_host_is_told_before_it_is_begun() {
+        const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEVYQU1QTEUtS0VZLVJFUExBQ0UtV0lUSC1ZT1VSUy0t me";
+        let request = Request { name: "demo".into(), ..Request::default() };
+        let text = request.starter(TargetName::Libvirt, None, KEY.to_owned()).text();
+        let cluster = read(&Source { name: "demo".into(), text }, &ReadOptions::default()).cluster.unwrap();
+        let judged = |image: Option<&str>| ground().judge(&call(), &cluster, image);
+        let findings = judged(None).unwrap();
+        assert!(findings.iter().all(|finding| finding.verdict != Verdict::Good));
+        // libvirt's driver for tests is the first that it cannot be made with.
+        let bad = |it: &Finding| it.about == "libvirt" && it.verdict == Verdict::Bad && it.message.contains("by QEMU");
+        assert!(findings.iter().any(bad), "{findings:#?}");
+        assert_eq!(judged(Some("/nowhere/image")).unwrap_err().exit, Exit::Usage, "a folder that is no image");
     }
 }

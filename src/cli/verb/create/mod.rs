@@ -21,6 +21,7 @@ use self::steps::Steps;
 use crate::base::{SystemClock, SystemEntropy};
 use crate::cli::error::CliError;
 use crate::cli::options::{StateOptions, TargetOptions, target_name, time_scale};
+use crate::cli::preflight::{refuse_bad, tell_findings};
 use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit, kubeconfig};
@@ -34,7 +35,7 @@ use crate::contract::TargetName;
     engine create production --nodes 5 --control-plane-nodes 3 --kubernetes 1.36 --connect qemu+ssh://root@rack-1/system\n  \
     engine create rehearsal --nodes 2 --target simulator --kubeconfig rehearsal.kubeconfig\n\n\
     Six steps: the host is looked at, and prepared if it lacks its storage pool; the image is found, or built; the model is \
-    written into the cluster's folder; the machines are made, after the plan was shown; their nodes are waited for; the \
+    written into the cluster's folder, once the host was held against what a new cluster needs, as by `engine doctor --probe`; the machines are made, after the plan was shown; their nodes are waited for; the \
     cluster is put into your kubeconfig as the context NAME.\n\n\
     The same command goes on where it was stopped, and does nothing twice. What is not said is not asked for: `engine create \
     NAME` is enough for that. A folder that holds another cluster than the one that is asked for is refused.\n\n\
@@ -99,7 +100,10 @@ struct HostOptions {
     /// The libvirt that machines are made by, such as qemu+ssh://host/system; without it, qemu:///system [env: LIBVIRT_DEFAULT_URI]
     #[arg(long, value_name = "URI")]
     connect: Option<String>,
-    /// Where gateways of libvirt's networks run as processes of this host
+    /// Goes on without asking whether the host has what the machines need, and whether a kernel comes up under KVM
+    #[arg(long)]
+    skip_preflight: bool,
+    /// For tests: where gateways of libvirt's networks run as processes of this host
     #[arg(long, value_name = "FOLDER")]
     gateways: Option<PathBuf>,
     /// The folder of the simulator; without it, `simulator` in the cluster's folder
@@ -176,6 +180,17 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let image = obtain(&steps, ground.image(&wanted)?)?;
     steps.done(image.told);
 
+    // Before the model is written, so that whoever has to ask for something else finds nothing in the way. Where there is a
+    // cluster, it has been made on this host.
+    if site.living.is_none() && !arguments.place.skip_preflight {
+        let findings = ground.judge(call, site.model.cluster(), image.value.as_deref())?;
+        tell_findings(call, &findings);
+        refuse_bad(findings, "in the way of this cluster; nothing of it was made").map_err(|error| {
+            error.help(
+                "mend what is told as bad above; --slow-host does without KVM, and --skip-preflight goes on all the same",
+            )
+        })?;
+    }
     let (cluster, told) = site.write(call, image.value)?;
     steps.done(told);
 

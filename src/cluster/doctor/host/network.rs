@@ -4,6 +4,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::{Finding, HostView, Verdict, listed, untold};
 use crate::base::networks_overlap;
+use crate::cluster::{HostOfUri, host_of_uri};
 use crate::model::{AddressRange, NetworkMode};
 use crate::target::libvirt::host::{HostNetwork, LocalHost};
 use crate::target::libvirt::{ErrorKind, HypervisorError};
@@ -133,6 +134,11 @@ pub(super) fn addresses(view: &HostView<'_>) -> Vec<Finding> {
         let bridged = view.demand.is_some_and(|demand| demand.network_mode == NetworkMode::Bridged);
         let (verdict, message) = if bridged {
             (Verdict::Bad, "none are known, and a cluster whose machines are on the bridge needs some")
+        } else if view.demand.is_some() && host_of_uri(view.uri) != HostOfUri::Here {
+            (
+                Verdict::Bad,
+                "none are known: the cluster would be reached from its host alone, and the engine is elsewhere",
+            )
         } else {
             (Verdict::Note, "none are known: clusters are reached from this host alone")
         };

@@ -1,12 +1,13 @@
 //! Whether a kernel comes up on a host: a machine without a disk starts with the image's kernel, which has to get as far as
 //! telling that it finds nothing to mount. That `/dev/kvm` opens means little: there are hosts where a guest hangs for ever.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::hypervisor::{HostHypervisor, Watched};
 use crate::contract::{Fault, FaultClass};
 use crate::target::libvirt::hypervisor::ErrorKind;
-use crate::target::libvirt::xml::{Element, element};
+use crate::target::libvirt::xml::{Element, content_volume, element};
 
 /// How long a kernel has, with KVM and without.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,18 +31,51 @@ pub struct Probe {
     pub watched: Watched,
 }
 
-/// Probes. Nothing is defined for it, and nothing of it is left.
+/// The kernel of an image that is not in the pool lies there as long as the probe takes.
+const KERNEL: &str = "engine-probe.kernel";
+
+/// Probes with the kernel of an image in the pool, or with that of an image which has yet to come there. Nothing is defined for
+/// it, and nothing of it is left.
 ///
 /// # Errors
-/// There is no kernel in the pool to probe with; the host does not answer, or lets nobody start a machine.
-pub fn probe(hypervisor: &dyn HostHypervisor, pool: &str, image: &str, kvm: bool) -> Result<Probe, Fault> {
-    let kernel = format!("{image}.kernel");
-    let volume = hypervisor.volume(pool, &kernel)?.ok_or_else(|| {
-        Fault::new(FaultClass::NotFound, "", format!("the pool {pool} has no volume {kernel} to probe with"))
-            .help("put an image with its kernel into the pool first")
+/// There is no kernel to probe with; the host does not answer, or lets nobody start a machine.
+pub fn probe(
+    hypervisor: &dyn HostHypervisor,
+    pool: &str,
+    image: &str,
+    kernel: Option<&Path>,
+    kvm: bool,
+) -> Result<Probe, Fault> {
+    let name = format!("{image}.kernel");
+    if let Some(volume) = hypervisor.volume(pool, &name)? {
+        return watch(hypervisor, &volume.path, kvm);
+    }
+    let Some(kernel) = kernel else {
+        let message =
+            format!("the pool {pool} has no volume {name} to probe with, and there is no image to take one from");
+        return Err(Fault::new(FaultClass::NotFound, "", message).help("make an image with `engine image build`"));
+    };
+    let length = std::fs::metadata(kernel).map_err(|cause| {
+        Fault::new(FaultClass::Invalid, "", format!("cannot read {}: {cause}", kernel.display()))
+            .help("see that the image is whole: `engine image verify`")
     })?;
+    // What a process left that was killed.
+    hypervisor.remove_volume(pool, KERNEL)?;
+    let length = usize::try_from(length.len()).unwrap_or(usize::MAX);
+    hypervisor.create_volume(pool, &content_volume(KERNEL, length).render())?;
+    let seen = hypervisor
+        .upload_file(pool, KERNEL, kernel)
+        .and_then(|()| hypervisor.path_of(pool, KERNEL))
+        .map_err(Fault::from)
+        .and_then(|path| watch(hypervisor, &path, kvm));
+    hypervisor.remove_volume(pool, KERNEL)?;
+    seen
+}
+
+/// Starts a kernel that lies on the host, and sees how far it comes.
+fn watch(hypervisor: &dyn HostHypervisor, kernel: &str, kvm: bool) -> Result<Probe, Fault> {
     let patience = if kvm { PATIENCE } else { PATIENCE_EMULATED };
-    let watched = match hypervisor.watch(&machine(&volume.path, kvm).render(), END, patience) {
+    let watched = match hypervisor.watch(&machine(kernel, kvm).render(), END, patience) {
         // The emulator has ended at once: that is an answer, too.
         Err(error) if matches!(error.kind, ErrorKind::Failed | ErrorKind::Invalid) => {
             Watched::NotStarted(error.message)
@@ -89,28 +123,43 @@ mod tests {
     #[test]
     fn a_machine_without_a_disk_is_watched_for_its_kernels_last_words() {
         let host = Double::new();
-        let fault = probe(&host, "engine", "engine-image", true).unwrap_err();
+        let fault = probe(&host, "engine", "engine-image", None, true).unwrap_err();
         assert!(fault.message.contains("engine-image.kernel") && fault.help.is_some(), "{fault}");
         let kernel = Volume { path: "/pool/<kernel>".into(), capacity: 1 << 20, format: "raw".into() };
         host.things().volumes.insert("engine-image.kernel".into(), (kernel, Vec::new()));
         let seen = Watched::Seen(Duration::from_secs(4));
         assert_eq!(
-            probe(&host, "engine", "engine-image", true).unwrap(),
+            probe(&host, "engine", "engine-image", None, true).unwrap(),
             Probe { kvm: true, patience: PATIENCE, watched: seen }
         );
         host.told().watched = Ok(Watched::Unseen("Booting".into()));
-        let emulated = probe(&host, "engine", "engine-image", false).unwrap();
+        let emulated = probe(&host, "engine", "engine-image", None, false).unwrap();
         assert_eq!((emulated.kvm, emulated.patience), (false, PATIENCE_EMULATED));
         let failed = |kind| Err(HypervisorError::new(kind, "failed to set MSR"));
         host.told().watched = failed(ErrorKind::Failed);
-        let unstarted = probe(&host, "engine", "engine-image", true).unwrap();
+        let unstarted = probe(&host, "engine", "engine-image", None, true).unwrap();
         assert_eq!(unstarted.watched, Watched::NotStarted("failed to set MSR".into()));
         host.told().watched = failed(ErrorKind::Forbidden);
-        assert_eq!(probe(&host, "engine", "engine-image", true).unwrap_err().class, FaultClass::Forbidden);
+        assert_eq!(probe(&host, "engine", "engine-image", None, true).unwrap_err().class, FaultClass::Forbidden);
         assert!(host.things().domains.is_empty(), "nothing is defined");
         let changes = host.changes();
         assert!(changes[0].contains("type='kvm'") && changes[0].contains("/pool/&lt;kernel&gt;"), "{changes:?}");
         assert!(changes[1].contains("type='qemu'") && !changes[1].contains("<disk"), "{changes:?}");
+        // One whose image is not in the pool yet; what an earlier probe left is not in its way.
+        let host = Double::new();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kernel");
+        let missing = probe(&host, "engine", "another", Some(&file), true).unwrap_err();
+        assert!(missing.message.contains("cannot read"), "{missing}");
+        std::fs::write(&file, "a kernel").unwrap();
+        let left = Volume { path: "/pool/old".into(), capacity: 1, format: "raw".into() };
+        host.things().volumes.insert(super::KERNEL.into(), (left, Vec::new()));
+        assert!(matches!(probe(&host, "engine", "another", Some(&file), true).unwrap().watched, Watched::Seen(_)));
+        assert!(host.changes().iter().any(|change| change.contains("<kernel>/pool/engine-probe.kernel</kernel>")));
+        assert!(!host.things().volumes.contains_key(super::KERNEL));
+        host.told().watched = failed(ErrorKind::Forbidden);
+        probe(&host, "engine", "another", Some(&file), true).unwrap_err();
+        assert!(!host.things().volumes.contains_key(super::KERNEL), "also when it could not be watched");
         for kvm in [true, false] {
             validate("domain", &machine("/pool/kernel", kvm).render());
         }

@@ -151,6 +151,12 @@ fn addresses_and_bridges_have_to_be_the_sites() {
         demand.addresses = vec![AddressRange::parse("192.168.1.80-192.168.1.89").unwrap()];
     });
     is(&finding, Verdict::Good, "192.168.1.80-192.168.1.89", "");
+    // An engine elsewhere would wait for nodes that it never reaches.
+    let (survey, demand) = (Survey { facts: Ok(None), ..well() }, demand());
+    let elsewhere = HostView { uri: "qemu+ssh://root@rack-1/system", ..view(&survey, Some(&demand), None) };
+    let found = judge_host(&elsewhere);
+    let finding = found.iter().find(|finding| finding.about == about).unwrap();
+    is(finding, Verdict::Bad, "the engine is elsewhere", "--addresses");
     let finding = changed("bridge", |_, demand| demand.bridge = Some("br7".into()));
     is(&finding, Verdict::Bad, "no bridge br7; there are: br0", "ip link add br7 type bridge");
 }
