@@ -214,7 +214,6 @@ struct FlannelView<'a> {
     plugin_image: &'a str,
     owns_interfaces: bool,
     pod_subnet: &'a str,
-    ipv6_pod_subnet: &'a str,
     endpoint_name: &'a str,
     api_server_port: u16,
 }
@@ -312,7 +311,6 @@ pub(super) fn files(machine: &ControlPlaneMachine, view: &MachineView<'_>) -> Re
             plugin_image,
             owns_interfaces: *owns_interfaces,
             pod_subnet: &view.pod_subnet,
-            ipv6_pod_subnet: &view.ipv6_pod_subnet,
             endpoint_name,
             api_server_port,
         };

@@ -112,6 +112,12 @@ pub(super) fn judge(cluster: &Cluster) -> Result<(), ExpandError> {
             "a control plane in a scale set",
             "write AvailabilitySet as masterProfile.availabilityProfile",
         ),
+        (cluster.network.ipv6.is_some(), "IPv6", "leave featureFlags.enableIPv6DualStack out"),
+        (
+            cluster.network.private_cluster.as_ref().is_some_and(|private| private.jumpbox.is_some()),
+            "the jumpbox of a private cluster",
+            "leave privateCluster.jumpboxProfile out: `engine ssh` goes by the host",
+        ),
         (cluster.cloud == Cloud::Stack, "the settings of an Azure Stack Hub", "leave customCloudProfile out"),
     ];
     match faults.into_iter().find(|(asked, ..)| *asked) {

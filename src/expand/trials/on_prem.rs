@@ -81,6 +81,17 @@ fn what_only_azure_has_is_refused() {
             json!({"orchestratorProfile": {"kubernetesConfig": {"enableEncryptionWithExternalKms": true}}}),
             "enableDataEncryptionAtRest",
         ),
+        (
+            json!({"featureFlags": {"enableIPv6DualStack": true},
+                "orchestratorProfile": {"kubernetesConfig": {"networkPlugin": "kubenet"}}}),
+            "enableIPv6DualStack",
+        ),
+        (
+            json!({"orchestratorProfile": {"kubernetesConfig": {"privateCluster": {"enabled": true,
+                "jumpboxProfile": {"name": "jump", "vmSize": "Standard_D2s_v5", "username": "azureuser",
+                    "publicKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEVYQU1QTEUtS0VZLVJFUExBQ0UtV0lUSC1ZT1VSUy0t me"}}}}}),
+            "engine ssh",
+        ),
     ] {
         let cluster = cluster(over);
         payloads(&cluster, Platform::Azure, &keys).unwrap();

@@ -38,7 +38,7 @@ impl Work<'_> {
             let Some(configuration) = configurations.get_mut(index) else { continue };
             let name = body::text(configuration, "/name").unwrap_or_default().to_owned();
             if body::id(configuration, "/properties/publicIPAddress").is_some() {
-                let message = format!("{}: a public address of a machine's own is not built on-prem yet", address.name);
+                let message = format!("{}: on-prem a machine has no public address of its own", address.name);
                 return Err(invalid(message, "reach the machine from the host, or through a balancer's NAT rule"));
             }
             let subnet_id = body::id(configuration, "/properties/subnet")

@@ -16,7 +16,7 @@ impl Work<'_> {
         if body::text(&body, "/properties/publicIPAddressVersion")
             .is_some_and(|version| version.eq_ignore_ascii_case("IPv6"))
         {
-            return Err(invalid("public addresses of IPv6 are not built on-prem yet", "leave out the second family"));
+            return Err(invalid("on-prem there are public addresses of IPv4 alone", "leave out the second family"));
         }
         let before = self.ledger.get(&address.id);
         let kept = before.and_then(|record| body::address(&record.body, "/properties/ipAddress"));

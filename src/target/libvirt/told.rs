@@ -37,10 +37,7 @@ fn subnet(body: &Json, bridged: bool) -> Result<Subnet, Fault> {
     let name = text(body, "/name").unwrap_or_default().to_owned();
     let prefixes = body::networks(&body["properties"], "addressPrefix", "addressPrefixes");
     let [IpNet::V4(network)] = prefixes.as_slice() else {
-        return Err(invalid(
-            format!("subnet {name} needs one IPv4 range"),
-            "networks of two families are not built on-prem yet",
-        ));
+        return Err(invalid(format!("subnet {name} needs one IPv4 range"), "on-prem there are networks of IPv4 alone"));
     };
     if network.prefix_len() > 29 {
         return Err(invalid(format!("subnet {name} has too few addresses"), "give it a prefix of at most 29"));

@@ -158,8 +158,10 @@ fn machines_are_told_what_azures_are_told_but_for_the_documented_values() {
     let expected = [
         "azure-stack",
         "cluster-autoscaler",
+        "dual-stack",
         "key-vault-encryption",
         "key-vault-secrets",
+        "private-cluster-with-jumpbox",
         "scale-set-control-plane",
         "windows-pool",
     ];
@@ -184,18 +186,6 @@ fn slow_hosts_get_more_time_and_nothing_else() {
     for (place, row) in rows.iter().enumerate() {
         assert!(needed.contains(&place), "nothing needs the row \"{}\"", row.value);
     }
-}
-
-/// The second family's ranges are flannel's, too.
-#[test]
-fn flannel_knows_both_families() {
-    let files = machines(&model("dual-stack", &json!({})), Platform::OnPrem);
-    let text = &files["master, start"]["/etc/kubernetes/addons/16-flannel.yaml"];
-    let network = text.split("net-conf.json: |\n").nth(1).unwrap().split("---").next().unwrap();
-    let network: Json = serde_json::from_str(network).unwrap();
-    assert_eq!(network["EnableIPv6"], true);
-    assert!(network["IPv6Network"].as_str().unwrap().contains("::/"), "{network}");
-    assert_eq!(network["Backend"]["Type"], "vxlan");
 }
 
 /// kubeadm itself puts the patches over its manifests, and judges what comes out.
