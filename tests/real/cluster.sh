@@ -3,6 +3,8 @@
 # tests/real/machines.sh and tests/real/stages.sh, and names `engine`, `minor`, and `guest`, a folder that tests/real/guest made.
 # shellcheck disable=SC2154
 
+# shellcheck source=tests/real/left.sh
+. "$here/left.sh"
 work=$ENGINE_REAL_STATE/engine
 mkdir -p "$work/pool"
 cd "$work" || exit
@@ -17,7 +19,7 @@ if [ "${ENGINE_REAL_NETWORK:-nat}" = bridged ]; then
 fi
 [ "${ENGINE_REAL_GATEWAY:-process}" != machine ] || gateways=()
 
-# pool: the storage pool `engine`, with the image in it.
+# pool: the storage pool `engine`, with the image in it; then there is what has to be left in the end.
 pool() {
   virsh --quiet pool-define-as engine dir --target "$work/pool"
   virsh --quiet pool-start engine
@@ -27,15 +29,16 @@ pool() {
   cp "$guest/initrd" pool/engine-image.initrd
   virsh --quiet pool-refresh engine
   ssh-keygen -q -t ed25519 -N '' -f "$machines/key"
+  at_first=$(left)
 }
 
 # model CONTROL-PLANES [RANGE]: of so many control-plane machines and one worker, as small as they can be, with addresses for
 # services of type LoadBalancer if a range is named; printed.
 model() {
   python3 - "$here/../../apimodels/on-prem.json" "$minor" "$(accelerator)" "$(<"$machines/key.pub")" "$1" "${2:-}" \
-    "${ENGINE_REAL_NETWORK:-nat}" <<'PY'
+    "${ENGINE_REAL_NETWORK:-nat}" "${ENGINE_REAL_DATA_SOURCE:-}" <<'PY'
 import json, sys
-path, minor, accelerator, key, count, services, mode = sys.argv[1:]
+path, minor, accelerator, key, count, services, mode, source = sys.argv[1:]
 model = json.load(open(path))
 properties = model["properties"]
 properties["onPremProfile"] = {
@@ -49,6 +52,8 @@ properties["onPremProfile"] = {
 }
 if mode == "bridged":
     properties["onPremProfile"].update({"bridge": "br0", "router": "192.0.2.1/24", "addresses": ["192.0.2.48/29"]})
+if source:
+    properties["onPremProfile"]["dataSource"] = source
 properties["orchestratorProfile"]["orchestratorRelease"] = minor
 # There is no image of it.
 properties["orchestratorProfile"]["kubernetesConfig"]["addons"] = [{"name": "metrics-server", "enabled": False}]
@@ -96,8 +101,9 @@ deploy() {
 # destroy: nothing is left of it.
 destroy() {
   echo "== destroy"
+  listed before "$(left)"
   "$engine" destroy --target libvirt -o cluster "${gateways[@]}" --yes >destroy.log 2>&1 || { cat destroy.log >&2; exit 1; }
-  [ -z "$(virsh --quiet list --all --name)$(virsh --quiet net-list --all --name)" ] || { virsh list --all; exit 1; }
+  nothing_left "$at_first" || { echo "something is left" >&2; exit 1; }
   stage "engine destroy"
 }
 

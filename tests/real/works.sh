@@ -1,22 +1,10 @@
 #!/usr/bin/env bash
 # Sourced once a cluster's nodes are Ready: it has to work. Whoever sources this has sourced tests/real/stages.sh and
-# tests/real/machines.sh, and names the cluster by KUBECONFIG.
+# tests/real/machines.sh, and names the cluster by KUBECONFIG, and this folder by `here`.
 # shellcheck disable=SC2154
 
-# To validate what is applied, kubectl would fetch all that the API server knows of its types, which takes an emulated
-# processor longer than kubectl waits.
-#
-# applied: what is given is there. An API server that has just come up on an emulated processor may take longer for a request than it
-# gives itself, which is no failure yet.
-applied() {
-  local text tries
-  text=$(cat)
-  for ((tries = 0; tries < 10; tries++)); do
-    kubectl apply --validate=false -f - <<<"$text" >/dev/null && return
-    sleep 5
-  done
-  return 1
-}
+# shellcheck source=tests/real/volume.sh
+. "$here/volume.sh"
 
 # A pod of the Deployment on each node, and on each node a client.
 applied <<'YAML'
@@ -99,43 +87,13 @@ for client in $(kubectl get pods -l app=client -o name); do
 done
 stage "DNS resolves"
 
-# A claim of local-path's class is bound once a pod wants it; what one pod wrote, the next one reads.
 until_true 300 "the API server tells its storage classes" kubectl get storageclass
 # As its makers publish it, but for its patience: two minutes for the pod that makes a folder are not enough everywhere.
 kubectl get storageclass --output name | grep -q -x storageclass.storage.k8s.io/local-path ||
   sed -E 's|^( *)"nodePathMap":|\1"cmdTimeoutSeconds":1800,"nodePathMap":|' \
     "$cache/programs/local_path/$(sed -n 's/^local_path //p' "$cache/$minor/versions")/local-path-storage.yaml" |
   applied
-pod() {
-  applied <<YAML
-apiVersion: v1
-kind: Pod
-metadata: {name: $1}
-spec:
-  restartPolicy: Never
-  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
-  containers:
-  - name: shell
-    image: busybox
-    imagePullPolicy: IfNotPresent
-    command: [sh, -c, "$2"]
-    volumeMounts: [{name: data, mountPath: /data}]
-YAML
-  kubectl wait --for=jsonpath='{.status.phase}'=Succeeded "pod/$1" --timeout=900s >/dev/null
-}
-applied <<'YAML'
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: data}
-spec:
-  storageClassName: local-path
-  accessModes: [ReadWriteOnce]
-  resources: {requests: {storage: 64Mi}}
-YAML
-pod writer "hostname >/data/writer"
-kubectl delete pod writer >/dev/null
-pod reader "cat /data/writer"
-[ "$(kubectl logs reader)" = writer ]
+volume local-path
 stage "volume bound, written and read"
 kubectl get persistentvolumeclaims
 

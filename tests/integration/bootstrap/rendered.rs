@@ -10,7 +10,7 @@ use base64::Engine as _;
 use engine::bootstrap::Start;
 use engine::contract::Platform;
 use engine::expand::{custom_data_handle, machine_payloads};
-use engine::model::{Cluster, OperatingSystem};
+use engine::model::{Cluster, OnPrem, OperatingSystem};
 use engine::pki::KeyMaterial;
 
 use super::fixture::{Written, written_in};
@@ -212,18 +212,26 @@ fn kubeadm_accepts_every_configuration_of_the_corpus() {
     let release = engine::catalog::DEFAULT_KUBERNETES_RELEASE;
     let Some(kubeadm) = kubeadm(release) else { return };
     let mut judged = Judged::default();
-    let mut read = 0;
+    let mut read = [0; 3];
     let parts = [("aks-engine", "resources.json"), ("acs-engine", "apimodel.json")];
     for (name, folder) in parts.iter().flat_map(|(part, file)| inventory::folders_with(&corpus, part, file)) {
         let Ok(cluster) = inventory::read_today(&folder) else { continue };
-        if machine_payloads(&cluster, Platform::Azure, &KEYS, Start::Init).is_err() {
-            continue;
-        }
-        read += 1;
-        for (machine, document) in documents(&cluster, Platform::Azure) {
-            judged.judge(&kubeadm, &format!("{name}: {machine}"), &document);
+        let slow = OnPrem { slow_host: true, ..OnPrem::default() };
+        let places = [(Platform::Azure, None), (Platform::OnPrem, None), (Platform::OnPrem, Some(slow))];
+        for (count, (platform, on_prem)) in read.iter_mut().zip(places) {
+            let cluster = Cluster { on_prem, ..cluster.clone() };
+            if machine_payloads(&cluster, platform, &KEYS, Start::Init).is_err() {
+                continue;
+            }
+            *count += 1;
+            for (machine, document) in documents(&cluster, platform) {
+                judged.judge(&kubeadm, &format!("{name}: {machine} ({platform:?})"), &document);
+            }
         }
     }
-    println!("kubeadm {release}: {} configurations of {read} models of the corpus are valid", judged.seen.len());
-    assert!(read > 20, "{read}");
+    println!(
+        "kubeadm {release}: {} configurations of the corpus are valid, of {read:?} models for Azure, on-prem, on slow hosts",
+        judged.seen.len()
+    );
+    assert!(read.iter().all(|count| *count > 20), "{read:?}");
 }
