@@ -52,8 +52,14 @@ function New-AksHciCluster {
     if ($WindowsNodeCount -gt 0) {
         throw 'Machines with Windows cannot be made on-prem: the image that hosts have is Linux. Say -windowsNodeCount 0.'
     }
-    # Whoever calls it has agreed.
-    $arguments = @('create', $Name, '--yes', '--nodes', "$LinuxNodeCount", '--control-plane-nodes', "$ControlPlaneNodeCount")
+    # Whoever calls it has agreed. What is not said is not asked for: a cluster that is there keeps what it has.
+    $arguments = @('create', $Name, '--yes')
+    if ($PSBoundParameters.ContainsKey('LinuxNodeCount')) {
+        $arguments += @('--nodes', "$LinuxNodeCount")
+    }
+    if ($PSBoundParameters.ContainsKey('ControlPlaneNodeCount')) {
+        $arguments += @('--control-plane-nodes', "$ControlPlaneNodeCount")
+    }
     if ($KubernetesVersion) {
         $arguments += @('--kubernetes', $KubernetesVersion)
     }
