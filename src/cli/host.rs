@@ -1,14 +1,14 @@
 //! A host on-prem, looked at and judged: for `doctor` and for `host init`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
 use super::preflight::render_findings;
-use super::{Call, Exit};
+use super::{Call, Exit, libvirt};
 use crate::cluster::{Finding, HostDemand, HostOfUri, HostView, Verdict, host_of_uri, judge_host};
 use crate::contract::TargetName;
-use crate::image::KERNEL;
+use crate::image::{KERNEL, images_folder, scan};
 use crate::target::libvirt::host::{HostHypervisor, LocalHost, SurveyScope, probe, survey};
 
 /// What is looked at.
@@ -22,6 +22,8 @@ pub struct Question<'a> {
     pub image: &'a str,
     /// The folder that the image comes from, if it is not in the pool.
     pub image_folder: Option<&'a Path>,
+    /// The kernel that a probe starts, if neither of both has one.
+    pub kernel: Option<&'a Path>,
     /// The resource group whose machines are the cluster's own; empty for none.
     pub group: &'a str,
     /// What the machines need.
@@ -32,7 +34,7 @@ pub struct Question<'a> {
 
 /// Looks and judges. Nothing is changed; a probe leaves nothing behind.
 pub fn look(call: &Call, hypervisor: &dyn HostHypervisor, question: &Question<'_>) -> Vec<Finding> {
-    let Question { uri, pool, image, image_folder, group, demand, probes } = *question;
+    let Question { uri, pool, image, image_folder, kernel, group, demand, probes } = *question;
     let is_here = host_of_uri(uri) == HostOfUri::Here;
     let local = is_here.then(|| LocalHost::look(Path::new("/"), call.environment.get("PATH")));
     let seen = survey(hypervisor, SurveyScope { pool, image, group }, local);
@@ -41,10 +43,31 @@ pub fn look(call: &Call, hypervisor: &dyn HostHypervisor, question: &Question<'_
     // Without KVM there is nothing to prove, unless the model means to do without.
     let probed = (probes && (offers || emulates)).then(|| {
         call.output.note("A machine without a disk starts, to see whether its kernel comes up …\n");
-        let kernel = image_folder.map(|folder| folder.join(KERNEL));
-        probe(hypervisor, pool, image, kernel.as_deref(), !emulates)
+        let of_image = image_folder.map(|folder| folder.join(KERNEL));
+        probe(hypervisor, pool, image, of_image.as_deref().or(kernel), !emulates)
     });
     judge_host(&HostView { uri, pool, image, image_folder, survey: &seen, demand, probed: probed.as_ref() })
+}
+
+/// The kernel of the newest image of this machine: where no cluster says which it will be, it is as good as any to see one
+/// come up.
+pub fn newest_kernel(call: &Call) -> Option<PathBuf> {
+    let images = scan(&images_folder(None, &call.environment)).ok()?;
+    images.into_iter().find_map(|(_, image)| Some(image.ok()?.file(KERNEL)))
+}
+
+/// Looks at each of several hosts, which share what is demanded. One that does not answer is bad, and the others are looked
+/// at all the same.
+pub fn look_at_each(call: &Call, hosts: &[(&str, &str)], question: &Question<'_>) -> Vec<OneOfSeveral> {
+    let look_at_one = |(place, (name, uri)): (usize, &(&str, &str))| {
+        let share = question.demand.map(|demand| demand.share(place, hosts.len()));
+        let findings = match libvirt::open_host(uri) {
+            Ok(hypervisor) => look(call, &*hypervisor, &Question { uri, demand: share.as_ref(), ..*question }),
+            Err(error) => vec![Finding::new("libvirt", Verdict::Bad, error.message, &error.help.unwrap_or_default())],
+        };
+        OneOfSeveral { name: (*name).to_owned(), uri: (*uri).to_owned(), findings }
+    };
+    hosts.iter().enumerate().map(look_at_one).collect()
 }
 
 /// What was found on one of several hosts.

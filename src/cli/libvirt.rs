@@ -202,13 +202,15 @@ mod with_library {
         let first = &hosts.first().hypervisor;
         let facts = host_facts(&**first, &on_prem.storage_pool)?;
         let settings = settings(&on_prem, facts, &ChosenImage::of(call, wanted.cluster)?)?;
-        if wanted.cluster.is_some() && !settings.emulated && !first.has_kvm().map_err(Fault::from)? {
-            call.output.note(&format!(
-                "{} the host runs no machines by KVM, and the model does not say onPremProfile.slowHost: they are emulated, \
-                 ten times as slow, and may be given up before they are done\n",
-                call.output.error_style.warn("note:")
-            ));
-        }
+        let emulates = |host: &&Host| !settings.emulated && matches!(host.hypervisor.has_kvm(), Ok(false));
+        let cautions = hosts.all().filter(emulates).map(|host| {
+            let host = if host.name.is_empty() { "the host" } else { &host.name };
+            format!(
+                "{host} runs no machines by KVM, and the model does not say onPremProfile.slowHost: they are emulated, ten \
+                 times as slow, and may be given up before they are done"
+            )
+        });
+        let cautions = cautions.collect();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let gateways: Arc<dyn Gateways> = match &options.gateways {
             Some(folder) => Arc::new(FolderGateways::new(folder.clone())),
@@ -227,6 +229,6 @@ mod with_library {
         let (kubernetes, members) = administrator(wanted.keys, http)?;
         let bootstrap_token = members.bootstrap_token.clone();
         let session = session(call, Arc::new(target), Arc::new(NoVaults), kubernetes, members, scope);
-        Ok(Connected { session, arm: None, bootstrap_token, simulator: None })
+        Ok(Connected { session, arm: None, bootstrap_token, cautions, simulator: None })
     }
 }

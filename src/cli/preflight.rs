@@ -21,6 +21,11 @@ pub struct PreflightOptions {
 impl PreflightOptions {
     /// Looks, and tells what is not as it should be, on standard error: on a rehearsal and beside a plan nothing more.
     pub async fn tell(self, call: &Call, connected: &Connected, prepared: &Prepared) -> Vec<Finding> {
+        if !self.skip_preflight {
+            for caution in &connected.cautions {
+                call.output.note(&format!("{} {}\n", call.output.error_style.warn("note:"), harmless(caution)));
+            }
+        }
         let Some(arm) = connected.arm.as_ref().filter(|_| !self.skip_preflight) else { return Vec::new() };
         let findings = prepared.preflight(arm).await;
         tell_findings(call, &findings);

@@ -52,6 +52,8 @@ pub struct Connected {
     pub arm: Option<Arc<ArmClient>>,
     /// With it machines join.
     pub bootstrap_token: Option<Secret>,
+    /// What is to be known before machines are made there.
+    pub cautions: Vec<String>,
     /// With what was to go wrong on it.
     pub(super) simulator: Option<(RunningSimulator, FaultPlan)>,
 }
@@ -211,7 +213,7 @@ pub async fn attach(
     session.settings.polling.share = time_scale;
     session.settings.retries = session.settings.retries.scaled(time_scale);
     (session.clock, session.timer) = (clock, timer);
-    Ok(Connected { session, arm: Some(Arc::new(arm)), bootstrap_token, simulator })
+    Ok(Connected { session, arm: Some(Arc::new(arm)), bootstrap_token, cautions: Vec::new(), simulator })
 }
 
 async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
@@ -227,6 +229,7 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
         session: session(call, Arc::new(target), vaults, kubernetes, members, scope),
         arm: Some(Arc::new(arm)),
         bootstrap_token,
+        cautions: Vec::new(),
         simulator: None,
     })
 }

@@ -41,7 +41,8 @@ pub use definition::{Definition, fact};
 pub use deploy::prepare_deploy;
 pub use destroy::{Beyond, prepare_destroy};
 pub use doctor::{
-    Demand, Finding, HostDemand, HostView, MachineDemand, PROVIDERS, Verdict, doctor, judge_host, preflight,
+    Demand, Finding, HostDemand, HostView, MachineDemand, PROVIDERS, VIRTUALISATION, Verdict, doctor, judge_host,
+    preflight,
 };
 pub use error::ClusterError;
 pub use generate::{Artifacts, Form, generate};

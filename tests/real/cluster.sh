@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sourced inside tests/real/namespace: a cluster that the engine makes there. Whoever sources this has sourced
-# tests/real/machines.sh and tests/real/stages.sh, and names `engine`, `minor`, and `guest`, a folder that tests/real/guest made.
+# tests/real/machines.sh and tests/real/stages.sh, and names `engine`, and `guest`, a folder that tests/real/guest made.
 # shellcheck disable=SC2154
 
 # shellcheck source=tests/real/left.sh
@@ -32,13 +32,13 @@ pool() {
   at_first=$(left)
 }
 
-# model CONTROL-PLANES [RANGE]: of so many control-plane machines and one worker, as small as they can be, with addresses for
-# services of type LoadBalancer if a range is named; printed.
+# model CONTROL-PLANES [RANGE]: of so many control-plane machines and one worker, as small as they can be, with the image's version
+# of Kubernetes, and with addresses for services of type LoadBalancer if a range is named; printed.
 model() {
-  python3 - "$here/../../apimodels/on-prem.json" "$minor" "$(accelerator)" "$(<"$machines/key.pub")" "$1" "${2:-}" \
+  python3 - "$here/../../apimodels/on-prem.json" "$guest/manifest.json" "$(accelerator)" "$(<"$machines/key.pub")" "$1" "${2:-}" \
     "${ENGINE_REAL_NETWORK:-nat}" "${ENGINE_REAL_DATA_SOURCE:-}" <<'PY'
 import json, sys
-path, minor, accelerator, key, count, services, mode, source = sys.argv[1:]
+path, manifest, accelerator, key, count, services, mode, source = sys.argv[1:]
 model = json.load(open(path))
 properties = model["properties"]
 properties["onPremProfile"] = {
@@ -54,7 +54,8 @@ if mode == "bridged":
     properties["onPremProfile"].update({"bridge": "br0", "router": "192.0.2.1/24", "addresses": ["192.0.2.48/29"]})
 if source:
     properties["onPremProfile"]["dataSource"] = source
-properties["orchestratorProfile"]["orchestratorRelease"] = minor
+properties["orchestratorProfile"].pop("orchestratorRelease", None)
+properties["orchestratorProfile"]["orchestratorVersion"] = json.load(open(manifest))["kubernetes"]
 # There is no image of it.
 properties["orchestratorProfile"]["kubernetesConfig"]["addons"] = [{"name": "metrics-server", "enabled": False}]
 properties["masterProfile"]["count"] = int(count)

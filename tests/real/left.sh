@@ -4,17 +4,19 @@
 
 kinds=(domains networks filters volumes processes)
 
-# left [URI]: all that could be left on the host, `KIND NAME` on a line, without what stays: the image, which some put into the pool
-# only with the first machine, or what fits the pattern `stays`. Processes are those of all hosts.
+# left [URI]: what a cluster could leave on the host, `KIND NAME` on a line, without what stays: the image, which some put into the
+# pool only with the first machine, or what fits the pattern `stays`. Processes are those of all hosts that libvirt runs; a gateway
+# beside them is the test's own.
 left() {
-  local ask=(virsh ${1:+--connect "$1"} --quiet) kind pool
+  local ask=(virsh ${1:+--connect "$1"} --quiet) kind pool pools
   for kind in "${kinds[@]}"; do
     case $kind in
       domains) "${ask[@]}" list --all --name ;;
       networks) "${ask[@]}" net-list --all --name ;;
       filters) "${ask[@]}" nwfilter-list | awk '{print $2}' ;;
       volumes)
-        for pool in $("${ask[@]}" pool-list --name); do
+        pools=$("${ask[@]}" pool-list --name) || return
+        for pool in $pools; do
           "${ask[@]}" vol-list "$pool" | awk '{print $1}'
         done | sed -E "/^(${stays:-engine-image})/d"
         ;;

@@ -11,14 +11,14 @@ use crate::catalog::Cloud;
 use crate::cli::azure::{self, Access};
 use crate::cli::chosen_image::ChosenImage;
 use crate::cli::error::CliError;
-use crate::cli::host::{OneOfSeveral, Question, look, tell, tell_of_several};
+use crate::cli::host::{Question, look, look_at_each, newest_kernel, tell, tell_of_several};
 use crate::cli::libvirt;
 use crate::cli::options::{ModelOptions, PlaceOptions, TargetOptions};
 use crate::cli::place::{self, describe_target, folder_for_model, read_model};
 use crate::cli::preflight::render_findings;
 use crate::cli::session::{Wanted, connect};
 use crate::cli::{Call, Exit};
-use crate::cluster::{Demand, Finding, HostDemand, PROVIDERS, Verdict, doctor};
+use crate::cluster::{Demand, HostDemand, PROVIDERS, Verdict, doctor};
 use crate::contract::TargetName;
 use crate::graph::Scope;
 use crate::model::{Cluster, Identity};
@@ -109,11 +109,13 @@ fn host(call: &Call, arguments: &Arguments, cluster: Option<&Cluster>, group: &s
     let pool = arguments.storage_pool.as_deref().unwrap_or(&on_prem.storage_pool);
     let hosts = libvirt::hosts(&on_prem, arguments.target.connect.as_deref());
     let demand = cluster.map(HostDemand::of);
+    let kernel = newest_kernel(call);
     let question = Question {
         uri: "",
         pool,
         image: &image.volume,
         image_folder: image.folder.as_ref().map(|folder| folder.path.as_path()),
+        kernel: kernel.as_deref(),
         group,
         demand: demand.as_ref(),
         probes: arguments.probe,
@@ -124,18 +126,7 @@ fn host(call: &Call, arguments: &Arguments, cluster: Option<&Cluster>, group: &s
         let findings = look(call, &*hypervisor, &Question { uri, ..question });
         return Ok(tell(call, uri, &findings, &more));
     }
-    let count = hosts.len();
-    let mut found = Vec::with_capacity(count);
-    for (place, (name, uri)) in hosts.into_iter().enumerate() {
-        let share = demand.as_ref().map(|demand| demand.share(place, count));
-        let findings = match libvirt::open_host(uri) {
-            Ok(hypervisor) => look(call, &*hypervisor, &Question { uri, demand: share.as_ref(), ..question }),
-            // The others are looked at all the same.
-            Err(error) => vec![Finding::new("libvirt", Verdict::Bad, error.message, &error.help.unwrap_or_default())],
-        };
-        found.push(OneOfSeveral { name: name.to_owned(), uri: uri.to_owned(), findings });
-    }
-    Ok(tell_of_several(call, &found, &more))
+    Ok(tell_of_several(call, &look_at_each(call, &hosts, &question), &more))
 }
 
 /// The folder of the simulator, which lies in the cluster's.

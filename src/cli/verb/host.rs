@@ -4,11 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cli::error::CliError;
-use crate::cli::host::{Question, look, tell};
+use crate::cli::host::{Question, look, newest_kernel, tell};
 use crate::cli::output::ask;
 use crate::cli::{Call, Exit, libvirt};
 use crate::contract::{Fault, FaultClass};
-use crate::image::{images_folder, list};
 use crate::target::libvirt::host::{HostWish, plan_host, prepare_host};
 use crate::target::libvirt::{DEFAULT_IMAGE, DEFAULT_POOL};
 use crate::view::harmless;
@@ -101,13 +100,13 @@ fn init(call: &Call, arguments: &InitArguments) -> Result<Exit, CliError> {
             CliError::from(fault).help(format!("{help}run it again then: what was done stays"))
         })?;
     }
-    // No cluster says which it will be: the newest is as good as any to see a kernel come up.
-    let images = list(&images_folder(None, &call.environment)).unwrap_or_default();
+    let kernel = newest_kernel(call);
     let question = Question {
         uri,
         pool: &wish.pool,
         image: DEFAULT_IMAGE,
-        image_folder: images.first().map(|image| image.path.as_path()),
+        image_folder: None,
+        kernel: kernel.as_deref(),
         group: "",
         demand: None,
         probes: arguments.probe,

@@ -15,7 +15,7 @@ mod rules;
 use look::Look;
 
 pub use demand::Demand;
-pub use host::{HostDemand, HostView, MachineDemand, judge_host};
+pub use host::{HostDemand, HostView, MachineDemand, VIRTUALISATION, judge_host};
 
 use super::Prepared;
 use crate::contract::Fault;

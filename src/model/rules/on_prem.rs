@@ -44,6 +44,8 @@ pub(super) fn judge(cluster: &Cluster, findings: &mut Findings) {
     sizes(cluster, on_prem, findings);
     if !matches!(cluster.target, Some(TargetName::Azure | TargetName::Stack)) {
         spread(cluster, on_prem, findings);
+    }
+    if matches!(cluster.target, None | Some(TargetName::Libvirt)) {
         of_azure(cluster, on_prem, findings);
     }
 }

@@ -304,10 +304,13 @@ impl Hypervisor for Double {
     }
 
     fn detach_device(&self, name: &str, xml: &str) -> Answer<()> {
-        let path = between(xml, "<source file='", "'").to_owned();
-        let mut things = self.change(format!("detach {path}"))?;
+        // As libvirt does, by the device.
+        let device = between(xml, "<target ", "/>").to_owned();
+        let mut things = self.change(format!("detach {device}"))?;
         if let Some(domain) = things.domains.get_mut(name) {
-            domain.xml = domain.xml.replace(&format!("<source file='{path}'/>"), "");
+            let disks: Vec<&str> = domain.xml.split("<disk ").collect();
+            let kept = |part: &&str| !part.contains(&format!("<target {device}/>"));
+            domain.xml = disks.into_iter().filter(kept).collect::<Vec<_>>().join("<disk ");
         }
         Ok(())
     }

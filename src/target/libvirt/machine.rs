@@ -1,7 +1,8 @@
 //! Virtual machines: a record, volumes, a domain, in this order; and the reverse.
 //!
-//! A machine is being created until its gateway has heard that it is ready (where there is no gateway, and with NoCloud: until
-//! the guest agent answers). Its provisioning medium goes then. What a killed process left half done is taken up by the next apply.
+//! A machine is being created until its gateway has heard that it is ready (where there is no gateway, and with NoCloud:
+//! until the guest agent answers). Its provisioning medium goes then. What a killed process left half done is taken up by
+//! the next apply.
 
 use serde_json::{Value as Json, json};
 
@@ -221,8 +222,25 @@ impl<'a> Work<'a> {
 
     /// Whether a machine has come up.
     fn readiness(&self, address: &Address, machine: &Record) -> Result<Readiness, Fault> {
+        let network = told::interfaces_of_machine(&machine.body)
+            .first()
+            .and_then(|id| self.ledger.get(id))
+            .and_then(told::network_of_interface)
+            .map(network_name)
+            .unwrap_or_default();
+        // A gateway that was starting hears now what it is to do.
+        let is_told = match self.gateways {
+            Some(gateways) if !gateways.is_told(&network) => {
+                self.sync_gateways()?;
+                gateways.is_told(&network)
+            }
+            _ => true,
+        };
         // Only Azure's data source says to the gateway that it is ready.
         let Some(gateways) = self.gateways.filter(|_| self.settings.azure_image) else {
+            if !is_told {
+                return Ok(Readiness::Waiting);
+            }
             let ping = r#"{"execute":"guest-ping"}"#;
             return match self.host_of(&address.id).hypervisor.ask_agent(&domain_name(&address.id), ping) {
                 Ok(_) => Ok(Readiness::Ready),
@@ -230,15 +248,6 @@ impl<'a> Work<'a> {
                 Err(error) => Err(error.into()),
             };
         };
-        let network = told::interfaces_of_machine(&machine.body)
-            .first()
-            .and_then(|id| self.ledger.get(id))
-            .and_then(told::network_of_interface)
-            .map(network_name)
-            .unwrap_or_default();
-        if !gateways.is_told(&network) {
-            self.sync_gateways()?;
-        }
         let status = gateways.status(&network, body::last(&address.id))?;
         let vm_id = machine.text("/properties/vmId");
         Ok(match status.filter(|status| Some(status.vm_id.as_str()) == vm_id) {
@@ -282,10 +291,10 @@ impl<'a> Work<'a> {
         let name = domain_name(&address.id);
         let host = self.host_of(&address.id);
         let medium = medium_volume(&address.id);
-        if let Some(volume) = host.hypervisor.volume(self.pool(), &medium)? {
-            host.hypervisor.detach_device(&name, &detached_disk(&medium_disk(volume.path)))?;
-            host.hypervisor.remove_volume(self.pool(), &medium)?;
-        }
+        // It is found by its device: somebody may have removed the file already.
+        let path = host.hypervisor.volume(self.pool(), &medium)?.map_or_else(|| format!("/{medium}"), |it| it.path);
+        host.hypervisor.detach_device(&name, &detached_disk(&medium_disk(path)))?;
+        host.hypervisor.remove_volume(self.pool(), &medium)?;
         let mut body = record.body.clone();
         body["properties"]["provisioningState"] = json!("Succeeded");
         self.put(address, body, on(host, json!({ "ready": true })))

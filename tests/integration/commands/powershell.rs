@@ -72,6 +72,11 @@ fn the_parameters_are_those_that_scripts_use() {
         assert!(text(name).contains("[Alias('clusterName')]") && text(name).contains("[string] $Name"), "{name}");
     }
     // What cannot be is said before anything is called.
+    // What is not said is not asked for, so that the same command goes on with whatever is there.
+    assert!(create.contains("$arguments = @('create', $Name, '--yes')"), "{create}");
+    for parameter in ["LinuxNodeCount", "ControlPlaneNodeCount"] {
+        assert!(create.contains(&format!("if ($PSBoundParameters.ContainsKey('{parameter}')) {{")), "{parameter}");
+    }
     let (before, _) = create.split_once("$arguments = @(").unwrap();
     assert!(before.contains("if ($WindowsNodeCount -gt 0) {\n        throw "), "{before}");
     // The names that PowerShell takes are those that a model takes.

@@ -7,7 +7,7 @@ use super::ground::{Ground, ImageName, ImageWanted, Need, There, image_folder};
 use crate::base::{Environment, SystemClock};
 use crate::cli::chosen_image::ChosenImage;
 use crate::cli::error::CliError;
-use crate::cli::host::{Question, look};
+use crate::cli::host::{OneOfSeveral, Question, look, look_at_each};
 use crate::cli::options::TargetOptions;
 use crate::cli::{Call, Exit, libvirt};
 use crate::cluster::{Finding, HostDemand, Verdict};
@@ -105,21 +105,34 @@ impl Ground for Host {
 
     fn judge(&self, call: &Call, cluster: &Cluster, image: Option<&str>) -> Result<Vec<Finding>, CliError> {
         let mut on_prem = cluster.on_prem.clone().unwrap_or_default();
-        on_prem.image = image.map(|folder| OnPremImage::Folder(folder.into())).or(on_prem.image);
+        // What the model says comes first.
+        on_prem.image = on_prem.image.or_else(|| image.map(|folder| OnPremImage::Folder(folder.into())));
         let image = ChosenImage::of(call, Some(&Cluster { on_prem: Some(on_prem.clone()), ..cluster.clone() }))?;
-        let all = HostDemand::of(cluster);
-        let demand = if on_prem.hosts.len() > 1 { all.share(0, on_prem.hosts.len()) } else { all };
+        let demand = HostDemand::of(cluster);
         let question = Question {
             uri: &self.uri,
             pool: &on_prem.storage_pool,
             image: &image.volume,
             image_folder: image.folder.as_ref().map(|folder| folder.path.as_path()),
+            kernel: None,
             group: &cluster.dns_prefix,
             demand: Some(&demand),
             // There are hosts where /dev/kvm opens and a machine hangs for ever.
             probes: !on_prem.slow_host,
         };
-        let findings = look(call, &*self.hypervisor, &question);
+        let findings: Vec<Finding> = match libvirt::hosts(&on_prem, None).as_slice() {
+            [] | [_] => look(call, &*self.hypervisor, &question),
+            several => {
+                let of_host = |host: OneOfSeveral| {
+                    let about = move |finding: Finding| Finding {
+                        about: format!("{}, {}", host.name, finding.about),
+                        ..finding
+                    };
+                    host.findings.into_iter().map(about)
+                };
+                look_at_each(call, several, &question).into_iter().flat_map(of_host).collect()
+            }
+        };
         Ok(findings.into_iter().filter(|finding| finding.verdict != Verdict::Good).collect())
     }
 }
@@ -233,6 +246,10 @@ mod tests {
         // libvirt's driver for tests is the first that it cannot be made with.
         let bad = |it: &Finding| it.about == "libvirt" && it.verdict == Verdict::Bad && it.message.contains("by QEMU");
         assert!(findings.iter().any(bad), "{findings:#?}");
+        // The model's own image comes first, also one that is no folder.
+        let own = OnPrem { image: Some(OnPremImage::Volume("base.qcow2".into())), ..OnPrem::default() };
+        let named = Cluster { on_prem: Some(own), ..cluster.clone() };
+        assert!(ground().judge(&call(), &named, Some("base.qcow2")).is_ok());
         assert_eq!(judged(Some("/nowhere/image")).unwrap_err().exit, Exit::Usage, "a folder that is no image");
     }
 }

@@ -16,7 +16,7 @@ use clap::Args;
 use self::ground::{ImageOptions, ImageWanted, ground, obtain};
 use self::machines::{Made, Manner, await_nodes, make};
 use self::outcome::Outcome;
-use self::site::Site;
+use self::site::{Site, SiteModel};
 use self::steps::Steps;
 use crate::base::{SystemClock, SystemEntropy};
 use crate::cli::error::CliError;
@@ -25,7 +25,7 @@ use crate::cli::preflight::{refuse_bad, tell_findings};
 use crate::cli::session::{Connected, Wanted, connect};
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit, kubeconfig};
-use crate::cluster::{Definition, Request, kubeconfig_file, merge_kubeconfig};
+use crate::cluster::{Definition, Request, VIRTUALISATION, Verdict, kubeconfig_file, merge_kubeconfig};
 use crate::contract::TargetName;
 
 /// Arguments of `engine create`.
@@ -35,7 +35,8 @@ use crate::contract::TargetName;
     engine create production --nodes 5 --control-plane-nodes 3 --kubernetes 1.36 --connect qemu+ssh://root@rack-1/system\n  \
     engine create rehearsal --nodes 2 --target simulator --kubeconfig rehearsal.kubeconfig\n\n\
     Six steps: the host is looked at, and prepared if it lacks its storage pool; the image is found, or built; the model is \
-    written into the cluster's folder, once the host was held against what a new cluster needs, as by `engine doctor --probe`; the machines are made, after the plan was shown; their nodes are waited for; the \
+    written into the cluster's folder, once the host was held against what a new cluster needs, as by `engine doctor \
+    --probe`; the machines are made, after the plan was shown; their nodes are waited for; the \
     cluster is put into your kubeconfig as the context NAME.\n\n\
     The same command goes on where it was stopped, and does nothing twice. What is not said is not asked for: `engine create \
     NAME` is enough for that. A folder that holds another cluster than the one that is asked for is refused.\n\n\
@@ -185,10 +186,13 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     if site.living.is_none() && !arguments.place.skip_preflight {
         let findings = ground.judge(call, site.model.cluster(), image.value.as_deref())?;
         tell_findings(call, &findings);
+        // A model that is there says itself whether its host is slow.
+        let kvm = findings.iter().any(|it| it.verdict == Verdict::Bad && it.about == VIRTUALISATION);
+        let without_kvm =
+            if kvm && matches!(site.model, SiteModel::New(_)) { "; --slow-host does without KVM" } else { "" };
         refuse_bad(findings, "in the way of this cluster; nothing of it was made").map_err(|error| {
-            error.help(
-                "mend what is told as bad above; --slow-host does without KVM, and --skip-preflight goes on all the same",
-            )
+            let help = error.help.clone().unwrap_or_default();
+            error.help(format!("{help}{without_kvm}"))
         })?;
     }
     let (cluster, told) = site.write(call, image.value)?;

@@ -37,6 +37,8 @@ pub struct HostDemand {
     pub addresses: Vec<AddressRange>,
     /// The bridge that the model names.
     pub bridge: Option<String>,
+    /// Whether the API server is reached at an address of the cluster's own network.
+    pub is_private: bool,
 }
 
 impl HostDemand {
@@ -75,6 +77,7 @@ impl HostDemand {
             subnets: subnets.into_iter().flatten().filter_map(four).collect(),
             network_mode: on_prem.network_mode,
             addresses: on_prem.addresses,
+            is_private: cluster.network.private_cluster.is_some(),
             bridge: on_prem.bridge,
         }
     }

@@ -14,6 +14,7 @@ mod trials;
 use std::path::Path;
 
 pub use demand::{HostDemand, MachineDemand};
+pub use power::VIRTUALISATION;
 
 use super::{Finding, Verdict};
 use crate::contract::Fault;

@@ -123,18 +123,22 @@ pub(super) fn addresses(view: &HostView<'_>) -> Vec<Finding> {
     // What was read of the host was looked through then.
     let ranges = own.unwrap_or_else(|| facts.ranges().unwrap_or_default());
     let bridge = view.demand.and_then(|demand| demand.bridge.clone()).or(facts.bridge);
+    let has_bridge = bridge.is_some();
     let mut findings: Vec<Finding> = bridge
         .as_ref()
         .zip(view.survey.local.as_ref())
         .into_iter()
         .map(|(bridge, local)| judge_bridge(bridge, local))
         .collect();
+    let elsewhere = view.demand.filter(|_| host_of_uri(view.uri) != HostOfUri::Here);
+    // Others know the way to a network that is routed.
+    let elsewhere = elsewhere.filter(|it| !(it.is_private && it.network_mode == NetworkMode::Routed));
     if ranges.is_empty() {
-        let help = "`engine host init --addresses RANGE` gives the host some of its site's, such as 192.168.1.48/28.";
+        let help = "`engine host init --addresses RANGE --bridge NAME` gives the host some of its site's, such as 192.168.1.48/28.";
         let bridged = view.demand.is_some_and(|demand| demand.network_mode == NetworkMode::Bridged);
         let (verdict, message) = if bridged {
             (Verdict::Bad, "none are known, and a cluster whose machines are on the bridge needs some")
-        } else if view.demand.is_some() && host_of_uri(view.uri) != HostOfUri::Here {
+        } else if elsewhere.is_some() {
             (
                 Verdict::Bad,
                 "none are known: the cluster would be reached from its host alone, and the engine is elsewhere",
@@ -146,6 +150,13 @@ pub(super) fn addresses(view: &HostView<'_>) -> Vec<Finding> {
         return findings;
     }
     let shown = listed(ranges.iter().map(ToString::to_string));
+    if !has_bridge && elsewhere.is_some_and(|it| it.network_mode == NetworkMode::Nat) {
+        let message =
+            format!("{shown}: without a bridge into the site the host alone reaches them, and the engine is elsewhere");
+        let help = "Name the host's bridge: `engine host init --bridge NAME`, or `onPremProfile.bridge`.";
+        findings.push(Finding::new(ABOUT, Verdict::Bad, message, help));
+        return findings;
+    }
     let none = Vec::new();
     let networks = view.survey.networks.as_ref().unwrap_or(&none);
     let taken = ranges.iter().find_map(|range| Some((range, taken(*range, networks, view.survey.local.as_ref())?)));

@@ -13,9 +13,12 @@ const EMULATOR_SHARE_MIB: u64 = 150;
 const SLOW_HELP: &str =
     "Or write `\"slowHost\": true` into `onPremProfile`: machines are emulated then, with more time for all.";
 
+/// What a finding about KVM is about.
+pub const VIRTUALISATION: &str = "virtualisation";
+
 /// Whether KVM works, and whether the model knows.
 pub(super) fn virtualisation(view: &HostView<'_>) -> Vec<Finding> {
-    const ABOUT: &str = "virtualisation";
+    const ABOUT: &str = VIRTUALISATION;
     let offer = match &view.survey.offer {
         Ok(offer) => offer,
         Err(error) => return vec![untold(ABOUT, error)],

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::hypervisor::{HostHypervisor, Watched};
 use crate::contract::{Fault, FaultClass};
 use crate::target::libvirt::hypervisor::ErrorKind;
@@ -20,6 +22,9 @@ const END: &str = "Unable to mount root fs";
 /// console was told before.
 const COMMAND_LINE: &str = "console=ttyS0 rootdelay=3";
 
+/// What libvirt says in English of a domain of the same name that runs (`virDomainObjListAdd`, from memory).
+const ALREADY: &str = "already";
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
@@ -31,11 +36,15 @@ pub struct Probe {
     pub watched: Watched,
 }
 
-/// The kernel of an image that is not in the pool lies there as long as the probe takes.
-const KERNEL: &str = "engine-probe.kernel";
+/// The kernel of an image that is not in the pool lies there as long as the probe takes, in a volume of such a name: the second
+/// in which it began, and the process.
+const KERNEL: &str = "engine-probe-";
+
+/// After so many seconds such a volume is what a process left that was killed.
+const LEFT_AFTER: i64 = 600;
 
 /// Probes with the kernel of an image in the pool, or with that of an image which has yet to come there. Nothing is defined for
-/// it, and nothing of it is left.
+/// it, and nothing of it is left; what a killed process left of it, the next probe removes.
 ///
 /// # Errors
 /// There is no kernel to probe with; the host does not answer, or lets nobody start a machine.
@@ -59,23 +68,35 @@ pub fn probe(
         Fault::new(FaultClass::Invalid, "", format!("cannot read {}: {cause}", kernel.display()))
             .help("see that the image is whole: `engine image verify`")
     })?;
-    // What a process left that was killed.
-    hypervisor.remove_volume(pool, KERNEL)?;
+    let now = Timestamp::now().as_second();
+    for left in hypervisor.volumes(pool)?.iter().filter(|name| began(name).is_some_and(|at| at + LEFT_AFTER < now)) {
+        hypervisor.remove_volume(pool, left)?;
+    }
+    let name = format!("{KERNEL}{now}-{}", std::process::id());
     let length = usize::try_from(length.len()).unwrap_or(usize::MAX);
-    hypervisor.create_volume(pool, &content_volume(KERNEL, length).render())?;
+    hypervisor.create_volume(pool, &content_volume(&name, length).render())?;
     let seen = hypervisor
-        .upload_file(pool, KERNEL, kernel)
-        .and_then(|()| hypervisor.path_of(pool, KERNEL))
+        .upload_file(pool, &name, kernel)
+        .and_then(|()| hypervisor.path_of(pool, &name))
         .map_err(Fault::from)
         .and_then(|path| watch(hypervisor, &path, kvm));
-    hypervisor.remove_volume(pool, KERNEL)?;
+    hypervisor.remove_volume(pool, &name)?;
     seen
+}
+
+/// When the probe began that a volume is of, if it is of one.
+fn began(volume: &str) -> Option<i64> {
+    volume.strip_prefix(KERNEL)?.split('-').next()?.parse().ok()
 }
 
 /// Starts a kernel that lies on the host, and sees how far it comes.
 fn watch(hypervisor: &dyn HostHypervisor, kernel: &str, kvm: bool) -> Result<Probe, Fault> {
     let patience = if kvm { PATIENCE } else { PATIENCE_EMULATED };
     let watched = match hypervisor.watch(&machine(kernel, kvm).render(), END, patience) {
+        Err(error) if error.message.contains(ALREADY) => {
+            let message = format!("another engine probes this host: {}", error.message);
+            return Err(Fault::new(FaultClass::Conflict, "", message).help("run it again, half a minute later"));
+        }
         // The emulator has ended at once: that is an answer, too.
         Err(error) if matches!(error.kind, ErrorKind::Failed | ErrorKind::Invalid) => {
             Watched::NotStarted(error.message)
@@ -152,14 +173,23 @@ mod tests {
         let missing = probe(&host, "engine", "another", Some(&file), true).unwrap_err();
         assert!(missing.message.contains("cannot read"), "{missing}");
         std::fs::write(&file, "a kernel").unwrap();
-        let left = Volume { path: "/pool/old".into(), capacity: 1, format: "raw".into() };
-        host.things().volumes.insert(super::KERNEL.into(), (left, Vec::new()));
+        let (left, another) = (format!("{KERNEL}1000-7"), format!("{KERNEL}{}-8", Timestamp::now().as_second()));
+        for name in [&left, &another] {
+            let volume = Volume { path: format!("/pool/{name}"), capacity: 1, format: "raw".into() };
+            host.things().volumes.insert(name.clone(), (volume, Vec::new()));
+        }
+        let kernels = |host: &Double| -> Vec<String> {
+            host.things().volumes.keys().filter(|name| name.starts_with(KERNEL)).cloned().collect()
+        };
         assert!(matches!(probe(&host, "engine", "another", Some(&file), true).unwrap().watched, Watched::Seen(_)));
-        assert!(host.changes().iter().any(|change| change.contains("<kernel>/pool/engine-probe.kernel</kernel>")));
-        assert!(!host.things().volumes.contains_key(super::KERNEL));
+        assert!(host.changes().iter().any(|change| change.contains("<kernel>/pool/engine-probe-")));
+        assert_eq!(kernels(&host), [another.as_str()], "what another engine is at is not touched");
         host.told().watched = failed(ErrorKind::Forbidden);
         probe(&host, "engine", "another", Some(&file), true).unwrap_err();
-        assert!(!host.things().volumes.contains_key(super::KERNEL), "also when it could not be watched");
+        assert_eq!(kernels(&host), [another.as_str()], "also when it could not be watched");
+        host.told().watched =
+            Err(HypervisorError::new(ErrorKind::Failed, "domain 'engine-probe' already exists with uuid 1"));
+        assert_eq!(probe(&host, "engine", "another", Some(&file), true).unwrap_err().class, FaultClass::Conflict);
         for kvm in [true, false] {
             validate("domain", &machine("/pool/kernel", kvm).render());
         }

@@ -9,6 +9,7 @@ mod several;
 mod trouble;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -29,11 +30,15 @@ use crate::graph::Scope;
 struct Heard {
     configurations: Mutex<BTreeMap<String, Configuration>>,
     statuses: Mutex<BTreeMap<String, MachineStatus>>,
+    /// Whether nothing is heard, as by a gateway that is starting.
+    is_deaf: AtomicBool,
 }
 
 impl Gateways for Heard {
     fn configure(&self, network: &str, configuration: &Configuration) -> Result<(), Fault> {
-        self.configurations.lock().unwrap().insert(network.to_owned(), configuration.clone());
+        if !self.is_deaf.load(Ordering::SeqCst) {
+            self.configurations.lock().unwrap().insert(network.to_owned(), configuration.clone());
+        }
         Ok(())
     }
 
@@ -308,6 +313,7 @@ async fn a_machine_without_azures_data_source_is_ready_when_its_agent_answers() 
     let mut place = Place::new();
     let settings = Settings { azure_image: false, ..Settings::default() };
     place.target = Place::with(&place.hypervisor, &place.gateways, settings);
+    place.gateways.is_deaf.store(true, Ordering::SeqCst);
     let resources = place.resources();
     let ((machine, body), before) = resources.split_last().unwrap();
     for (address, body) in before {
@@ -321,9 +327,16 @@ async fn a_machine_without_azures_data_source_is_ready_when_its_agent_answers() 
     // It says nothing to the wire server.
     running(place.target.poll(&operation).await.unwrap());
     place.hypervisor.agent(|_, _| Ok("{\"return\":{}}".into()));
+    // Nor before its gateway has heard what it is to do for it.
+    running(place.target.poll(&operation).await.unwrap());
+    assert!(place.gateways.configurations.lock().unwrap().is_empty());
+    place.gateways.is_deaf.store(false, Ordering::SeqCst);
+    // The medium goes from the machine also if its file went first.
+    place.hypervisor.things().volumes.remove("engine-rg-vm-0.iso");
     let Progress::Done(Some(seen)) = place.target.poll(&operation).await.unwrap() else { panic!("it is ready") };
     assert_eq!(seen.provisioning_state(), Some("Succeeded"));
-    assert!(!place.hypervisor.things().volumes.contains_key("engine-rg-vm-0.iso"));
+    assert!(place.gateways.configurations.lock().unwrap().contains_key("engine-rg-vnet"));
+    assert!(!place.hypervisor.things().domains["engine-rg-vm-0"].xml.contains(".iso"));
 }
 
 #[tokio::test]

@@ -99,6 +99,7 @@ fn demand() -> HostDemand {
         network_mode: NetworkMode::Nat,
         addresses: Vec::new(),
         bridge: None,
+        is_private: false,
     }
 }
 

@@ -152,11 +152,18 @@ fn addresses_and_bridges_have_to_be_the_sites() {
     });
     is(&finding, Verdict::Good, "192.168.1.80-192.168.1.89", "");
     // An engine elsewhere would wait for nodes that it never reaches.
-    let (survey, demand) = (Survey { facts: Ok(None), ..well() }, demand());
-    let elsewhere = HostView { uri: "qemu+ssh://root@rack-1/system", ..view(&survey, Some(&demand), None) };
-    let found = judge_host(&elsewhere);
-    let finding = found.iter().find(|finding| finding.about == about).unwrap();
-    is(finding, Verdict::Bad, "the engine is elsewhere", "--addresses");
+    let elsewhere = |facts, network_mode, is_private| {
+        let (survey, demand) = (Survey { facts, ..well() }, HostDemand { network_mode, is_private, ..demand() });
+        let view = HostView { uri: "qemu+ssh://root@rack-1/system", ..view(&survey, Some(&demand), None) };
+        judge_host(&view).into_iter().find(|finding| finding.about == about).unwrap()
+    };
+    let without_bridge = HostFacts { addresses: vec!["192.168.1.80".into()], bridge: None };
+    is(&elsewhere(Ok(None), NetworkMode::Nat, false), Verdict::Bad, "the engine is elsewhere", "--addresses");
+    let finding = elsewhere(Ok(Some(without_bridge)), NetworkMode::Nat, false);
+    is(&finding, Verdict::Bad, "without a bridge", "--bridge");
+    is(&elsewhere(facts(&["192.168.1.80"], "br0"), NetworkMode::Nat, false), Verdict::Good, "192.168.1.80", "");
+    is(&elsewhere(Ok(None), NetworkMode::Routed, false), Verdict::Bad, "the engine is elsewhere", "--addresses");
+    is(&elsewhere(Ok(None), NetworkMode::Routed, true), Verdict::Note, "this host alone", "--addresses");
     let finding = changed("bridge", |_, demand| demand.bridge = Some("br7".into()));
     is(&finding, Verdict::Bad, "no bridge br7; there are: br0", "ip link add br7 type bridge");
 }
