@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::preflight::render_findings;
 use super::{Call, Exit, libvirt};
+use crate::base::{Clock as _, SystemClock};
 use crate::cluster::{Finding, HostDemand, HostOfUri, HostView, Verdict, host_of_uri, judge_host};
 use crate::contract::TargetName;
 use crate::image::{KERNEL, images_folder, scan};
@@ -44,7 +45,7 @@ pub fn look(call: &Call, hypervisor: &dyn HostHypervisor, question: &Question<'_
     let probed = (probes && (offers || emulates)).then(|| {
         call.output.note("A machine without a disk starts, to see whether its kernel comes up …\n");
         let of_image = image_folder.map(|folder| folder.join(KERNEL));
-        probe(hypervisor, pool, image, of_image.as_deref().or(kernel), !emulates)
+        probe(hypervisor, pool, image, of_image.as_deref().or(kernel), !emulates, SystemClock.now())
     });
     judge_host(&HostView { uri, pool, image, image_folder, survey: &seen, demand, probed: probed.as_ref() })
 }

@@ -44,7 +44,7 @@ const KERNEL: &str = "engine-probe-";
 const LEFT_AFTER: i64 = 600;
 
 /// Probes with the kernel of an image in the pool, or with that of an image which has yet to come there. Nothing is defined for
-/// it, and nothing of it is left; what a killed process left of it, the next probe removes.
+/// it, and nothing of it is left; what a killed process left of it, a later probe removes, for which `now` is.
 ///
 /// # Errors
 /// There is no kernel to probe with; the host does not answer, or lets nobody start a machine.
@@ -54,6 +54,7 @@ pub fn probe(
     image: &str,
     kernel: Option<&Path>,
     kvm: bool,
+    now: Timestamp,
 ) -> Result<Probe, Fault> {
     let name = format!("{image}.kernel");
     if let Some(volume) = hypervisor.volume(pool, &name)? {
@@ -68,7 +69,7 @@ pub fn probe(
         Fault::new(FaultClass::Invalid, "", format!("cannot read {}: {cause}", kernel.display()))
             .help("see that the image is whole: `engine image verify`")
     })?;
-    let now = Timestamp::now().as_second();
+    let now = now.as_second();
     for left in hypervisor.volumes(pool)?.iter().filter(|name| began(name).is_some_and(|at| at + LEFT_AFTER < now)) {
         hypervisor.remove_volume(pool, left)?;
     }
@@ -141,27 +142,29 @@ mod tests {
     use crate::target::libvirt::hypervisor::{HypervisorError, Volume};
     use crate::target::libvirt::xml::trials::validate;
 
+    const NOW: Timestamp = Timestamp::constant(1_700_000_000, 0);
+
     #[test]
     fn a_machine_without_a_disk_is_watched_for_its_kernels_last_words() {
         let host = Double::new();
-        let fault = probe(&host, "engine", "engine-image", None, true).unwrap_err();
+        let fault = probe(&host, "engine", "engine-image", None, true, NOW).unwrap_err();
         assert!(fault.message.contains("engine-image.kernel") && fault.help.is_some(), "{fault}");
         let kernel = Volume { path: "/pool/<kernel>".into(), capacity: 1 << 20, format: "raw".into() };
         host.things().volumes.insert("engine-image.kernel".into(), (kernel, Vec::new()));
         let seen = Watched::Seen(Duration::from_secs(4));
         assert_eq!(
-            probe(&host, "engine", "engine-image", None, true).unwrap(),
+            probe(&host, "engine", "engine-image", None, true, NOW).unwrap(),
             Probe { kvm: true, patience: PATIENCE, watched: seen }
         );
         host.told().watched = Ok(Watched::Unseen("Booting".into()));
-        let emulated = probe(&host, "engine", "engine-image", None, false).unwrap();
+        let emulated = probe(&host, "engine", "engine-image", None, false, NOW).unwrap();
         assert_eq!((emulated.kvm, emulated.patience), (false, PATIENCE_EMULATED));
         let failed = |kind| Err(HypervisorError::new(kind, "failed to set MSR"));
         host.told().watched = failed(ErrorKind::Failed);
-        let unstarted = probe(&host, "engine", "engine-image", None, true).unwrap();
+        let unstarted = probe(&host, "engine", "engine-image", None, true, NOW).unwrap();
         assert_eq!(unstarted.watched, Watched::NotStarted("failed to set MSR".into()));
         host.told().watched = failed(ErrorKind::Forbidden);
-        assert_eq!(probe(&host, "engine", "engine-image", None, true).unwrap_err().class, FaultClass::Forbidden);
+        assert_eq!(probe(&host, "engine", "engine-image", None, true, NOW).unwrap_err().class, FaultClass::Forbidden);
         assert!(host.things().domains.is_empty(), "nothing is defined");
         let changes = host.changes();
         assert!(changes[0].contains("type='kvm'") && changes[0].contains("/pool/&lt;kernel&gt;"), "{changes:?}");
@@ -170,10 +173,10 @@ mod tests {
         let host = Double::new();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kernel");
-        let missing = probe(&host, "engine", "another", Some(&file), true).unwrap_err();
+        let missing = probe(&host, "engine", "another", Some(&file), true, NOW).unwrap_err();
         assert!(missing.message.contains("cannot read"), "{missing}");
         std::fs::write(&file, "a kernel").unwrap();
-        let (left, another) = (format!("{KERNEL}1000-7"), format!("{KERNEL}{}-8", Timestamp::now().as_second()));
+        let (left, another) = (format!("{KERNEL}1000-7"), format!("{KERNEL}{}-8", NOW.as_second()));
         for name in [&left, &another] {
             let volume = Volume { path: format!("/pool/{name}"), capacity: 1, format: "raw".into() };
             host.things().volumes.insert(name.clone(), (volume, Vec::new()));
@@ -181,15 +184,15 @@ mod tests {
         let kernels = |host: &Double| -> Vec<String> {
             host.things().volumes.keys().filter(|name| name.starts_with(KERNEL)).cloned().collect()
         };
-        assert!(matches!(probe(&host, "engine", "another", Some(&file), true).unwrap().watched, Watched::Seen(_)));
+        assert!(matches!(probe(&host, "engine", "another", Some(&file), true, NOW).unwrap().watched, Watched::Seen(_)));
         assert!(host.changes().iter().any(|change| change.contains("<kernel>/pool/engine-probe-")));
         assert_eq!(kernels(&host), [another.as_str()], "what another engine is at is not touched");
         host.told().watched = failed(ErrorKind::Forbidden);
-        probe(&host, "engine", "another", Some(&file), true).unwrap_err();
+        probe(&host, "engine", "another", Some(&file), true, NOW).unwrap_err();
         assert_eq!(kernels(&host), [another.as_str()], "also when it could not be watched");
         host.told().watched =
             Err(HypervisorError::new(ErrorKind::Failed, "domain 'engine-probe' already exists with uuid 1"));
-        assert_eq!(probe(&host, "engine", "another", Some(&file), true).unwrap_err().class, FaultClass::Conflict);
+        assert_eq!(probe(&host, "engine", "another", Some(&file), true, NOW).unwrap_err().class, FaultClass::Conflict);
         for kvm in [true, false] {
             validate("domain", &machine("/pool/kernel", kvm).render());
         }
