@@ -109,7 +109,7 @@ fn host(call: &Call, arguments: &Arguments, cluster: Option<&Cluster>, group: &s
     let pool = arguments.storage_pool.as_deref().unwrap_or(&on_prem.storage_pool);
     let hosts = libvirt::hosts(&on_prem, arguments.target.connect.as_deref());
     let demand = cluster.map(HostDemand::of);
-    let kernel = newest_kernel(call);
+    let kernel = arguments.probe.then(|| newest_kernel(call)).flatten();
     let question = Question {
         uri: "",
         pool,

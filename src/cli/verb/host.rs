@@ -100,7 +100,7 @@ fn init(call: &Call, arguments: &InitArguments) -> Result<Exit, CliError> {
             CliError::from(fault).help(format!("{help}run it again then: what was done stays"))
         })?;
     }
-    let kernel = newest_kernel(call);
+    let kernel = arguments.probe.then(|| newest_kernel(call)).flatten();
     let question = Question {
         uri,
         pool: &wish.pool,

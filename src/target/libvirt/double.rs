@@ -308,9 +308,13 @@ impl Hypervisor for Double {
         let device = between(xml, "<target ", "/>").to_owned();
         let mut things = self.change(format!("detach {device}"))?;
         if let Some(domain) = things.domains.get_mut(name) {
-            let disks: Vec<&str> = domain.xml.split("<disk ").collect();
-            let kept = |part: &&str| !part.contains(&format!("<target {device}/>"));
-            domain.xml = disks.into_iter().filter(kept).collect::<Vec<_>>().join("<disk ");
+            let target = format!("<target {device}/>");
+            let disks = domain.xml.split("<disk ").skip(1).filter_map(|rest| rest.split("</disk>").next());
+            if let Some(gone) =
+                disks.filter(|disk| disk.contains(&target)).map(|disk| format!("<disk {disk}</disk>")).next()
+            {
+                domain.xml = domain.xml.replace(&gone, "");
+            }
         }
         Ok(())
     }

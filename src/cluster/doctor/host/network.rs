@@ -123,7 +123,6 @@ pub(super) fn addresses(view: &HostView<'_>) -> Vec<Finding> {
     // What was read of the host was looked through then.
     let ranges = own.unwrap_or_else(|| facts.ranges().unwrap_or_default());
     let bridge = view.demand.and_then(|demand| demand.bridge.clone()).or(facts.bridge);
-    let has_bridge = bridge.is_some();
     let mut findings: Vec<Finding> = bridge
         .as_ref()
         .zip(view.survey.local.as_ref())
@@ -150,7 +149,7 @@ pub(super) fn addresses(view: &HostView<'_>) -> Vec<Finding> {
         return findings;
     }
     let shown = listed(ranges.iter().map(ToString::to_string));
-    if !has_bridge && elsewhere.is_some_and(|it| it.network_mode == NetworkMode::Nat) {
+    if bridge.is_none() && elsewhere.is_some_and(|it| it.network_mode == NetworkMode::Nat) {
         let message =
             format!("{shown}: without a bridge into the site the host alone reaches them, and the engine is elsewhere");
         let help = "Name the host's bridge: `engine host init --bridge NAME`, or `onPremProfile.bridge`.";
