@@ -108,7 +108,7 @@ pub(super) fn complete(world: &mut World, entry: &mut Entry, at: i64) {
     }
     place(world, entry);
     if !entry.hidden.contains_key("ready") {
-        entry.hidden.insert("ready".to_owned(), json!(at));
+        entry.hidden.extend(super::members::moments(world, at).map(|(key, moment)| (key.to_owned(), moment)));
     }
 }
 

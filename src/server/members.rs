@@ -37,7 +37,7 @@ pub(super) struct Node {
 
 struct Host {
     name: String,
-    ready: i64,
+    moments: Moments,
     entry_id: String,
     uid: String,
     is_control_plane: bool,
@@ -47,14 +47,40 @@ struct Host {
     card: Option<String>,
 }
 
+/// When what takes part is there, in milliseconds of Unix time.
+struct Moments {
+    /// Its API server answers, where it has one.
+    api_server: i64,
+    /// Its node is Ready.
+    joined: i64,
+}
+
+impl Moments {
+    /// Reads what [`moments`] made. A machine of a folder that an earlier version wrote has only its `ready`.
+    fn of(world: &World, hidden: &Json) -> Option<Self> {
+        let ready = hidden["ready"].as_i64()?;
+        let after = |key: &str, seconds| {
+            hidden[key].as_i64().unwrap_or_else(|| ready.saturating_add(world.milliseconds(seconds)))
+        };
+        Some(Self { api_server: after("apiServer", API_SERVER), joined: after("joined", JOIN) })
+    }
+}
+
+/// What is remembered of a machine that is provisioned at a moment: also when its API server answers and its node is
+/// Ready. Both follow from how fast time goes as it is made; who opens the folder later may let it go otherwise.
+pub(super) fn moments(world: &World, ready: i64) -> [(&'static str, Json); 3] {
+    let after = |seconds| json!(ready.saturating_add(world.milliseconds(seconds)));
+    [("ready", json!(ready)), ("apiServer", after(API_SERVER)), ("joined", after(JOIN))]
+}
+
 impl Host {
     /// `body` is that of the machine, or of the scale set that the machine belongs to.
-    fn new(name: &str, ready: i64, entry_id: String, uid: &str, body: &Json) -> Self {
+    fn new(name: &str, moments: Moments, entry_id: String, uid: &str, body: &Json) -> Self {
         let size = text(body, "/properties/hardwareProfile/vmSize").or_else(|| text(body, "/sku/name"));
         let version = text(body, "/tags/orchestrator").and_then(|tag| tag.rsplit(':').next()).unwrap_or("1.35.0");
         Self {
             name: name.to_ascii_lowercase(),
-            ready,
+            moments,
             entry_id,
             uid: uid.to_owned(),
             is_control_plane: is_control_plane(body, name),
@@ -84,17 +110,17 @@ fn hosts(world: &World, group: &str, wanted: Option<&str>) -> Vec<Host> {
         match resource_type {
             "Microsoft.Compute/virtualMachines" => {
                 let name = text(body, "/properties/osProfile/computerName").filter(|name| is_wanted(name));
-                if let (Some(name), Some(ready)) = (name, hidden["ready"].as_i64()) {
+                if let (Some(name), Some(moments)) = (name, Moments::of(world, hidden)) {
                     let uid = text(document, "/guid").unwrap_or_default();
-                    hosts.push(Host::new(name, ready, id.to_owned(), uid, body));
+                    hosts.push(Host::new(name, moments, id.to_owned(), uid, body));
                 }
             }
             "Microsoft.Compute/virtualMachineScaleSets" => {
                 for (instance_id, instance) in hidden["instances"].as_object().into_iter().flatten() {
                     let name = text(instance, "/computerName").filter(|name| is_wanted(name));
-                    if let (Some(name), Some(ready)) = (name, instance["ready"].as_i64()) {
+                    if let (Some(name), Some(moments)) = (name, Moments::of(world, instance)) {
                         let uid = text(instance, "/vmId").unwrap_or_default();
-                        hosts.push(Host::new(name, ready, format!("{id}/virtualMachines/{instance_id}"), uid, body));
+                        hosts.push(Host::new(name, moments, format!("{id}/virtualMachines/{instance_id}"), uid, body));
                     }
                 }
             }
@@ -106,7 +132,7 @@ fn hosts(world: &World, group: &str, wanted: Option<&str>) -> Vec<Host> {
 
 /// The version of a cluster whose API server answers; nothing if none does.
 pub(super) fn api_server(world: &World, group: &str) -> Option<String> {
-    let is_up = |host: &&Host| host.ready.saturating_add(world.milliseconds(API_SERVER)) <= world.now;
+    let is_up = |host: &&Host| host.moments.api_server <= world.now;
     let hosts = hosts(world, group, None);
     let has_control_plane = hosts.iter().any(|host| host.is_control_plane);
     hosts.iter().filter(|host| host.is_control_plane || !has_control_plane).find(is_up).map(|host| host.version.clone())
@@ -140,7 +166,7 @@ fn nodes_named(world: &World, group: &str, wanted: Option<&str>) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut names = std::collections::BTreeSet::new();
     for host in hosts(world, group, wanted) {
-        let joined = host.ready.saturating_add(world.milliseconds(JOIN));
+        let joined = host.moments.joined;
         let note = node_note(world, group, &host.name);
         if joined > world.now || note["removed"] == host.uid.as_str() {
             continue;

@@ -31,15 +31,15 @@ pub(super) fn complete_set(world: &mut World, entry: &mut Entry, at: i64) {
         }
     }
     while instances.len() < capacity {
-        instances.insert(
-            next.to_string(),
-            json!({
-                "vmId": world.uuid(),
-                "disk": world.uuid().replace('-', ""),
-                "computerName": format!("{prefix}{}", base_36(next)),
-                "ready": at,
-            }),
-        );
+        let mut instance = json!({
+            "vmId": world.uuid(),
+            "disk": world.uuid().replace('-', ""),
+            "computerName": format!("{prefix}{}", base_36(next)),
+        });
+        for (key, moment) in super::members::moments(world, at) {
+            instance[key] = moment;
+        }
+        instances.insert(next.to_string(), instance);
         next += 1;
     }
     entry.hidden.insert("instances".to_owned(), Json::Object(instances));

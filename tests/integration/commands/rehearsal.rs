@@ -35,8 +35,7 @@ fn rehearse(place: &Place, arguments: &[&str]) -> (i32, Json, String) {
     let before = bytes(&folder);
     let temporary = place.path("temporary");
     std::fs::create_dir_all(&temporary).unwrap();
-    // By the time in which it was made: else its machines would still be starting, for a moment.
-    let also = ["-o", folder.to_str().unwrap(), "--rehearse", "--json", "--time-scale", "0"];
+    let also = ["-o", folder.to_str().unwrap(), "--rehearse", "--json"];
     let output = place.command(&[arguments, &also].concat()).env("TMPDIR", &temporary).output().unwrap();
     let notes = String::from_utf8_lossy(&output.stderr).into_owned();
     let after = bytes(&folder);
