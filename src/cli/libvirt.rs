@@ -71,7 +71,7 @@ mod with_library {
     use crate::target::libvirt::host::{HostFacts, HostHypervisor, host_facts};
     use crate::target::libvirt::{
         ErrorKind, FolderGateways, GatewayPairs, Gateways, Host, Hosts, Hypervisor, LibvirtConnection, LibvirtTarget,
-        MachineGateways, Member, NetworkMode, Settings, Site, Size, pool_id,
+        MachineGateways, Member, NetworkMode, Settings, Site, pool_id,
     };
 
     /// On-prem there are no key vaults.
@@ -125,20 +125,18 @@ mod with_library {
             let help = "name others in the model, or by `engine host init --addresses`";
             return Err(CliError::new(Exit::Definition, message).help(help));
         }
-        let size =
-            |size: &model::OnPremSize| Size { processors: size.processors, memory_mib: u64::from(size.memory_mib) };
         Ok(Settings {
             storage_pool: on_prem.storage_pool.clone(),
             image: image.volume.clone(),
             image_files: image.files(),
-            azure_image: on_prem.data_source == model::DataSource::Azure,
+            data_source: on_prem.data_source,
             network_mode,
             addresses,
             service_addresses: on_prem.service_addresses.clone(),
             site: bridge.map(|bridge| Site { bridge, router: on_prem.router }),
             name_servers: on_prem.name_servers.clone(),
-            sizes: on_prem.sizes.iter().map(|(name, own)| (name.to_ascii_lowercase(), size(own))).collect(),
-            gateway: size(&on_prem.gateway),
+            sizes: on_prem.sizes.clone(),
+            gateway: on_prem.gateway,
             // Who says that a host is slow says that it emulates.
             emulated: on_prem.slow_host,
         })

@@ -44,8 +44,8 @@ pub use network::{
     Ipv6Ranges, Jumpbox, LoadBalancer, LoadBalancerSku, Network, NetworkPlugin, NetworkPolicy, OutboundType,
     PrivateCluster, ProxyMode,
 };
-pub(crate) use on_prem::UNKNOWN_SIZE;
 pub use on_prem::{AddressRange, DataSource, NetworkMode, OnPrem, OnPremHost, OnPremImage, OnPremSize};
+pub(crate) use on_prem::{GATEWAY, UNKNOWN_SIZE, size_among};
 pub use pool::{Availability, Caching, Image, OperatingSystem, Orchestration, OsDisk, Pool, Priority, Storage, Taint};
 pub use read::{Origin, Origins, ReadOptions, Reading, read};
 pub use rules::{RULES, Rule};

@@ -44,7 +44,7 @@ pub(super) const STORAGE_POOL: &str = "engine";
 /// What a machine gets whose size neither the model nor Azure's table knows.
 pub(crate) const UNKNOWN_SIZE: OnPremSize = OnPremSize { processors: 2, memory_mib: 4096 };
 /// The gateway machine of a model that does not size it.
-pub(super) const GATEWAY: OnPremSize = OnPremSize { processors: 1, memory_mib: 512 };
+pub(crate) const GATEWAY: OnPremSize = OnPremSize { processors: 1, memory_mib: 512 };
 
 impl Default for OnPrem {
     fn default() -> Self {
@@ -69,15 +69,20 @@ impl Default for OnPrem {
 impl OnPrem {
     /// What a machine of a size has: as the model says, else as Azure's machine; `None` for a size that neither knows.
     pub fn size(&self, vm_size: &str) -> Option<OnPremSize> {
-        let said = self.sizes.iter().find(|(name, _)| name.eq_ignore_ascii_case(vm_size)).map(|(_, size)| *size);
-        said.or_else(|| {
-            let azure = machine_size(vm_size)?;
-            // Whole MiB below 2^32, from a table that a test looks through.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the table's values fit")]
-            let memory_mib = (azure.memory_gib * 1024.0) as u32;
-            Some(OnPremSize { processors: azure.cpus, memory_mib })
-        })
+        size_among(&self.sizes, vm_size)
     }
+}
+
+/// What a machine of a size has by a model's table, else as Azure's machine; `None` for a size that neither knows.
+pub(crate) fn size_among(sizes: &BTreeMap<String, OnPremSize>, vm_size: &str) -> Option<OnPremSize> {
+    let said = sizes.iter().find(|(name, _)| name.eq_ignore_ascii_case(vm_size)).map(|(_, size)| *size);
+    said.or_else(|| {
+        let azure = machine_size(vm_size)?;
+        // Whole MiB below 2^32, from a table that a test looks through.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the table's values fit")]
+        let memory_mib = (azure.memory_gib * 1024.0) as u32;
+        Some(OnPremSize { processors: azure.cpus, memory_mib })
+    })
 }
 
 /// A host.

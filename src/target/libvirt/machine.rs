@@ -22,6 +22,7 @@ use super::work::{Work, observation};
 use super::xml::{belongs_to, content_volume, detached_disk, domain, overlay_volume};
 use crate::contract::{Address, Fault, FaultClass, Observation, Progress};
 use crate::gateway::MachineState;
+use crate::model::DataSource;
 
 /// The kind of handle of a machine that is being created.
 pub const KIND: &str = "libvirt-machine";
@@ -173,7 +174,10 @@ impl<'a> Work<'a> {
 
     fn write_medium(&self, host: &Host, address: &Address, machine: &Json, vm_id: &str) -> Result<(), Fault> {
         let told = provisioning(address, machine, vm_id);
-        let content = if self.settings.azure_image { azure_medium(&told) } else { no_cloud_medium(&told) };
+        let content = match self.settings.data_source {
+            DataSource::Azure => azure_medium(&told),
+            DataSource::NoCloud => no_cloud_medium(&told),
+        };
         let name = medium_volume(&address.id);
         host.hypervisor.remove_volume(self.pool(), &name)?;
         host.hypervisor.create_volume(self.pool(), &content_volume(&name, content.len()).render())?;
@@ -237,7 +241,7 @@ impl<'a> Work<'a> {
             _ => true,
         };
         // Only Azure's data source says to the gateway that it is ready.
-        let Some(gateways) = self.gateways.filter(|_| self.settings.azure_image) else {
+        let Some(gateways) = self.gateways.filter(|_| self.settings.data_source == DataSource::Azure) else {
             if !is_told {
                 return Ok(Readiness::Waiting);
             }

@@ -16,6 +16,7 @@ use super::work::Work;
 use super::xml::{AZURE_ASSET_TAG, DiskFormat, DiskPlan, DomainPlan, InterfacePlan, InterfaceSource};
 use crate::base::Secret;
 use crate::contract::{Address, Fault};
+use crate::model::DataSource;
 
 /// The name of a machine's domain.
 pub fn domain_name(id: &str) -> String {
@@ -104,7 +105,7 @@ impl Work<'_> {
             processors: size.processors,
             memory_mib: size.memory_mib,
             boot: image::boot(&*host.hypervisor, self.settings, !kvm, "")?,
-            asset_tag: self.settings.azure_image.then_some(AZURE_ASSET_TAG),
+            asset_tag: (self.settings.data_source == DataSource::Azure).then_some(AZURE_ASSET_TAG),
             disks,
             interfaces,
         })

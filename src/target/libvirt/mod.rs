@@ -55,5 +55,5 @@ pub use hypervisor::{
 };
 pub use image::ImageFiles;
 pub use machine_plan::domain_name;
-pub use settings::{DEFAULT_IMAGE, DEFAULT_POOL, DEFAULT_URI, NetworkMode, Settings, Site, Size};
+pub use settings::{DEFAULT_IMAGE, DEFAULT_POOL, DEFAULT_URI, NetworkMode, Settings, Site};
 pub use target::{LibvirtTarget, pool_id};

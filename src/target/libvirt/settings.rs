@@ -8,8 +8,7 @@ use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::image::ImageFiles;
-use crate::catalog::MachineSize;
-use crate::model::{AddressRange, UNKNOWN_SIZE};
+use crate::model::{AddressRange, DataSource, GATEWAY, OnPremSize, UNKNOWN_SIZE, size_among};
 
 /// The pool that is used if none is named.
 pub const DEFAULT_POOL: &str = "engine";
@@ -42,15 +41,6 @@ pub struct Site {
     pub router: Option<Ipv4Net>,
 }
 
-/// Processors and memory of a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// Processors.
-    pub processors: u32,
-    /// Memory in MiB.
-    pub memory_mib: u64,
-}
-
 /// The settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -61,8 +51,8 @@ pub struct Settings {
     pub image: String,
     /// Where the volume's content comes from, if it is not in the pool yet.
     pub image_files: Option<ImageFiles>,
-    /// Whether the image is provisioned as Azure's are. Others get the same data as cloud-init's NoCloud.
-    pub azure_image: bool,
+    /// How machines find what they are to become.
+    pub data_source: DataSource,
     /// How machines reach the outside.
     pub network_mode: NetworkMode,
     /// Public addresses; without any, front ends are reached from the host alone.
@@ -73,10 +63,10 @@ pub struct Settings {
     pub site: Option<Site>,
     /// Who is asked for names that are not the cluster's, where the gateway answers such questions; none: the site's router.
     pub name_servers: Vec<Ipv4Addr>,
-    /// Processors and memory by VM size, in lower case, before the table of Azure's sizes.
-    pub sizes: BTreeMap<String, Size>,
-    /// Processors and memory of a network's gateway.
-    pub gateway: Size,
+    /// What machines have, by VM size, before the table of Azure's sizes.
+    pub sizes: BTreeMap<String, OnPremSize>,
+    /// What a network's gateway has.
+    pub gateway: OnPremSize,
     /// Whether machines are emulated by software, also where the processor could run them.
     pub emulated: bool,
 }
@@ -87,14 +77,14 @@ impl Default for Settings {
             storage_pool: DEFAULT_POOL.to_owned(),
             image: DEFAULT_IMAGE.to_owned(),
             image_files: None,
-            azure_image: true,
+            data_source: DataSource::Azure,
             network_mode: NetworkMode::Nat,
             addresses: Vec::new(),
             service_addresses: Vec::new(),
             site: None,
             name_servers: Vec::new(),
             sizes: BTreeMap::new(),
-            gateway: Size { processors: 1, memory_mib: 512 },
+            gateway: GATEWAY,
             emulated: false,
         }
     }
@@ -111,19 +101,9 @@ impl Settings {
         Duration::from_secs(if self.emulated { 5 } else { 3 })
     }
 
-    /// Processors and memory of a VM size: as the model says, then as Azure has it, then a small machine.
-    pub fn size(&self, vm_size: &str) -> Size {
-        let known = |size: MachineSize| {
-            // Sizes have whole or half GiB, far below what a float holds exactly.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes are small and positive")]
-            let memory_mib = (size.memory_gib * 1024.0) as u64;
-            Size { processors: size.cpus, memory_mib }
-        };
-        self.sizes
-            .get(&vm_size.to_ascii_lowercase())
-            .copied()
-            .or_else(|| crate::catalog::machine_size(vm_size).map(known))
-            .unwrap_or(Size { processors: UNKNOWN_SIZE.processors, memory_mib: u64::from(UNKNOWN_SIZE.memory_mib) })
+    /// What a machine of a VM size has: as the model says, then as Azure has it, then a small machine.
+    pub fn size(&self, vm_size: &str) -> OnPremSize {
+        size_among(&self.sizes, vm_size).unwrap_or(UNKNOWN_SIZE)
     }
 }
 
@@ -134,9 +114,9 @@ mod tests {
     #[test]
     fn a_size_is_the_models_or_azures() {
         let mut settings = Settings::default();
-        assert_eq!(settings.size("Standard_D2s_v3"), Size { processors: 2, memory_mib: 8192 });
-        assert_eq!(settings.size("Standard_Nothing"), Size { processors: 2, memory_mib: 4096 });
-        let small = Size { processors: 1, memory_mib: 512 };
+        assert_eq!(settings.size("Standard_D2s_v3"), OnPremSize { processors: 2, memory_mib: 8192 });
+        assert_eq!(settings.size("Standard_Nothing"), OnPremSize { processors: 2, memory_mib: 4096 });
+        let small = OnPremSize { processors: 1, memory_mib: 512 };
         settings.sizes.insert("standard_d2s_v3".into(), small);
         assert_eq!(settings.size("Standard_D2s_v3"), small);
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use self::ground::{ImageOptions, ImageWanted, ground, obtain};
+use self::ground::{Ground, ImageOptions, ImageWanted, ground, obtain};
 use self::machines::{Made, Manner, await_nodes, make};
 use self::outcome::Outcome;
 use self::site::{Site, SiteModel};
@@ -184,16 +184,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     // Before the model is written, so that whoever has to ask for something else finds nothing in the way. Where there is a
     // cluster, it has been made on this host.
     if site.living.is_none() && !arguments.place.skip_preflight {
-        let findings = ground.judge(call, site.model.cluster(), image.value.as_deref())?;
-        tell_findings(call, &findings);
-        // A model that is there says itself whether its host is slow.
-        let kvm = findings.iter().any(|it| it.verdict == Verdict::Bad && it.about == VIRTUALISATION);
-        let without_kvm =
-            if kvm && matches!(site.model, SiteModel::New(_)) { "; --slow-host does without KVM" } else { "" };
-        refuse_bad(findings, "in the way of this cluster; nothing of it was made").map_err(|error| {
-            let help = error.help.clone().unwrap_or_default();
-            error.help(format!("{help}{without_kvm}"))
-        })?;
+        preflight(call, &site, &*ground, image.value.as_deref())?;
     }
     let (cluster, told) = site.write(call, image.value)?;
     steps.done(told);
@@ -203,6 +194,21 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let exit = on_target(call, arguments, &site, &connected, definition, &file, &mut steps).await;
     connected.close(call).await;
     exit
+}
+
+/// Refuses a new cluster that the host cannot take, with every reason at once.
+fn preflight(call: &Call, site: &Site, ground: &dyn Ground, image: Option<&str>) -> Result<(), CliError> {
+    let findings = ground.judge(call, site.model.cluster(), image)?;
+    tell_findings(call, &findings);
+    let kvm = findings.iter().any(|it| it.verdict == Verdict::Bad && it.about == VIRTUALISATION);
+    refuse_bad(findings, "in the way of this cluster; nothing of it was made").map_err(|error| {
+        // A model that is there says itself whether its host is slow.
+        if !kvm || !matches!(site.model, SiteModel::New(_)) {
+            return error;
+        }
+        let help = error.help.clone().unwrap_or_default();
+        error.help(format!("{help}; --slow-host does without KVM"))
+    })
 }
 
 async fn connect_to(

@@ -2,8 +2,7 @@
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::model::{AddressRange, Cluster, NetworkMode, OnPrem};
-use crate::target::libvirt::{Settings, Size};
+use crate::model::{AddressRange, Cluster, NetworkMode, OnPrem, OnPremSize, UNKNOWN_SIZE};
 
 /// Machines of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,18 +44,16 @@ impl HostDemand {
     /// What a cluster needs.
     pub fn of(cluster: &Cluster) -> Self {
         let on_prem = cluster.on_prem.clone().unwrap_or_default();
-        let sizes = Sizes::of(&on_prem);
         let plane = &cluster.control_plane;
-        let mut machines = vec![sizes.machines(
-            "control plane",
-            plane.count,
-            &plane.vm_size,
-            plane.os_disk.size_gib,
-            u64::from(plane.etcd_disk_size_gib),
-        )];
-        machines.extend(cluster.pools.iter().map(|pool| {
-            let data = pool.data_disk_sizes_gib.iter().copied().map(u64::from).sum();
-            sizes.machines(&pool.name, pool.count, &pool.vm_size, pool.os_disk.size_gib, data)
+        let mut machines = vec![MachineDemand {
+            system_gib: plane.os_disk.size_gib,
+            data_gib: plane.etcd_disk_size_gib.into(),
+            ..MachineDemand::new(&on_prem, "control plane", &plane.vm_size, plane.count)
+        }];
+        machines.extend(cluster.pools.iter().map(|pool| MachineDemand {
+            system_gib: pool.os_disk.size_gib,
+            data_gib: pool.data_disk_sizes_gib.iter().copied().map(u64::from).sum(),
+            ..MachineDemand::new(&on_prem, &pool.name, &pool.vm_size, pool.count)
         }));
         machines.push(MachineDemand {
             what: "gateway".to_owned(),
@@ -113,22 +110,11 @@ impl HostDemand {
     }
 }
 
-/// What machines of a size have: as the target makes them.
-struct Sizes(Settings);
-
-impl Sizes {
-    fn of(on_prem: &OnPrem) -> Self {
-        let size = |size: &crate::model::OnPremSize| Size {
-            processors: size.processors,
-            memory_mib: u64::from(size.memory_mib),
-        };
-        let sizes = on_prem.sizes.iter().map(|(name, own)| (name.to_ascii_lowercase(), size(own))).collect();
-        Self(Settings { sizes, ..Settings::default() })
-    }
-
-    fn machines(&self, what: &str, count: u32, vm_size: &str, system_gib: Option<u32>, data_gib: u64) -> MachineDemand {
-        let Size { processors, memory_mib } = self.0.size(vm_size);
-        MachineDemand { what: what.to_owned(), count, processors, memory_mib, system_gib, data_gib }
+impl MachineDemand {
+    /// Machines of a size, as the target makes them.
+    fn new(on_prem: &OnPrem, what: &str, vm_size: &str, count: u32) -> Self {
+        let OnPremSize { processors, memory_mib } = on_prem.size(vm_size).unwrap_or(UNKNOWN_SIZE);
+        Self { what: what.to_owned(), count, processors, memory_mib: memory_mib.into(), system_gib: None, data_gib: 0 }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::base::SystemClock;
 use crate::contract::{Address, Fault, FaultClass, Observation, OperationHandle, Progress, Support, Target as _};
 use crate::gateway::{Configuration, MachineState, MachineStatus, STATUS_FORMAT};
 use crate::graph::Scope;
+use crate::model::DataSource;
 
 /// Gateways that only remember.
 #[derive(Default)]
@@ -311,7 +312,7 @@ async fn a_machine_is_made_told_to_its_gateway_and_ready_when_it_says_so() {
 #[tokio::test]
 async fn a_machine_without_azures_data_source_is_ready_when_its_agent_answers() {
     let mut place = Place::new();
-    let settings = Settings { azure_image: false, ..Settings::default() };
+    let settings = Settings { data_source: DataSource::NoCloud, ..Settings::default() };
     place.target = Place::with(&place.hypervisor, &place.gateways, settings);
     place.gateways.is_deaf.store(true, Ordering::SeqCst);
     let resources = place.resources();

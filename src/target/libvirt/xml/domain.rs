@@ -19,7 +19,7 @@ pub struct DomainPlan {
     /// Processors.
     pub processors: u32,
     /// Memory in MiB.
-    pub memory_mib: u64,
+    pub memory_mib: u32,
     /// How it boots.
     pub boot: Boot,
     /// What it reads as its chassis' asset tag, if anything.
