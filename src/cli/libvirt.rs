@@ -70,8 +70,8 @@ mod with_library {
     use crate::target::http::{HttpSettings, Names};
     use crate::target::libvirt::host::{HostFacts, HostHypervisor, host_facts};
     use crate::target::libvirt::{
-        ErrorKind, FolderGateways, GatewayPairs, Gateways, Host, Hosts, Hypervisor, LibvirtConnection, LibvirtTarget,
-        MachineGateways, Member, NetworkMode, Settings, Site, pool_id,
+        AbsentHost, ErrorKind, FolderGateways, GatewayPairs, Gateways, Host, Hosts, Hypervisor, LibvirtConnection,
+        LibvirtTarget, MachineGateways, Member, NetworkMode, Settings, Site, pool_id,
     };
 
     /// On-prem there are no key vaults.
@@ -182,13 +182,25 @@ mod with_library {
     /// Nothing answers; a host lacks its storage pool.
     pub fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
         let on_prem = wanted.cluster.and_then(|cluster| cluster.on_prem.clone()).unwrap_or_default();
-        let mut open = super::hosts(&on_prem, options.connect.as_deref()).into_iter().map(|(name, uri)| {
-            let hypervisor: Arc<dyn Hypervisor> = Arc::new(LibvirtConnection::open(uri).map_err(Fault::from)?);
+        let host = |name: &str, connection: LibvirtConnection| {
+            let hypervisor: Arc<dyn Hypervisor> = Arc::new(connection);
             let id = pool_id(&*hypervisor, name, &on_prem.storage_pool)?;
             Ok::<_, CliError>(Host { name: name.to_owned(), id, hypervisor })
-        });
-        let Some(first) = open.next().transpose()? else { return Err(CliError::usage("no host is named")) };
-        let others: Vec<Host> = open.collect::<Result<_, _>>()?;
+        };
+        let (mut present, mut absent) = (Vec::new(), Vec::new());
+        for (name, uri) in super::hosts(&on_prem, options.connect.as_deref()) {
+            match LibvirtConnection::open(uri) {
+                Ok(connection) => present.push(host(name, connection)?),
+                // Without the first one, where the records are, there is nothing to look at.
+                Err(error) if wanted.only_looks && !present.is_empty() => {
+                    absent.push(AbsentHost { name: name.to_owned(), why: error.message });
+                }
+                Err(error) => return Err(Fault::from(error).into()),
+            }
+        }
+        let mut present = present.into_iter();
+        let Some(first) = present.next() else { return Err(CliError::usage("no host is named")) };
+        let others: Vec<Host> = present.collect();
         for (place, host) in others.iter().enumerate() {
             if let Some(same) = std::iter::once(&first).chain(&others[..place]).find(|other| other.id == host.id) {
                 let message =
@@ -196,7 +208,8 @@ mod with_library {
                 return Err(CliError::new(Exit::Definition, message).help("name each host once in onPremProfile.hosts"));
             }
         }
-        let hosts = Hosts::new(first, others);
+        let absences = absent.iter().map(|host| format!("{} does not answer: {}", host.name, host.why)).collect();
+        let hosts = Hosts::new(first, others).without(absent);
         let first = &hosts.first().hypervisor;
         let facts = host_facts(&**first, &on_prem.storage_pool)?;
         let settings = settings(&on_prem, facts, &ChosenImage::of(call, wanted.cluster)?)?;
@@ -227,6 +240,6 @@ mod with_library {
         let (kubernetes, members) = administrator(wanted.keys, http)?;
         let bootstrap_token = members.bootstrap_token.clone();
         let session = session(call, Arc::new(target), Arc::new(NoVaults), kubernetes, members, scope);
-        Ok(Connected { session, arm: None, bootstrap_token, cautions, simulator: None })
+        Ok(Connected { session, arm: None, bootstrap_token, cautions, absences, simulator: None })
     }
 }

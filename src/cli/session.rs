@@ -41,6 +41,9 @@ pub struct Wanted<'a> {
     pub cluster: Option<&'a Cluster>,
     /// The cluster's keys and the address of its API server.
     pub keys: Option<(&'a KeyMaterial, String)>,
+    /// Whether the cluster is only looked at: then a host that does not answer keeps nobody from what is on the others.
+    #[cfg_attr(not(feature = "libvirt"), expect(dead_code, reason = "only the target libvirt asks for it"))]
+    pub only_looks: bool,
 }
 
 /// A connection, and the simulator if it runs in this process.
@@ -54,6 +57,8 @@ pub struct Connected {
     pub bootstrap_token: Option<Secret>,
     /// What is to be known before machines are made there.
     pub cautions: Vec<String>,
+    /// The hosts that did not answer whoever only looks, each with why.
+    pub absences: Vec<String>,
     /// With what was to go wrong on it.
     pub(super) simulator: Option<(RunningSimulator, FaultPlan)>,
 }
@@ -213,7 +218,14 @@ pub async fn attach(
     session.settings.polling.share = time_scale;
     session.settings.retries = session.settings.retries.scaled(time_scale);
     (session.clock, session.timer) = (clock, timer);
-    Ok(Connected { session, arm: Some(Arc::new(arm)), bootstrap_token, cautions: Vec::new(), simulator })
+    Ok(Connected {
+        session,
+        arm: Some(Arc::new(arm)),
+        bootstrap_token,
+        cautions: Vec::new(),
+        absences: Vec::new(),
+        simulator,
+    })
 }
 
 async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
@@ -230,6 +242,7 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
         arm: Some(Arc::new(arm)),
         bootstrap_token,
         cautions: Vec::new(),
+        absences: Vec::new(),
         simulator: None,
     })
 }

@@ -149,6 +149,7 @@ async fn tagged_address(call: &Call, group: &str, target: &TargetOptions) -> Res
         location: String::new(),
         cluster: None,
         keys: None,
+        only_looks: false,
     };
     let connected = connect(call, target, wanted).await?;
     let address = address_in_tags(&connected.session).await;

@@ -52,7 +52,7 @@ pub use kubeconfig::{
     unmerge_kubeconfigs,
 };
 pub use nodes::{NodeWait, wait_for_nodes};
-pub use observe::observe;
+pub use observe::{observe, observe_applied};
 pub use reach::{Reach, reach};
 pub use refresh::{Refreshed, refresh};
 pub use rehearsal::{Outlook, Scenery, documented, outlook, scenery};

@@ -31,8 +31,7 @@ pub async fn observe(
     applied: &AppliedResources,
 ) -> Result<ObservedResources, ClusterError> {
     let mut observed = ObservedResources::new();
-    let mut wanted: Vec<(ResourceKey, Address)> =
-        applied.iter().map(|(key, resource)| (key.clone(), Address::clone(&resource.address))).collect();
+    let mut wanted = addresses(applied);
     if let Some(graph) = graph {
         for node in graph.nodes().filter(|node| !applied.contains_key(&node.key)) {
             if let Some(name) = &node.name {
@@ -42,16 +41,8 @@ pub async fn observe(
             }
         }
     }
-    let group = wanted.iter().position(|(key, _)| key.resource_type().eq_ignore_ascii_case(GROUP_TYPE));
-    if let Some((key, address)) = group.map(|place| wanted.swap_remove(place)) {
-        let observation = read(target.as_ref(), &address).await?;
-        let there = observation.is_some();
-        observed.insert(key, Observed { address, observation });
-        if !there {
-            let absent = wanted.into_iter().map(|(key, address)| (key, Observed { address, observation: None }));
-            observed.extend(absent);
-            return Ok(observed);
-        }
+    if !read_group(target, &mut wanted, &mut observed).await? {
+        return Ok(observed);
     }
     read_all(target, wanted, &mut observed).await?;
 
@@ -71,12 +62,77 @@ pub async fn observe(
     Ok(observed)
 }
 
-/// Reads many resources, some at a time.
+/// Observes what was applied, as far as it can be observed; and what cannot be, with the fault that is in the way, by key.
+///
+/// # Errors
+/// The resource group cannot be observed, or nothing in it can: the first fault.
+pub async fn observe_applied(
+    target: &Arc<dyn Target>,
+    applied: &AppliedResources,
+) -> Result<(ObservedResources, Vec<(ResourceKey, Fault)>), ClusterError> {
+    let mut observed = ObservedResources::new();
+    let mut wanted = addresses(applied);
+    if !read_group(target, &mut wanted, &mut observed).await? {
+        return Ok((observed, Vec::new()));
+    }
+    let (all, mut unknown) = (wanted.len(), Vec::new());
+    read_each(target, wanted, |key, address, observation| {
+        match observation {
+            Ok(observation) => _ = observed.insert(key, Observed { address, observation }),
+            Err(fault) => unknown.push((key, fault)),
+        }
+        Ok(())
+    })
+    .await?;
+    if unknown.len() == all && !unknown.is_empty() {
+        return Err(unknown.swap_remove(0).1.into());
+    }
+    unknown.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok((observed, unknown))
+}
+
+fn addresses(applied: &AppliedResources) -> Vec<(ResourceKey, Address)> {
+    applied.iter().map(|(key, resource)| (key.clone(), Address::clone(&resource.address))).collect()
+}
+
+/// Reads the resource group, if it is among those that are wanted. Tells whether the others are to be read: without it none
+/// of them is there.
+async fn read_group(
+    target: &Arc<dyn Target>,
+    wanted: &mut Vec<(ResourceKey, Address)>,
+    observed: &mut ObservedResources,
+) -> Result<bool, Fault> {
+    let group = wanted.iter().position(|(key, _)| key.resource_type().eq_ignore_ascii_case(GROUP_TYPE));
+    let Some((key, address)) = group.map(|place| wanted.swap_remove(place)) else { return Ok(true) };
+    let observation = read(target.as_ref(), &address).await?;
+    let there = observation.is_some();
+    observed.insert(key, Observed { address, observation });
+    if !there {
+        let absent = wanted.drain(..).map(|(key, address)| (key, Observed { address, observation: None }));
+        observed.extend(absent);
+    }
+    Ok(there)
+}
+
+/// Reads many resources, some at a time. The first fault ends it.
 pub(super) async fn read_all(
     target: &Arc<dyn Target>,
     wanted: Vec<(ResourceKey, Address)>,
     observed: &mut ObservedResources,
-) -> Result<(), ClusterError> {
+) -> Result<(), Fault> {
+    read_each(target, wanted, |key, address, observation| {
+        observed.insert(key, Observed { address, observation: observation? });
+        Ok(())
+    })
+    .await
+}
+
+/// Reads many resources, some at a time, and hands each over as it comes.
+async fn read_each(
+    target: &Arc<dyn Target>,
+    wanted: Vec<(ResourceKey, Address)>,
+    mut each: impl FnMut(ResourceKey, Address, Result<Option<Observation>, Fault>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let places = Arc::new(Semaphore::new(CONCURRENCY));
     let mut reads = JoinSet::new();
     for (key, address) in wanted {
@@ -90,7 +146,7 @@ pub(super) async fn read_all(
     while let Some(read) = reads.join_next().await {
         let (key, address, observation) =
             read.map_err(|error| Fault::new(FaultClass::Unavailable, "", format!("a read was abandoned: {error}")))?;
-        observed.insert(key, Observed { address, observation: observation? });
+        each(key, address, observation)?;
     }
     Ok(())
 }

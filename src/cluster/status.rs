@@ -1,10 +1,7 @@
 //! `status`: what the state says, and whether it is still so.
 
-use std::collections::BTreeMap;
-
-use super::{ClusterError, Interrupted, Session, observe, place};
-use crate::base::Secret;
-use crate::contract::Observation;
+use super::{ClusterError, Interrupted, Session, observe_applied, place};
+use crate::contract::{Fault, Observation};
 use crate::graph::ResourceKey;
 use crate::kubernetes::NodeStatus;
 use crate::state::{Snapshot, Store};
@@ -18,6 +15,8 @@ pub struct Status {
     pub missing: Vec<ResourceKey>,
     /// What is there and has not succeeded, with its provisioning state.
     pub unfinished: Vec<(ResourceKey, String)>,
+    /// What could not be looked at, with the fault that was in the way.
+    pub unknown: Vec<(ResourceKey, Fault)>,
     /// The run that was interrupted, if there is one.
     pub interrupted: Option<Interrupted>,
     /// The nodes, if the API server answers.
@@ -27,12 +26,11 @@ pub struct Status {
 /// Looks at a cluster. Changes nothing, and needs no lock.
 ///
 /// # Errors
-/// A folder without a state, a target that does not answer.
+/// A folder without a state, a target that does not answer, or not for a single resource.
 pub async fn status(session: &Session, store: &Store) -> Result<Status, ClusterError> {
     let snapshot = store.snapshot()?.ok_or_else(|| ClusterError::NoCluster { folder: store.place() })?;
     place::of_state(session, &snapshot)?;
-    let no_secrets: BTreeMap<String, Secret> = BTreeMap::new();
-    let observed = observe(&session.target, &session.scope, None, &no_secrets, &snapshot.applied).await?;
+    let (observed, unknown) = observe_applied(&session.target, &snapshot.applied).await?;
     let missing = observed.iter().filter(|(_, seen)| seen.observation.is_none()).map(|(key, _)| key.clone()).collect();
     let unfinished = observed
         .iter()
@@ -50,5 +48,5 @@ pub async fn status(session: &Session, store: &Store) -> Result<Status, ClusterE
         Some(client) if !snapshot.applied.is_empty() => client.nodes().await.ok(),
         _ => None,
     };
-    Ok(Status { snapshot, missing, unfinished, interrupted, nodes })
+    Ok(Status { snapshot, missing, unfinished, unknown, interrupted, nodes })
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::status::{connect_existing, existing_cluster};
+use super::status::{existing_cluster, look_at_existing};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, StatePlaceOptions, TargetOptions};
 use crate::cli::place::{describe_target, existing_snapshot};
@@ -73,7 +73,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let uri = match on_prem.filter(|on_prem| on_prem.hosts.len() > 1) {
         Some(on_prem) => {
             // The target knows on which of them it has made the machine.
-            let connected = connect_existing(call, &store, &existing, &arguments.target).await?;
+            let connected = look_at_existing(call, &store, &existing, &arguments.target).await?;
             let seen = connected.session.target.observe(address).await;
             connected.close(call).await;
             uri_of(on_prem, &name, seen?.as_ref())?

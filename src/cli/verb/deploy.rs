@@ -173,6 +173,7 @@ pub async fn prepare(
         location: cluster.location.clone(),
         cluster: Some(cluster),
         keys: Some((&definition.keys, server)),
+        only_looks: false,
     };
     let real = connect(call, target, wanted).await?;
     let connected = scene.enter(call, real, Some(&definition)).await?;

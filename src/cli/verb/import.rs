@@ -83,6 +83,7 @@ async fn from_model(
         location: cluster.location.clone(),
         cluster: Some(cluster),
         keys: Some((&definition.keys, definition.server())),
+        only_looks: false,
     };
     let files = own_files(&definition)?;
     let connected = connect(call, &arguments.target, wanted).await?;
@@ -118,6 +119,7 @@ async fn from_group(call: &Call, arguments: &Arguments, group: &str) -> Result<(
         location: arguments.model.location.clone().unwrap_or_default(),
         cluster: None,
         keys: None,
+        only_looks: false,
     };
     let connected = connect(call, &arguments.target, wanted).await?;
     let imported = import_group(&connected.session, connected.arm()?, &store).await;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::status::connect_existing;
+use super::status::look_at_existing;
 use crate::base::{Source, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, TargetOptions};
@@ -53,7 +53,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     };
     let keys = KeyMaterial::load_or_generate(folder, &Given::default(), &SystemClock, &SystemEntropy)
         .map_err(ClusterError::from)?;
-    let connected = connect_existing(call, &store, &arguments.existing, &arguments.target).await?;
+    let connected = look_at_existing(call, &store, &arguments.existing, &arguments.target).await?;
     let entry = kubeconfig::entry(&connected, &cluster, &keys, &snapshot.applied).await;
     connected.close(call).await;
     let entry = entry?;

@@ -71,6 +71,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         location: cluster.location.clone(),
         cluster: Some(cluster),
         keys: Some((&definition.keys, definition.server())),
+        only_looks: false,
     };
     let real = connect(call, options, wanted).await?;
     let connected = scene.enter(call, real, Some(&definition)).await?;

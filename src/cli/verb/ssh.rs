@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::status::{connect_existing, existing_cluster};
+use super::status::{existing_cluster, look_at_existing};
 use crate::base::read_text;
 use crate::cli::error::CliError;
 use crate::cli::options::{ExistingOptions, StatePlaceOptions, TargetOptions};
@@ -70,7 +70,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
         jump: arguments.jump.clone(),
         uri: libvirt::uri(on_prem, arguments.target.connect.as_deref()),
     };
-    let connected = connect_existing(call, &store, &existing, &arguments.target).await?;
+    let connected = look_at_existing(call, &store, &existing, &arguments.target).await?;
     let found = find(&connected, &snapshot, cluster.as_ref(), asked, &how).await;
     connected.close(call).await;
     let (member, way) = found?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::base::{Source, SystemClock, SystemEntropy, read_text};
 use crate::catalog::Cloud;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, exit_of};
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::place::{self, describe_target, existing_snapshot};
 use crate::cli::session::{Connected, Wanted, connect};
@@ -22,7 +22,8 @@ use crate::view::{harmless, render_resources};
 
 /// Arguments of `engine status`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  engine status -o _output/quickstart")]
+#[command(after_help = "Example:\n  engine status -o _output/quickstart\n\n\
+    What cannot be looked at is told as not known, beside all that can; the exit code is then that of what is in the way.")]
 pub struct Arguments {
     #[command(flatten)]
     existing: ExistingOptions,
@@ -44,6 +45,30 @@ pub async fn connect_existing(
     existing: &ExistingOptions,
     options: &TargetOptions,
 ) -> Result<Connected, CliError> {
+    connect_to_existing(call, store, existing, options, false).await
+}
+
+/// The same for verbs that only look: of several hosts on-prem, all but the first may be silent. They are told.
+pub async fn look_at_existing(
+    call: &Call,
+    store: &Store,
+    existing: &ExistingOptions,
+    options: &TargetOptions,
+) -> Result<Connected, CliError> {
+    let connected = connect_to_existing(call, store, existing, options, true).await?;
+    for absence in &connected.absences {
+        call.output.note(&format!("{} {}\n", call.output.error_style.warn("note:"), harmless(absence)));
+    }
+    Ok(connected)
+}
+
+async fn connect_to_existing(
+    call: &Call,
+    store: &Store,
+    existing: &ExistingOptions,
+    options: &TargetOptions,
+    only_looks: bool,
+) -> Result<Connected, CliError> {
     let snapshot = existing_snapshot(store, existing)?;
     let folder = store.folder();
     let cluster = existing_cluster(folder);
@@ -58,6 +83,7 @@ pub async fn connect_existing(
         location: snapshot.identity.scope.location.clone(),
         cluster: cluster.as_ref(),
         keys: keys.as_ref().zip(server),
+        only_looks,
     };
     connect(call, options, wanted).await
 }
@@ -65,13 +91,14 @@ pub async fn connect_existing(
 /// Runs the verb.
 pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let store = existing_store(call, &arguments.existing, &arguments.target).await?;
-    let connected = connect_existing(call, &store, &arguments.existing, &arguments.target).await?;
+    let connected = look_at_existing(call, &store, &arguments.existing, &arguments.target).await?;
     let status = status(&connected.session, &store).await;
     connected.close(call).await;
     let status = status?;
     call.output.data(&as_json(&status));
     call.output.text(&render(call, &status, &store));
-    Ok(Exit::Success)
+    // Nobody shall take for whole what is told in part.
+    Ok(status.unknown.first().map_or(Exit::Success, |(_, fault)| exit_of(fault)))
 }
 
 fn render(call: &Call, status: &Status, store: &Store) -> String {
@@ -134,6 +161,13 @@ fn render(call: &Call, status: &Status, store: &Store) -> String {
     for (key, state) in &status.unfinished {
         let _ = writeln!(text, "{} {}: {}", style.warn("not finished:"), harmless(key.as_str()), harmless(state));
     }
+    for (key, fault) in &status.unknown {
+        let _ =
+            writeln!(text, "{} {}: {}", style.warn("not known:"), harmless(key.as_str()), harmless(&fault.to_string()));
+    }
+    if let Some(help) = status.unknown.first().and_then(|(_, fault)| fault.help.as_ref()) {
+        let _ = writeln!(text, "{} {}", style.strong("help:"), harmless(help));
+    }
     text
 }
 
@@ -157,6 +191,9 @@ fn as_json(status: &Status) -> serde_json::Value {
         "resources": status.snapshot.applied.values().map(|resource| &resource.address.id).collect::<Vec<_>>(),
         "missing": status.missing,
         "unfinished": status.unfinished,
+        "unknown": status.unknown.iter()
+            .map(|(key, fault)| json!({ "resource": key, "code": fault.code, "reason": fault.message, "help": fault.help }))
+            .collect::<Vec<_>>(),
         "interrupted": status.interrupted.as_ref().map(|run| json!({
             "verb": run.plan.verb, "finished": run.finished, "steps": run.plan.steps.len(),
             "underWay": run.is_under_way,

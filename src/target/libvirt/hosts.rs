@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::hypervisor::Hypervisor;
+use crate::contract::{Fault, FaultClass};
 
 /// A host.
 #[derive(Clone)]
@@ -19,17 +20,51 @@ pub struct Host {
     pub hypervisor: Arc<dyn Hypervisor>,
 }
 
+/// A host of the model's that did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbsentHost {
+    /// Its name in the model.
+    pub name: String,
+    /// What was told in its place.
+    pub why: String,
+}
+
 /// The hosts, in the model's order.
 #[derive(Clone)]
 pub struct Hosts {
     first: Host,
     others: Vec<Host>,
+    absent: Vec<AbsentHost>,
 }
 
 impl Hosts {
     /// The hosts.
     pub fn new(first: Host, others: Vec<Host>) -> Self {
-        Self { first, others }
+        Self { first, others, absent: Vec::new() }
+    }
+
+    /// The same beside others that do not answer. What is on those that do can be looked at; nothing can be changed.
+    #[must_use]
+    pub fn without(mut self, absent: Vec<AbsentHost>) -> Self {
+        self.absent = absent;
+        self
+    }
+
+    /// What is to be said of something for which all have to answer; nothing if all do.
+    ///
+    /// # Errors
+    /// Some do not.
+    pub fn require_all(&self) -> Result<(), Fault> {
+        let Some(first) = self.absent.first() else { return Ok(()) };
+        let names: Vec<&str> = self.absent.iter().map(|host| host.name.as_str()).collect();
+        let verb = if names.len() == 1 { "does" } else { "do" };
+        let message = format!("{} {verb} not answer: {}", names.join(", "), first.why);
+        let mut fault = Fault::new(FaultClass::Unavailable, "libvirt", message).help(
+            "see that libvirtd runs there, and that its address can be reached: `engine doctor` tells of each host",
+        );
+        // It was asked when the engine began, and will not be asked again: there is nothing to wait for.
+        fault.retry_after = Some(std::time::Duration::ZERO);
+        Err(fault)
     }
 
     /// The one with the ledger and the gateways.

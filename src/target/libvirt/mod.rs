@@ -49,7 +49,7 @@ pub use connection::LibvirtConnection;
 pub use gateway_machine::{MachineGateways, Member};
 pub use gateway_pair::GatewayPairs;
 pub use gateways::{FolderGateways, Gateways};
-pub use hosts::{Host, Hosts};
+pub use hosts::{AbsentHost, Host, Hosts};
 pub use hypervisor::{
     Answer, Domain, DomainState, ErrorKind, Hypervisor, HypervisorError, Network, NetworkChange, Pool, Volume,
 };

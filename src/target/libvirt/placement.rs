@@ -50,6 +50,14 @@ impl<'a> Work<'a> {
         self.ledger.get(id).and_then(|record| self.recorded_host(record)).unwrap_or(hosts.first())
     }
 
+    /// Refuses to tell of what is on none of the hosts that answer while others do not: it may be on those.
+    ///
+    /// # Errors
+    /// It is so.
+    pub fn check_absent(&self, record: &Record) -> Result<(), Fault> {
+        if self.recorded_host(record).is_some() { Ok(()) } else { self.hosts.require_all() }
+    }
+
     /// The host that has a data disk, if one has it.
     ///
     /// # Errors

@@ -143,6 +143,7 @@ impl Place {
         match family(&address.resource_type) {
             Some(Family::Machine) => {
                 work.refresh_for(&address.id)?;
+                work.check_absent(&record)?;
                 work.observe_machine(address, record)
             }
             Some(Family::Network) => {
@@ -160,6 +161,7 @@ impl Place {
                 Ok(Some(seen))
             }
             Some(Family::Disk) => {
+                work.check_absent(&record)?;
                 let name = disk::disk_volume_name(&address.id);
                 let volume = work.host_of(&address.id).hypervisor.volume(&self.settings.storage_pool, &name)?;
                 Ok(volume.map(|_| observation(&record)))
@@ -169,6 +171,7 @@ impl Place {
     }
 
     fn apply(&self, address: &Address, body: Json, etag: Option<&str>) -> Result<Progress, Fault> {
+        self.hosts.require_all()?;
         let mut work = self.work();
         work.refresh_for(&address.id)?;
         let before = work.read(&address.id)?;
@@ -194,6 +197,7 @@ impl Place {
     }
 
     fn delete(&self, address: &Address) -> Result<Progress, Fault> {
+        self.hosts.require_all()?;
         let mut work = self.work();
         work.refresh_for(&address.id)?;
         work.read(&address.id)?;
@@ -213,6 +217,7 @@ impl Place {
     fn poll(&self, operation: &OperationHandle) -> Result<Progress, Fault> {
         let lost = || Fault::new(FaultClass::OperationLost, "", "this is not an operation of this target");
         let address = operation.result.as_ref().ok_or_else(lost)?;
+        self.hosts.require_all()?;
         let mut work = self.work();
         work.refresh_for(&address.id)?;
         match operation.kind.as_str() {

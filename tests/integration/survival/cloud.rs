@@ -49,6 +49,37 @@ fn test_07_a_wait_that_is_asked_for_is_kept() {
     assert_eq!(waited, 3);
 }
 
+/// What cannot be looked at is told with its reason, beside all that can; it is not taken for gone.
+#[test]
+fn a_status_tells_what_it_could_not_look_at() {
+    let faulty = Faulty::new(json!([]));
+    is_done(&faulty.deploy());
+    let refused = |resource_type: &str| {
+        json!([{
+            "methods": ["GET"], "type": resource_type, "times": "always",
+            "fault": { "kind": "refused", "status": 403, "code": "AuthorizationFailed", "message": "no right to read" },
+        }])
+    };
+    faulty.give(refused("Microsoft.Network/loadBalancers"));
+    let told = faulty.run(&["status"]);
+    assert_eq!(told.code, 78, "{}", told.notes);
+    let unknown = told.data["unknown"].as_array().unwrap();
+    assert!(!unknown.is_empty() && unknown.iter().all(|it| it["code"] == "AuthorizationFailed"), "{unknown:?}");
+    assert_eq!((&told.data["missing"], &told.data["nodes"][2]["ready"]), (&json!([]), &json!(true)));
+    let shown = faulty.place.expect(78, &["status", "-o", &faulty.folder(), "--faults", "faults.json"]);
+    assert!(shown.contains("not known: ") && shown.contains("no right to read"), "{shown}");
+
+    // Whoever sees nothing at all has nothing to tell.
+    for resource_type in ["Microsoft.Resources/resourceGroups", "Microsoft.*/*"] {
+        faulty.give(refused(resource_type));
+        let told = faulty.run(&["status"]);
+        assert_eq!((told.code, &told.data["nodes"]), (78, &Json::Null), "{resource_type}: {}", told.data);
+    }
+    faulty.give(json!([]));
+    let told = faulty.run(&["status"]);
+    assert_eq!((told.code, &told.data["unknown"]), (0, &json!([])));
+}
+
 #[test]
 fn test_08_server_errors_and_resets_leave_exactly_one_of_each() {
     let refused = |status: u16| json!({ "methods": ["PUT"], "fault": { "kind": "refused", "status": status } });

@@ -227,6 +227,7 @@ async fn connect_to(
         location: cluster.location.clone(),
         cluster: Some(cluster),
         keys: Some((&definition.keys, definition.server())),
+        only_looks: false,
     };
     connect(call, options, wanted).await
 }

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::model::AddressRange;
-use crate::target::libvirt::hosts::{Host, Hosts};
+use crate::target::libvirt::hosts::{AbsentHost, Host, Hosts};
 use crate::target::libvirt::settings::{NetworkMode, Site};
 
 /// Hosts with a bridge in common.
@@ -165,6 +165,46 @@ async fn machines_of_an_availability_set_are_on_as_many_hosts_as_there_are() {
     assert_eq!(rack.place.target.delete(&rack.place.address(GROUP, "rg")).await, Ok(Progress::Done(None)));
     assert!(rack.place.is_empty(), "{:?}", rack.place.hypervisor.things());
     assert_eq!(*rack.second.things(), *Double::new().things());
+}
+
+#[tokio::test]
+async fn beside_a_host_that_does_not_answer_there_is_much_to_see_and_nothing_to_do() {
+    let mut rack = Rack::new();
+    rack.surroundings().await;
+    for name in ["vm-a", "vm-b"] {
+        rack.machine(name, json!({})).await;
+    }
+    assert_eq!(rack.domain("vm-b").0, "two");
+    let absent = AbsentHost { name: "two".into(), why: "no route to rack-2".into() };
+    rack.work_on(Hosts::new(host("one", &rack.place.hypervisor), Vec::new()).without(vec![absent]));
+    let before = (rack.place.hypervisor.things().clone(), rack.second.things().clone());
+
+    let place = &rack.place;
+    for (resource_type, name) in [(MACHINE, "vm-a"), (DISK, "vm-a-data"), (NETWORK, "vnet"), (INTERFACE, "vm-b-nic")] {
+        assert_eq!(place.seen(resource_type, name).await.unwrap().provisioning_state(), Some("Succeeded"), "{name}");
+    }
+    // What is on the other one is not taken for gone.
+    let machine = place.address(MACHINE, "vm-b");
+    for address in [&machine, &place.address(DISK, "vm-b-data")] {
+        let fault = place.target.observe(address).await.unwrap_err();
+        assert_eq!(fault.class, FaultClass::Unavailable);
+        assert!(fault.message.contains("two does not answer: no route to rack-2"), "{}", fault.message);
+    }
+    let body = json!({ "location": "local" });
+    for refused in [
+        place.target.apply(&place.address(GROUP, "rg"), &body, None).await,
+        place.target.delete(&place.address(MACHINE, "vm-a")).await,
+        place.target.poll(&operation_of(&machine)).await,
+    ] {
+        assert_eq!(refused.unwrap_err().class, FaultClass::Unavailable);
+    }
+    assert!(before == (place.hypervisor.things().clone(), rack.second.things().clone()));
+}
+
+/// The operation of a machine that is being made.
+fn operation_of(machine: &Address) -> OperationHandle {
+    let kind = crate::target::libvirt::machine::KIND.to_owned();
+    OperationHandle { url: String::new(), kind, result: Some(machine.clone()), reads_as_made: false }
 }
 
 #[tokio::test]
