@@ -184,6 +184,7 @@ fn common_files(
     add("/etc/engine/containerd.toml", "0644", "containerd/config.toml")?;
     add("/etc/engine/kubeadm/join.yaml", "0600", "kubeadm/join.yaml")?;
     add("/etc/engine/kubeadm/discovery.yaml", "0600", "kubeadm/discovery.yaml")?;
+    files.extend(patience::units(cluster.slow_host)?);
     let patch = format!("{}\n", view.kubelet_patch);
     files.push(MachineFile::new("/etc/engine/kubeadm/patches/kubeletconfiguration+merge.json", "0600", patch));
     for (number, authority) in node.host.authorities.iter().enumerate() {

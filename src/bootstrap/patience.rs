@@ -96,6 +96,21 @@ pub(super) fn volume_seconds(slow: bool) -> Option<u32> {
     slow.then_some(1800)
 }
 
+#[derive(Serialize)]
+struct UnitView {
+    kubelet: bool,
+}
+
+/// What the units of the long-lived programs are told: as files, so that systemd reads them with those that it has to read anyway.
+pub(super) fn units(slow: bool) -> Result<Vec<MachineFile>, BootstrapError> {
+    let units: &[&str] = if slow { &["containerd", "kubelet"] } else { &[] };
+    let file = |unit: &&str| {
+        let text = templates::render("systemd/slow-host.conf", &UnitView { kubelet: *unit == "kubelet" })?;
+        Ok(MachineFile::new(format!("/etc/systemd/system/{unit}.service.d/80-engine-slow-host.conf"), "0644", text))
+    };
+    units.iter().map(file).collect()
+}
+
 /// The folder of what kubeadm puts over its own manifests.
 const PATCHES: &str = "/etc/engine/kubeadm/patches";
 

@@ -63,6 +63,7 @@ static TEMPLATES: LazyLock<Vec<Source>> = LazyLock::new(|| {
         "systemd/engine-renew-token.service",
         "systemd/engine-renew-token.timer",
         "systemd/engine-services.service",
+        "systemd/slow-host.conf",
         "network/rules.nft",
         "host/proxy.env",
         "host/audit.rules",

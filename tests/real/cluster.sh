@@ -97,6 +97,20 @@ deploy() {
   kubectl wait --for=condition=Ready node --all --timeout=900s >/dev/null
   stage "all nodes Ready"
   kubectl get nodes -o wide
+  [ -z "${ENGINE_REAL_LOG:-}" ] || keep_logs
+}
+
+# What the machines wrote while they were provisioned, and how long that took them.
+keep_logs() {
+  local name address
+  mkdir -p "$ENGINE_REAL_LOG"
+  cp deploy.log events.jsonl "$ENGINE_REAL_LOG/"
+  kubectl get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.status.addresses[0].address}{"\n"}{end}' |
+    while read -r name address; do
+      look "azureuser@$address" \
+        'sudo sh -c "cat /var/log/azure/cluster-provision.log; systemd-analyze blame; journalctl --no-pager -o short-precise"' \
+        </dev/null >"$ENGINE_REAL_LOG/$name.log" || true
+    done
 }
 
 # destroy: nothing is left of it.

@@ -93,6 +93,7 @@ kubeadm_join() {
   local configuration=$1 discovery token control_plane=false
   cp "$configuration" /own/join.yaml
   cp /etc/hosts /own/hosts-while-joining
+  date -u +%Y >/own/year-of-joining
   grep -q '^controlPlane:' "$configuration" && control_plane=true
   discovery=$(sed -n -E 's/^    kubeConfigPath: //p' "$configuration")
   sed -n -E 's/^ *certificate-authority-data: //p' "$discovery" | base64 -d | cmp -s - /world/ca.crt ||
