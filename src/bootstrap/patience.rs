@@ -141,3 +141,22 @@ pub(super) fn patches(slow: bool) -> Result<Vec<MachineFile>, BootstrapError> {
     };
     components.iter().map(patch).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_told_on_slow_hosts_only() {
+        assert!(units(false).unwrap().is_empty());
+        let files = units(true).unwrap();
+        let text = |unit: &str| {
+            let path = format!("/etc/systemd/system/{unit}.service.d/80-engine-slow-host.conf");
+            files.iter().find(|file| file.path == path).unwrap().content.expose().to_owned()
+        };
+        let both = "[Service]\nEnvironment=GOGC=400 GODEBUG=asyncpreemptoff=1\nTimerSlackNSec=10ms\n";
+        assert_eq!(text("containerd"), both);
+        assert_eq!(text("kubelet"), format!("{both}LogRateLimitIntervalSec=60\nLogRateLimitBurst=200\n"));
+    }
+}

@@ -18,7 +18,7 @@ pub enum Exit {
     NoSuchPrincipal = 67,
     /// There is no way to the cloud: no name, no connection.
     NoNetwork = 68,
-    /// The cloud does not answer, or throttled for too long.
+    /// The cloud or a host does not answer, or throttles for too long.
     Unavailable = 69,
     /// A fault of the program itself.
     Bug = 70,
@@ -56,7 +56,7 @@ impl Exit {
         (Self::Definition, "The API model is wrong; every fault is listed with line and column"),
         (Self::NoSuchPrincipal, "The tenant or the application to sign in as does not exist"),
         (Self::NoNetwork, "There is no way to the cloud: its name is not resolved, or no connection comes about"),
-        (Self::Unavailable, "The cloud does not answer, or throttled for too long"),
+        (Self::Unavailable, "The cloud or a host does not answer, or throttles for too long"),
         (Self::Bug, "A fault of the program itself"),
         (Self::StateRefused, "A state or a file is older than the one in its place, or another; `--force` overwrites"),
         (
@@ -88,7 +88,7 @@ impl Exit {
 
 /// What can stand between here and the cloud: the situation, the code of the fault, and the exit code. The source of the
 /// second table of `docs/exit-codes.md`; `exit_of` in `error.rs` follows it.
-pub const TROUBLE: [(&str, &str, Exit); 15] = [
+pub const TROUBLE: [(&str, &str, Exit); 16] = [
     ("The client secret is wrong", "AADSTS7000215", Exit::Authentication),
     ("The client secret has expired", "AADSTS7000222", Exit::Authentication),
     ("The client certificate is not the application's", "AADSTS700027", Exit::Authentication),
@@ -104,4 +104,5 @@ pub const TROUBLE: [(&str, &str, Exit); 15] = [
     ("No connection comes about", "Connection", Exit::NoNetwork),
     ("Nothing answers in time", "ConnectTimeout", Exit::NoNetwork),
     ("The cloud throttles for too long", "TooManyRequests", Exit::Unavailable),
+    ("Of several hosts on-prem, some cannot be asked", "HostAbsent", Exit::Unavailable),
 ];

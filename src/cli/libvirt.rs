@@ -179,23 +179,23 @@ mod with_library {
     /// Connects to the libvirt hosts. Nothing is changed on them.
     ///
     /// # Errors
-    /// Nothing answers; a host lacks its storage pool.
+    /// A host does not answer, or lacks its storage pool: any of them, or where the cluster is only looked at the first.
     pub fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
         let on_prem = wanted.cluster.and_then(|cluster| cluster.on_prem.clone()).unwrap_or_default();
-        let host = |name: &str, connection: LibvirtConnection| {
-            let hypervisor: Arc<dyn Hypervisor> = Arc::new(connection);
+        let host = |name: &str, uri: &str| {
+            let hypervisor: Arc<dyn Hypervisor> = Arc::new(LibvirtConnection::open(uri)?);
             let id = pool_id(&*hypervisor, name, &on_prem.storage_pool)?;
-            Ok::<_, CliError>(Host { name: name.to_owned(), id, hypervisor })
+            Ok::<_, Fault>(Host { name: name.to_owned(), id, hypervisor })
         };
         let (mut present, mut absent) = (Vec::new(), Vec::new());
         for (name, uri) in super::hosts(&on_prem, options.connect.as_deref()) {
-            match LibvirtConnection::open(uri) {
-                Ok(connection) => present.push(host(name, connection)?),
+            match host(name, uri) {
+                Ok(host) => present.push(host),
                 // Without the first one, where the records are, there is nothing to look at.
-                Err(error) if wanted.only_looks && !present.is_empty() => {
-                    absent.push(AbsentHost { name: name.to_owned(), why: error.message });
+                Err(fault) if wanted.only_looks && !present.is_empty() => {
+                    absent.push(AbsentHost { name: name.to_owned(), fault });
                 }
-                Err(error) => return Err(Fault::from(error).into()),
+                Err(fault) => return Err(fault.into()),
             }
         }
         let mut present = present.into_iter();
@@ -208,8 +208,8 @@ mod with_library {
                 return Err(CliError::new(Exit::Definition, message).help("name each host once in onPremProfile.hosts"));
             }
         }
-        let absences = absent.iter().map(|host| format!("{} does not answer: {}", host.name, host.why)).collect();
         let hosts = Hosts::new(first, others).without(absent);
+        let absence = hosts.require_all().err().map(|fault| fault.message);
         let first = &hosts.first().hypervisor;
         let facts = host_facts(&**first, &on_prem.storage_pool)?;
         let settings = settings(&on_prem, facts, &ChosenImage::of(call, wanted.cluster)?)?;
@@ -240,6 +240,6 @@ mod with_library {
         let (kubernetes, members) = administrator(wanted.keys, http)?;
         let bootstrap_token = members.bootstrap_token.clone();
         let session = session(call, Arc::new(target), Arc::new(NoVaults), kubernetes, members, scope);
-        Ok(Connected { session, arm: None, bootstrap_token, cautions, absences, simulator: None })
+        Ok(Connected { session, arm: None, bootstrap_token, cautions, absence, simulator: None })
     }
 }

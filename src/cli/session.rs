@@ -57,8 +57,8 @@ pub struct Connected {
     pub bootstrap_token: Option<Secret>,
     /// What is to be known before machines are made there.
     pub cautions: Vec<String>,
-    /// The hosts that did not answer whoever only looks, each with why.
-    pub absences: Vec<String>,
+    /// Which hosts could not be asked by one who only looks, and why; nothing if all could.
+    pub absence: Option<String>,
     /// With what was to go wrong on it.
     pub(super) simulator: Option<(RunningSimulator, FaultPlan)>,
 }
@@ -218,14 +218,7 @@ pub async fn attach(
     session.settings.polling.share = time_scale;
     session.settings.retries = session.settings.retries.scaled(time_scale);
     (session.clock, session.timer) = (clock, timer);
-    Ok(Connected {
-        session,
-        arm: Some(Arc::new(arm)),
-        bootstrap_token,
-        cautions: Vec::new(),
-        absences: Vec::new(),
-        simulator,
-    })
+    Ok(Connected { session, arm: Some(Arc::new(arm)), bootstrap_token, cautions: Vec::new(), absence: None, simulator })
 }
 
 async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
@@ -242,7 +235,7 @@ async fn connect_azure(call: &Call, options: &TargetOptions, wanted: Wanted<'_>)
         arm: Some(Arc::new(arm)),
         bootstrap_token,
         cautions: Vec::new(),
-        absences: Vec::new(),
+        absence: None,
         simulator: None,
     })
 }

@@ -65,7 +65,7 @@ pub async fn observe(
 /// Observes what was applied, as far as it can be observed; and what cannot be, with the fault that is in the way, by key.
 ///
 /// # Errors
-/// The resource group cannot be observed, or nothing in it can: the first fault.
+/// The resource group cannot be observed, or nothing in it can; or the target does not answer.
 pub async fn observe_applied(
     target: &Arc<dyn Target>,
     applied: &AppliedResources,
@@ -79,6 +79,8 @@ pub async fn observe_applied(
     read_each(target, wanted, |key, address, observation| {
         match observation {
             Ok(observation) => _ = observed.insert(key, Observed { address, observation }),
+            // It has been asked again for long enough: whoever does not answer now does not answer for the others either.
+            Err(fault) if fault.class.is_retryable() => return Err(fault),
             Err(fault) => unknown.push((key, fault)),
         }
         Ok(())

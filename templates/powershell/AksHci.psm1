@@ -84,7 +84,15 @@ function Get-AksHciCluster {
     }
     foreach ($folder in $folders) {
         $arguments = @('status', '--output-directory', $folder, '--json')
-        Invoke-Engine -Arguments $arguments | Out-String | ConvertFrom-Json
+        $status = & engine @arguments | Out-String | ConvertFrom-Json
+        $code = $LASTEXITCODE
+        # It tells what it has seen also where it could not see all, and the other clusters are told of all the same.
+        if ($status -and $status.PSObject.Properties['cluster']) {
+            $status
+        }
+        if ($code -ne 0) {
+            Write-Error -Message "engine status ended with exit code $code"
+        }
     }
 }
 

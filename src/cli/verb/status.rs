@@ -48,7 +48,7 @@ pub async fn connect_existing(
     connect_to_existing(call, store, existing, options, false).await
 }
 
-/// The same for verbs that only look: of several hosts on-prem, all but the first may be silent. They are told.
+/// The same for verbs that only look: of several hosts on-prem, all but the first may be out of reach. They are told.
 pub async fn look_at_existing(
     call: &Call,
     store: &Store,
@@ -56,7 +56,7 @@ pub async fn look_at_existing(
     options: &TargetOptions,
 ) -> Result<Connected, CliError> {
     let connected = connect_to_existing(call, store, existing, options, true).await?;
-    for absence in &connected.absences {
+    if let Some(absence) = &connected.absence {
         call.output.note(&format!("{} {}\n", call.output.error_style.warn("note:"), harmless(absence)));
     }
     Ok(connected)

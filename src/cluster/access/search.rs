@@ -115,11 +115,21 @@ impl Search<'_> {
             return Ok(Way { host, port, ..self.begin(member).await? });
         }
         let others = members(self.snapshot, &[]);
+        let mut in_the_way = None;
         for other in others.iter().filter(|other| other.name != member.name) {
             if let Some((host, port)) = self.endpoint(other).await? {
-                let hop = Way { host, port, ..self.begin(other).await? };
-                return self.private(member, Some(Hop::Machine(Box::new(hop)))).await;
+                match self.begin(other).await {
+                    Ok(way) => {
+                        let hop = Way { host, port, ..way };
+                        return self.private(member, Some(Hop::Machine(Box::new(hop)))).await;
+                    }
+                    // It may be gone, or on a host that cannot be asked; the next one does as well.
+                    Err(error) => _ = in_the_way.get_or_insert(error),
+                }
             }
+        }
+        if let Some(error) = in_the_way {
+            return Err(error);
         }
         let closed = self.cluster.is_some_and(|cluster| cluster.network.ssh_source_ranges.is_empty());
         let own = if closed {

@@ -20,14 +20,17 @@ pub struct Host {
     pub hypervisor: Arc<dyn Hypervisor>,
 }
 
-/// A host of the model's that did not answer.
+/// A host of the model's that cannot be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AbsentHost {
     /// Its name in the model.
     pub name: String,
-    /// What was told in its place.
-    pub why: String,
+    /// Why.
+    pub fault: Fault,
 }
+
+/// The code of the fault that tells of hosts which cannot be asked.
+pub const HOST_ABSENT: &str = "HostAbsent";
 
 /// The hosts, in the model's order.
 #[derive(Clone)]
@@ -43,28 +46,25 @@ impl Hosts {
         Self { first, others, absent: Vec::new() }
     }
 
-    /// The same beside others that do not answer. What is on those that do can be looked at; nothing can be changed.
+    /// The same beside others that cannot be asked. What is on those that can may be looked at; nothing can be changed.
     #[must_use]
     pub fn without(mut self, absent: Vec<AbsentHost>) -> Self {
         self.absent = absent;
         self
     }
 
-    /// What is to be said of something for which all have to answer; nothing if all do.
+    /// Refuses what needs all hosts while some cannot be asked.
     ///
     /// # Errors
-    /// Some do not.
+    /// It is so. Nobody will ask them again in this process, so the fault is none that passes.
     pub fn require_all(&self) -> Result<(), Fault> {
         let Some(first) = self.absent.first() else { return Ok(()) };
-        let names: Vec<&str> = self.absent.iter().map(|host| host.name.as_str()).collect();
-        let verb = if names.len() == 1 { "does" } else { "do" };
-        let message = format!("{} {verb} not answer: {}", names.join(", "), first.why);
-        let mut fault = Fault::new(FaultClass::Unavailable, "libvirt", message).help(
-            "see that libvirtd runs there, and that its address can be reached: `engine doctor` tells of each host",
-        );
-        // It was asked when the engine began, and will not be asked again: there is nothing to wait for.
-        fault.retry_after = Some(std::time::Duration::ZERO);
-        Err(fault)
+        let why = |host: &AbsentHost| format!("{} cannot be asked: {}", host.name, host.fault.message);
+        let message = self.absent.iter().map(why).collect::<Vec<_>>().join("; ");
+        let class = if first.fault.class.is_retryable() { FaultClass::Failed } else { first.fault.class };
+        let help = "`engine doctor` tells how it is with each host";
+        let help = first.fault.help.as_ref().map_or_else(|| help.to_owned(), |own| format!("{own}; {help}"));
+        Err(Fault::new(class, HOST_ABSENT, message).help(help))
     }
 
     /// The one with the ledger and the gateways.

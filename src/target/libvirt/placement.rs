@@ -50,7 +50,7 @@ impl<'a> Work<'a> {
         self.ledger.get(id).and_then(|record| self.recorded_host(record)).unwrap_or(hosts.first())
     }
 
-    /// Refuses to tell of what is on none of the hosts that answer while others do not: it may be on those.
+    /// Refuses to tell of what is on none of the hosts that can be asked while others cannot: it may be on those.
     ///
     /// # Errors
     /// It is so.

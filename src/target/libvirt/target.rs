@@ -147,6 +147,8 @@ impl Place {
                 work.observe_machine(address, record)
             }
             Some(Family::Network) => {
+                // It is on all of them, and its second gateway on any.
+                self.hosts.require_all()?;
                 let name = network::network_name(&address.id);
                 let there = work.hypervisors().map(|host| host.network(&name)).collect::<Result<Vec<_>, _>>()?;
                 if there.iter().all(Option::is_none) {

@@ -189,6 +189,21 @@ async fn in_azure_a_rule_leads_to_the_control_plane_and_through_it_to_the_rest()
 }
 
 #[tokio::test]
+async fn a_machine_that_leads_nowhere_is_passed_over_for_the_next() {
+    let mut here = Here::new(TargetName::Azure).await;
+    let public = here.id(PUBLIC, "ip");
+    let open = cluster("accessProfile.sshSourceRanges=[192.0.2.0/24]");
+    let first = Address::new(&here.snapshot.identity.scope, MACHINE, "1", "k8s-master-1-0");
+    here.target.delete(&first).await.unwrap();
+    let (problem, _) = told(here.way(Some(&open), "pool1", How::default()).await.unwrap_err());
+    assert!(problem.contains("k8s-master-1-0 is gone"), "{problem}");
+    here.machine("k8s-master-1-1", "10.240.255.6", json!({ "publicIPAddress": { "id": public } })).await;
+    let way = here.way(Some(&open), "pool1", How::default()).await.unwrap();
+    let Some(Hop::Machine(hop)) = way.hop else { unreachable!() };
+    assert!(hop.alias.starts_with("k8s-master-1-1."), "{}", hop.alias);
+}
+
+#[tokio::test]
 async fn a_jumpbox_leads_into_a_private_cluster() {
     let mut here = Here::new(TargetName::Azure).await;
     let public = here.id(PUBLIC, "ip");

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::gateway_machine::Inside;
 use super::several::bridged;
 use super::*;
-use crate::target::libvirt::hosts::{Host, Hosts};
+use crate::target::libvirt::hosts::{AbsentHost, HOST_ABSENT, Host, Hosts};
 use crate::target::libvirt::{FolderGateways, GatewayPairs, MachineGateways, Member};
 
 const FIRST: &str = "engine-rg-vnet.gateway";
@@ -37,11 +37,11 @@ impl Rack {
 
     /// Another process, which is told of these hosts.
     fn work_on(&mut self, places: &[usize]) {
-        self.work_through(places, None);
+        self.work_through(places, None, &[]);
     }
 
-    /// The same with other gateways than machines.
-    fn work_through(&mut self, places: &[usize], gateways: Option<Arc<dyn Gateways>>) {
+    /// The same with other gateways than machines, or beside hosts that cannot be asked.
+    fn work_through(&mut self, places: &[usize], gateways: Option<Arc<dyn Gateways>>, absent: &[usize]) {
         let clock: Arc<dyn crate::base::Clock> = Arc::new(SystemClock);
         let all = places.iter().map(|place| (place, &self.hosts[*place].0));
         let hosts: Vec<Host> = all
@@ -58,7 +58,11 @@ impl Rack {
             }
         });
         let (one, others) = hosts.split_first().unwrap();
-        let hosts = Hosts::new(one.clone(), others.to_vec());
+        let absent = absent.iter().map(|place| AbsentHost {
+            name: format!("h{place}"),
+            fault: Fault::new(FaultClass::Unavailable, "", "nothing answers"),
+        });
+        let hosts = Hosts::new(one.clone(), others.to_vec()).without(absent.collect());
         self.place.target = LibvirtTarget::new(hosts, Some(gateways), bridged(), clock);
     }
 
@@ -133,7 +137,7 @@ async fn a_gateway_that_is_a_process_stays_alone_on_several_hosts() {
     let mut rack = Rack::new();
     let folder = tempfile::tempdir().unwrap();
     let gateways: Arc<dyn Gateways> = Arc::new(FolderGateways::new(folder.path().to_owned()));
-    rack.work_through(&[0, 1], Some(gateways));
+    rack.work_through(&[0, 1], Some(gateways), &[]);
     rack.surroundings().await;
     let told = std::fs::read_to_string(folder.path().join("engine-rg-vnet/gateway.json")).unwrap();
     assert!(told.contains("10.240.0.1") && !told.contains("\"pair\""), "{told}");
@@ -162,6 +166,37 @@ async fn what_a_machine_tells_either_of_them_is_heard() {
         hear(teller, status("2026-11-28T00:01:00Z", MachineState::Ready));
         assert!(matches!(rack.place.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))), "{teller}");
     }
+}
+
+/// To hear from a machine that is being made, gateways are made and told. Whoever only looks does neither: a third host would get
+/// a second one of what runs on the second.
+#[tokio::test]
+async fn beside_a_host_that_cannot_be_asked_no_gateway_is_made_and_no_machine_finished() {
+    let mut rack = Rack::new();
+    rack.surroundings().await;
+    let (machine, body) = rack.place.resources().pop().unwrap();
+    let operation = running(rack.place.apply(&machine, &body).await.unwrap());
+    let status = MachineStatus {
+        format: STATUS_FORMAT,
+        id: machine.id.clone(),
+        vm_id: rack.place.vm_id(),
+        state: MachineState::Ready,
+        at: "2026-11-28T00:00:00Z".parse().unwrap(),
+        description: None,
+    };
+    *rack.hosts[0].1.heard.lock().unwrap() = serde_json::to_string(&status).unwrap();
+    let things = |rack: &Rack| rack.hosts.iter().map(|(host, _)| host.things().clone()).collect::<Vec<_>>();
+    let told = |rack: &Rack| rack.hosts.iter().map(|(_, inside)| inside.told.lock().unwrap().len()).collect::<Vec<_>>();
+
+    rack.work_through(&[0, 2], None, &[1]);
+    let before = (things(&rack), told(&rack));
+    let seen = rack.place.target.observe(&machine).await.unwrap().unwrap();
+    assert_eq!(seen.provisioning_state(), Some("Creating"));
+    assert_eq!(rack.place.target.observe(&rack.place.address(NETWORK, "vnet")).await.unwrap_err().code, HOST_ABSENT);
+    assert!(before == (things(&rack), told(&rack)));
+
+    rack.work_on(&[0, 1]);
+    assert!(matches!(rack.place.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::model::AddressRange;
-use crate::target::libvirt::hosts::{AbsentHost, Host, Hosts};
+use crate::target::libvirt::hosts::{AbsentHost, HOST_ABSENT, Host, Hosts};
 use crate::target::libvirt::settings::{NetworkMode, Site};
 
 /// Hosts with a bridge in common.
@@ -168,27 +168,29 @@ async fn machines_of_an_availability_set_are_on_as_many_hosts_as_there_are() {
 }
 
 #[tokio::test]
-async fn beside_a_host_that_does_not_answer_there_is_much_to_see_and_nothing_to_do() {
+async fn beside_a_host_that_cannot_be_asked_there_is_much_to_see_and_nothing_to_do() {
     let mut rack = Rack::new();
     rack.surroundings().await;
     for name in ["vm-a", "vm-b"] {
         rack.machine(name, json!({})).await;
     }
     assert_eq!(rack.domain("vm-b").0, "two");
-    let absent = AbsentHost { name: "two".into(), why: "no route to rack-2".into() };
+    let fault = Fault::new(FaultClass::Unavailable, "libvirt", "no route to rack-2").help("see to it");
+    let absent = AbsentHost { name: "two".into(), fault };
     rack.work_on(Hosts::new(host("one", &rack.place.hypervisor), Vec::new()).without(vec![absent]));
     let before = (rack.place.hypervisor.things().clone(), rack.second.things().clone());
 
     let place = &rack.place;
-    for (resource_type, name) in [(MACHINE, "vm-a"), (DISK, "vm-a-data"), (NETWORK, "vnet"), (INTERFACE, "vm-b-nic")] {
+    for (resource_type, name) in [(MACHINE, "vm-a"), (DISK, "vm-a-data"), (INTERFACE, "vm-b-nic")] {
         assert_eq!(place.seen(resource_type, name).await.unwrap().provisioning_state(), Some("Succeeded"), "{name}");
     }
-    // What is on the other one is not taken for gone.
+    // What is on the other one, or on both, is not taken for gone, and nobody asks again.
     let machine = place.address(MACHINE, "vm-b");
-    for address in [&machine, &place.address(DISK, "vm-b-data")] {
+    for address in [&machine, &place.address(DISK, "vm-b-data"), &place.address(NETWORK, "vnet")] {
         let fault = place.target.observe(address).await.unwrap_err();
-        assert_eq!(fault.class, FaultClass::Unavailable);
-        assert!(fault.message.contains("two does not answer: no route to rack-2"), "{}", fault.message);
+        assert_eq!((fault.code.as_str(), fault.class.is_retryable()), (HOST_ABSENT, false));
+        assert_eq!(fault.message, "two cannot be asked: no route to rack-2");
+        assert!(fault.help.unwrap().starts_with("see to it; "));
     }
     let body = json!({ "location": "local" });
     for refused in [
@@ -196,7 +198,7 @@ async fn beside_a_host_that_does_not_answer_there_is_much_to_see_and_nothing_to_
         place.target.delete(&place.address(MACHINE, "vm-a")).await,
         place.target.poll(&operation_of(&machine)).await,
     ] {
-        assert_eq!(refused.unwrap_err().class, FaultClass::Unavailable);
+        assert_eq!(refused.unwrap_err().code, HOST_ABSENT);
     }
     assert!(before == (place.hypervisor.things().clone(), rack.second.things().clone()));
 }
