@@ -165,23 +165,24 @@ mod tests {
 
     #[test]
     fn a_pool_is_made_started_and_found_again() {
+        // All connections of a process share the one driver, and other tests look for the usual pool.
+        const POOL: &str = "made-here";
         let host = LibvirtConnection::open("test:///default").unwrap();
-        let wish =
-            HostWish { pool: "engine".into(), storage: Some("/srv/engine".into()), addresses: None, bridge: None };
-        assert_eq!(host.storage_pool("engine"), Ok(None));
+        let wish = HostWish { pool: POOL.into(), storage: Some("/srv/engine".into()), addresses: None, bridge: None };
+        assert_eq!(host.storage_pool(POOL), Ok(None));
         let plan = plan_host(&host, &wish).unwrap();
         // The test driver keeps no contents of volumes, so that the last step ends badly.
         let mut done = 0;
         prepare_host(&host, &plan, &mut |_| done += 1).unwrap_err();
         assert_eq!(done, 4);
-        let pool = host.storage_pool("engine").unwrap().unwrap();
+        let pool = host.storage_pool(POOL).unwrap().unwrap();
         assert!(pool.is_active && pool.starts_with_host, "{pool:?}");
         assert_eq!((pool.kind.as_str(), pool.path.as_deref()), ("dir", Some("/srv/engine")));
         assert!(pool.capacity > 0 && pool.available > 0);
-        assert!(host.storage_pools().unwrap().contains(&"engine".to_owned()));
-        host.start_pool("engine").unwrap();
+        assert!(host.storage_pools().unwrap().contains(&POOL.to_owned()));
+        host.start_pool(POOL).unwrap();
         assert_eq!(host.start_pool("absent").unwrap_err().kind, ErrorKind::Missing);
-        assert!(host.pool("engine").unwrap().is_some());
+        assert!(host.pool(POOL).unwrap().is_some());
     }
 
     #[test]
