@@ -6,6 +6,7 @@
 mod azure;
 mod chosen_image;
 mod error;
+mod existing;
 mod exit;
 mod faults;
 mod help;

@@ -11,7 +11,7 @@ use super::{Call, Exit};
 use crate::base::{Clock as _, Diagnostic, Diagnostics, Severity, Source, SystemClock, read_text};
 use crate::contract::TargetName;
 use crate::model::{self, Cluster, Origins, ReadOptions};
-use crate::state::{Snapshot, Store};
+use crate::state::Snapshot;
 
 /// Below this folder clusters are kept, as by the engines before.
 pub const OUTPUT: &str = "_output";
@@ -143,26 +143,6 @@ pub fn existing_folder(options: &ExistingOptions) -> Result<PathBuf, CliError> {
                 .help(format!("name one: {}", names.join(", "))))
         }
     }
-}
-
-/// The state of a cluster that exists, held against what the command line says about it.
-///
-/// # Errors
-/// No state, a damaged one, or another resource group or location than the one asked for.
-pub fn existing_snapshot(store: &Store, options: &ExistingOptions) -> Result<Snapshot, CliError> {
-    let snapshot =
-        store.snapshot()?.ok_or_else(|| crate::cluster::ClusterError::NoCluster { folder: store.place() })?;
-    let scope = &snapshot.identity.scope;
-    for (what, asked, known) in [
-        ("resource group", &options.resource_group, &scope.resource_group),
-        ("location", &options.location, &scope.location),
-    ] {
-        if let Some(asked) = asked.as_ref().filter(|asked| !asked.eq_ignore_ascii_case(known)) {
-            let error = crate::cluster::ClusterError::OtherPlace { what, known: known.clone(), asked: asked.clone() };
-            return Err(error.into());
-        }
-    }
-    Ok(snapshot)
 }
 
 /// Which target: `--target` or the setting, then the state, then the model, then Azure if a subscription or

@@ -10,7 +10,7 @@ use super::options::TargetOptions;
 use super::{Call, Exit, faults};
 use crate::base::{Clock, Secret, SystemClock, SystemEntropy, SystemTimer, Timer};
 use crate::catalog::Cloud;
-use crate::cluster::Session;
+use crate::cluster::{Definition, Session};
 use crate::contract::{Action, FaultClass, KeyVaults, Target, TargetName};
 use crate::execute::Settings;
 use crate::graph::Scope;
@@ -44,6 +44,28 @@ pub struct Wanted<'a> {
     /// Whether the cluster is only looked at: then a host that does not answer keeps nobody from what is on the others.
     #[cfg_attr(not(feature = "libvirt"), expect(dead_code, reason = "only the target libvirt asks for it"))]
     pub only_looks: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// For work on a cluster that is defined.
+    pub fn cluster(definition: &'a Definition, target: TargetName, resource_group: String) -> Self {
+        let cluster = &definition.cluster;
+        Self {
+            target,
+            folder: definition.store.folder(),
+            cloud: cluster.cloud,
+            resource_group,
+            location: cluster.location.clone(),
+            cluster: Some(cluster),
+            keys: Some((&definition.keys, definition.server())),
+            only_looks: false,
+        }
+    }
+
+    /// For a resource group of which no model tells anything.
+    pub fn group(target: TargetName, folder: &'a Path, cloud: Cloud, resource_group: String, location: String) -> Self {
+        Self { target, folder, cloud, resource_group, location, cluster: None, keys: None, only_looks: false }
+    }
 }
 
 /// A connection, and the simulator if it runs in this process.

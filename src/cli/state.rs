@@ -141,16 +141,9 @@ fn at_address(call: &Call, address: Address, options: &StateOptions) -> Result<S
 
 /// The address that the tag of a resource group tells.
 async fn tagged_address(call: &Call, group: &str, target: &TargetOptions) -> Result<Address, CliError> {
-    let wanted = Wanted {
-        target: place::target(call, target, None, None)?,
-        folder: Path::new(OUTPUT),
-        cloud: target.azure_env.unwrap_or(Cloud::Public),
-        resource_group: group.to_owned(),
-        location: String::new(),
-        cluster: None,
-        keys: None,
-        only_looks: false,
-    };
+    let name = place::target(call, target, None, None)?;
+    let cloud = target.azure_env.unwrap_or(Cloud::Public);
+    let wanted = Wanted::group(name, Path::new(OUTPUT), cloud, group.to_owned(), String::new());
     let connected = connect(call, target, wanted).await?;
     let address = address_in_tags(&connected.session).await;
     connected.close(call).await;

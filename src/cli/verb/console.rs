@@ -3,10 +3,10 @@
 use clap::Args;
 use serde_json::json;
 
-use super::status::{existing_cluster, look_at_existing};
 use crate::cli::error::CliError;
+use crate::cli::existing::{existing_cluster, existing_snapshot, look_at_existing};
 use crate::cli::options::{ExistingOptions, StatePlaceOptions, TargetOptions};
-use crate::cli::place::{describe_target, existing_snapshot};
+use crate::cli::place::describe_target;
 use crate::cli::program::Program;
 use crate::cli::state::existing_store;
 use crate::cli::{Call, Exit, libvirt};

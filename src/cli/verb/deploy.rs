@@ -164,18 +164,7 @@ pub async fn prepare(
     let definition = definition.on(target_name);
     let cluster = &definition.cluster;
     let resource_group = place.resource_group.clone().or(known_group).unwrap_or_else(|| cluster.dns_prefix.clone());
-    let server = definition.server();
-    let wanted = Wanted {
-        target: target_name,
-        folder: &folder,
-        cloud: cluster.cloud,
-        resource_group,
-        location: cluster.location.clone(),
-        cluster: Some(cluster),
-        keys: Some((&definition.keys, server)),
-        only_looks: false,
-    };
-    let real = connect(call, target, wanted).await?;
+    let real = connect(call, target, Wanted::cluster(&definition, target_name, resource_group)).await?;
     let connected = scene.enter(call, real, Some(&definition)).await?;
     let prepared = prepare_deploy(&connected.session, definition, lock).await?;
     Ok(Ready { connected, prepared, folder, target: target_name, rehearsal: scene.rehearsal })

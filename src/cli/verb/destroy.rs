@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::run::{carry_out, consent, show_plan};
 use crate::cli::error::CliError;
+use crate::cli::existing::connect_existing;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::preflight::PreflightOptions;
 use crate::cli::rehearsal::{RehearsalOptions, Scene};
@@ -11,8 +12,6 @@ use crate::cli::state::existing_store;
 use crate::cli::telling::TellingOptions;
 use crate::cli::{Call, Exit, kubeconfig};
 use crate::cluster::{Beyond, prepare_destroy};
-
-use super::status::connect_existing;
 
 /// Arguments of `engine destroy`.
 #[derive(Debug, Args)]

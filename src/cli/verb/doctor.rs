@@ -161,16 +161,7 @@ impl Place {
                 .map_err(|error| CliError::new(Exit::Environment, error.to_string()))?;
             return Ok((Arc::new(client), Scope { subscription_id, tenant_id, resource_group, location }, None));
         }
-        let wanted = Wanted {
-            target: name,
-            folder: &folder,
-            cloud,
-            resource_group,
-            location,
-            cluster: None,
-            keys: None,
-            only_looks: false,
-        };
+        let wanted = Wanted::group(name, &folder, cloud, resource_group, location);
         let connected = connect(call, options, wanted).await?;
         Ok((Arc::clone(connected.arm()?), connected.session.scope.clone(), Some(connected)))
     }

@@ -74,18 +74,10 @@ async fn from_model(
     let definition = Definition::new(read.cluster, None, &store, &SystemClock, &SystemEntropy)?;
     let target = place::target(call, &arguments.target, None, Some(&definition.cluster))?;
     let definition = definition.on(target);
-    let cluster = &definition.cluster;
-    let wanted = Wanted {
-        target,
-        folder: &folder,
-        cloud: cluster.cloud,
-        resource_group: arguments.place.resource_group.clone().unwrap_or_else(|| cluster.dns_prefix.clone()),
-        location: cluster.location.clone(),
-        cluster: Some(cluster),
-        keys: Some((&definition.keys, definition.server())),
-        only_looks: false,
-    };
+    let resource_group =
+        arguments.place.resource_group.clone().unwrap_or_else(|| definition.cluster.dns_prefix.clone());
     let files = own_files(&definition)?;
+    let wanted = Wanted::cluster(&definition, target, resource_group);
     let connected = connect(call, &arguments.target, wanted).await?;
     let imported = import_model(&connected.session, connected.arm()?, &definition, &files).await;
     connected.close(call).await;
@@ -111,16 +103,10 @@ fn own_files(definition: &Definition) -> Result<Files, CliError> {
 async fn from_group(call: &Call, arguments: &Arguments, group: &str) -> Result<(Imported, PathBuf), CliError> {
     let folder = arguments.place.output_directory.clone().unwrap_or_else(|| Path::new(OUTPUT).join(group));
     let store = store(call, &folder, &arguments.place.state)?;
-    let wanted = Wanted {
-        target: place::target(call, &arguments.target, None, None)?,
-        folder: &folder,
-        cloud: arguments.target.azure_env.unwrap_or(Cloud::Public),
-        resource_group: group.to_owned(),
-        location: arguments.model.location.clone().unwrap_or_default(),
-        cluster: None,
-        keys: None,
-        only_looks: false,
-    };
+    let target = place::target(call, &arguments.target, None, None)?;
+    let cloud = arguments.target.azure_env.unwrap_or(Cloud::Public);
+    let location = arguments.model.location.clone().unwrap_or_default();
+    let wanted = Wanted::group(target, &folder, cloud, group.to_owned(), location);
     let connected = connect(call, &arguments.target, wanted).await?;
     let imported = import_group(&connected.session, connected.arm()?, &store).await;
     connected.close(call).await;

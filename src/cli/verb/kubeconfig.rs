@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::status::look_at_existing;
 use crate::base::{Source, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
+use crate::cli::existing::{existing_snapshot, look_at_existing};
 use crate::cli::options::{ExistingOptions, TargetOptions};
-use crate::cli::place::existing_snapshot;
 use crate::cli::state::existing_store;
 use crate::cli::{Call, Exit, kubeconfig};
 use crate::cluster::{ClusterError, kubeconfig_file, merge_kubeconfig};

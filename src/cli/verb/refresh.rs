@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::json;
 
-use super::status::connect_existing;
 use crate::cli::error::CliError;
+use crate::cli::existing::connect_existing;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::state::existing_store;
 use crate::cli::{Call, Exit};

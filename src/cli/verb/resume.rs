@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::run::{Aftermath, tell};
-use super::status::connect_existing;
 use crate::cli::error::CliError;
+use crate::cli::existing::connect_existing;
 use crate::cli::options::{ExistingOptions, TargetOptions};
 use crate::cli::rehearsal::{RehearsalOptions, Scene};
 use crate::cli::state::existing_store;

@@ -5,8 +5,9 @@ use clap::Args;
 use super::run::{carry_out, consent, show_plan};
 use crate::base::{Source, SystemClock, SystemEntropy, read_text};
 use crate::cli::error::CliError;
+use crate::cli::existing::existing_snapshot;
 use crate::cli::options::{ExistingOptions, TargetOptions};
-use crate::cli::place::{self, existing_snapshot};
+use crate::cli::place;
 use crate::cli::preflight::PreflightOptions;
 use crate::cli::rehearsal::{RehearsalOptions, Scene};
 use crate::cli::session::{Wanted, connect};
@@ -62,18 +63,8 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
     let definition = Definition::new(cluster, None, store, &SystemClock, &SystemEntropy)?;
     let target = place::target(call, options, Some(&snapshot), Some(&definition.cluster))?;
     let definition = definition.on(target);
-    let cluster = &definition.cluster;
-    let wanted = Wanted {
-        target,
-        folder: &folder,
-        cloud: cluster.cloud,
-        resource_group: snapshot.identity.scope.resource_group.clone(),
-        location: cluster.location.clone(),
-        cluster: Some(cluster),
-        keys: Some((&definition.keys, definition.server())),
-        only_looks: false,
-    };
-    let real = connect(call, options, wanted).await?;
+    let resource_group = snapshot.identity.scope.resource_group.clone();
+    let real = connect(call, options, Wanted::cluster(&definition, target, resource_group)).await?;
     let connected = scene.enter(call, real, Some(&definition)).await?;
     let cluster = &definition.cluster;
     let pool = scale.pool.or_else(|| cluster.pools.first().map(|pool| pool.name.clone())).unwrap_or_default();

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::status::{existing_cluster, look_at_existing};
 use crate::base::read_text;
 use crate::cli::error::CliError;
+use crate::cli::existing::{existing_cluster, existing_snapshot, look_at_existing};
 use crate::cli::options::{ExistingOptions, StatePlaceOptions, TargetOptions};
-use crate::cli::place::existing_snapshot;
 use crate::cli::program::Program;
 use crate::cli::session::Connected;
 use crate::cli::state::existing_store;

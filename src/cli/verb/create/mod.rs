@@ -217,19 +217,9 @@ async fn connect_to(
     options: &TargetOptions,
     definition: &Definition,
 ) -> Result<Connected, CliError> {
-    let cluster = &definition.cluster;
     let known_group = site.living.as_ref().map(|snapshot| snapshot.identity.scope.resource_group.clone());
-    let wanted = Wanted {
-        target: site.target,
-        folder: &site.folder,
-        cloud: cluster.cloud,
-        resource_group: known_group.unwrap_or_else(|| cluster.dns_prefix.clone()),
-        location: cluster.location.clone(),
-        cluster: Some(cluster),
-        keys: Some((&definition.keys, definition.server())),
-        only_looks: false,
-    };
-    connect(call, options, wanted).await
+    let resource_group = known_group.unwrap_or_else(|| definition.cluster.dns_prefix.clone());
+    connect(call, options, Wanted::cluster(definition, site.target, resource_group)).await
 }
 
 /// The steps that need the target.
