@@ -142,14 +142,11 @@ mod with_library {
         })
     }
 
-    /// Connects to a host that may lack everything.
-    ///
-    /// # Errors
-    /// Nothing answers, or lets nobody in.
-    pub fn open_host(uri: &str) -> Result<Arc<dyn HostHypervisor>, CliError> {
-        let connection = LibvirtConnection::open(uri).map_err(|error| {
+    /// Connects to a host. Where nothing answers, the remedy depends on the way.
+    fn open(uri: &str) -> Result<LibvirtConnection, Fault> {
+        LibvirtConnection::open(uri).map_err(|error| {
             let unreachable = error.kind == ErrorKind::Unreachable;
-            let told = CliError::from(Fault::from(error));
+            let told = Fault::from(error);
             match (unreachable, host_of_uri(uri)) {
                 (true, HostOfUri::Here) => told.help(
                     "install libvirt and start it (Debian: `apt install libvirt-daemon-system qemu-system-x86 qemu-utils \
@@ -158,10 +155,21 @@ mod with_library {
                 (true, HostOfUri::BySsh(_)) => {
                     told.help("see that `ssh` gets there without a question, and that libvirtd runs on the host")
                 }
+                (_, HostOfUri::Otherwise) if uri.starts_with("qemu+tls:") => told.help(
+                    "see that libvirtd listens there, and that each side has a certificate of an authority that the other one \
+                     knows: https://libvirt.org/kbase/tlscerts.html",
+                ),
                 _ => told,
             }
-        })?;
-        Ok(Arc::new(connection))
+        })
+    }
+
+    /// Connects to a host that may lack everything.
+    ///
+    /// # Errors
+    /// Nothing answers, or lets nobody in.
+    pub fn open_host(uri: &str) -> Result<Arc<dyn HostHypervisor>, CliError> {
+        Ok(Arc::new(open(uri)?))
     }
 
     /// Gateways that are machines: two of each network where there are several hosts.
@@ -183,7 +191,7 @@ mod with_library {
     pub fn connect(call: &Call, options: &TargetOptions, wanted: Wanted<'_>) -> Result<Connected, CliError> {
         let on_prem = wanted.cluster.and_then(|cluster| cluster.on_prem.clone()).unwrap_or_default();
         let host = |name: &str, uri: &str| {
-            let hypervisor: Arc<dyn Hypervisor> = Arc::new(LibvirtConnection::open(uri)?);
+            let hypervisor: Arc<dyn Hypervisor> = Arc::new(open(uri)?);
             let id = pool_id(&*hypervisor, name, &on_prem.storage_pool)?;
             Ok::<_, Fault>(Host { name: name.to_owned(), id, hypervisor })
         };

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::path::Path;
 
 use virt::connect::Connect;
-use virt::domain::Domain as VirtDomain;
+use virt::domain::{Domain as VirtDomain, DomainShutoffReason, DomainStateReason};
 use virt::enumutil::Enum;
 use virt::error::{Error, ErrorNumber};
 use virt::network::Network as VirtNetwork;
@@ -80,6 +80,14 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     text.split_once(start)?.1.split(end).next()
 }
 
+/// In one line why a connection does not come about. What SSH says of a host with another key than the known one fills a screen,
+/// and its last lines tell what it comes to.
+pub(super) fn in_short(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let first = lines.len().saturating_sub(if lines.len() > 3 { 2 } else { 3 });
+    lines.get(first..).unwrap_or_default().join(" ")
+}
+
 impl LibvirtConnection {
     /// Connects to `qemu:///system`, `qemu+ssh://host/system`, `qemu+tls://host/system`, or `test:///default` for tests.
     ///
@@ -92,7 +100,7 @@ impl LibvirtConnection {
             Err(error) => {
                 let error = told(error);
                 let kind = if error.kind == ErrorKind::Forbidden { error.kind } else { ErrorKind::Unreachable };
-                Err(HypervisorError::new(kind, format!("{uri}: {}", error.message)))
+                Err(HypervisorError::new(kind, format!("{uri}: {}", in_short(&error.message))))
             }
         }
     }
@@ -309,7 +317,9 @@ impl Hypervisor for LibvirtConnection {
 
     fn domain(&self, name: &str) -> Answer<Option<Domain>> {
         let Some(domain) = self.find_domain(name)? else { return Ok(None) };
-        let (state, _) = domain.state().map_err(told)?;
+        let (state, reason) = domain.state().map_err(told)?;
+        // The guest's crash is a state of its own; the emulator's leaves a domain that is off.
+        let emulator_crashed = Enum::Known(DomainStateReason::Shutoff(Enum::Known(DomainShutoffReason::Crashed)));
         let state = match state {
             Enum::Known(
                 virt::domain::DomainState::Running
@@ -320,6 +330,7 @@ impl Hypervisor for LibvirtConnection {
                 DomainState::Paused
             }
             Enum::Known(virt::domain::DomainState::Crashed) => DomainState::Crashed,
+            _ if reason == emulator_crashed => DomainState::Crashed,
             _ => DomainState::Off,
         };
         let uuid = domain.uuid_string().map_err(told)?;

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
-use super::connection::LibvirtConnection;
+use super::connection::{LibvirtConnection, in_short};
 use super::hypervisor::{DomainState, ErrorKind, Hypervisor as _};
 use super::xml::{content_volume, disk_volume};
 
@@ -85,4 +85,15 @@ fn what_is_wrong_is_told_in_its_kind() {
     assert_eq!(host.define_filter("<filter name='a'/>").unwrap_err().kind, ErrorKind::Invalid);
     let error = LibvirtConnection::open("qemu+unix:///system?socket=/nowhere").unwrap_err();
     assert!(error.kind == ErrorKind::Unreachable && error.message.starts_with("qemu+unix"), "{error:?}");
+}
+
+#[test]
+fn what_ssh_says_of_another_key_is_told_in_a_line() {
+    let another = "Cannot recv data: @@@@@\r\n@  WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!  @\r\n@@@@@\r\nIT IS POSSIBLE\r\n\
+        Host key for two has changed and you have requested strict checking.\r\nHost key verification failed.: Connection reset";
+    let told = "Host key for two has changed and you have requested strict checking. \
+        Host key verification failed.: Connection reset";
+    assert_eq!(in_short(another), told);
+    assert_eq!(in_short("Cannot recv data: \nno route\n"), "Cannot recv data: no route");
+    assert_eq!(in_short(""), "");
 }

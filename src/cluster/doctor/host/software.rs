@@ -10,6 +10,11 @@ use super::{Finding, HostView, Verdict, untold};
 /// Source: libvirt.org, "Domain XML format" and "Network XML format", read 2026-11-28; the last two from memory.
 const OLDEST: Version = Version::new(8, 0, 0);
 
+/// Older QEMUs crash now and then while an emulated machine of several processors starts.
+///
+/// Source: QEMU's commit 2865bf1c5795 ("system/physmem: fix use-after-free with dispatch"), also in stable 10.0.4, read 2026-11-30.
+const STEADY: Version = Version::new(10, 0, 4);
+
 /// What the engine was tried with.
 const TRIED: &str = "tried with libvirt 11.3 and QEMU 10.0";
 
@@ -39,6 +44,13 @@ pub(super) fn connection(view: &HostView<'_>) -> Vec<Finding> {
     if versions.libvirt < OLDEST {
         let message = format!("{found}; libvirt {OLDEST} is the oldest that knows all that is asked of it");
         return bad(message, "Take a newer one: Debian 12 and Ubuntu 22.04 have it.");
+    }
+    if versions.emulator < STEADY && view.demand.is_some_and(|demand| demand.slow_host) {
+        let message = format!(
+            "{found}; where this QEMU emulates several processors it crashes now and then while a machine starts, and the engine \
+             starts that one again"
+        );
+        return vec![Finding::new(ABOUT, Verdict::Note, message, &format!("QEMU {STEADY} and 10.1 do not."))];
     }
     vec![Finding::new(ABOUT, Verdict::Good, format!("{found} ({TRIED})"), "")]
 }

@@ -141,13 +141,45 @@ async fn a_machine_that_stops_or_says_that_it_failed_has_failed() {
     assert!(fault.class == FaultClass::Failed && fault.message.contains("no disk"), "{fault}");
     assert_eq!(place.seen(MACHINE, "vm-0").await.unwrap().provisioning_state(), Some("Failed"));
     place.gateways.statuses.lock().unwrap().clear();
-    place.hypervisor.things().domains.get_mut("engine-rg-vm-0").unwrap().state = DomainState::Crashed;
+    place.hypervisor.things().domains.get_mut("engine-rg-vm-0").unwrap().state = DomainState::Off;
     let fault = place.target.poll(&operation).await.unwrap_err();
     assert!(fault.class == FaultClass::Failed && fault.message.contains("stopped"), "{fault}");
     place.hypervisor.things().domains.clear();
     assert_eq!(place.target.poll(&operation).await.unwrap_err().class, FaultClass::OperationLost);
     let foreign = OperationHandle { kind: "location".into(), ..operation };
     assert_eq!(place.target.poll(&foreign).await.unwrap_err().class, FaultClass::OperationLost);
+}
+
+#[tokio::test]
+async fn a_machine_whose_emulator_crashes_is_started_again_and_not_for_ever() {
+    let mut place = Place::new();
+    let mut last = None;
+    for (address, body) in &place.resources() {
+        last = Some(place.apply(address, body).await.unwrap());
+    }
+    let operation = running(last.unwrap());
+    let life = place.vm_id();
+    let crash = |place: &Place| {
+        place.hypervisor.things().domains.get_mut("engine-rg-vm-0").unwrap().state = DomainState::Crashed;
+    };
+    for _ in 0..3 {
+        crash(&place);
+        running(place.target.poll(&operation).await.unwrap());
+        assert_eq!(place.hypervisor.things().domains["engine-rg-vm-0"].state, DomainState::Running);
+        // It is the same machine, and still finds what it is to become.
+        assert!(place.vm_id() == life && place.hypervisor.things().volumes.contains_key("engine-rg-vm-0.iso"));
+        // Also an engine that comes later counts on.
+        place.again();
+    }
+    crash(&place);
+    let fault = place.target.poll(&operation).await.unwrap_err();
+    assert!(fault.class == FaultClass::Failed && fault.message.contains("crashed 4 times"), "{fault}");
+    assert_eq!(place.hypervisor.things().domains["engine-rg-vm-0"].state, DomainState::Crashed);
+    // Whoever asks for it once more has it tried once more.
+    let (machine, body) = place.resources().pop().unwrap();
+    let operation = running(place.apply(&machine, &body).await.unwrap());
+    place.says(MachineState::Ready, &place.vm_id());
+    assert!(matches!(place.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))));
 }
 
 #[tokio::test]

@@ -5,6 +5,19 @@
 use super::*;
 
 #[test]
+fn an_emulator_that_crashes_now_and_then_is_told_where_processors_are_emulated() {
+    let of = |emulator: Version, slow_host| {
+        changed("libvirt", |survey, demand| {
+            survey.versions.as_mut().unwrap().emulator = emulator.clone();
+            demand.slow_host = slow_host;
+        })
+    };
+    is(&of(Version::new(10, 0, 2), true), Verdict::Note, "starts that one again", "QEMU 10.0.4");
+    is(&of(Version::new(10, 0, 4), true), Verdict::Good, "QEMU 10.0.4", "");
+    is(&of(Version::new(10, 0, 2), false), Verdict::Good, "QEMU 10.0.2", "");
+}
+
+#[test]
 fn virtualisation_is_believed_when_something_proves_it() {
     let silent = |survey: &mut Survey| survey.domains.as_mut().unwrap()[0].answers = Some(false);
     let about = "virtualisation";
