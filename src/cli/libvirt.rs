@@ -144,10 +144,15 @@ mod with_library {
 
     /// Connects to a host. Where nothing answers, the remedy depends on the way.
     fn open(uri: &str) -> Result<LibvirtConnection, Fault> {
-        LibvirtConnection::open(uri).map_err(|error| {
+        LibvirtConnection::open(uri).map_err(|mut error| {
+            let way = host_of_uri(uri);
+            // libvirt's library does not tell a socket that refuses somebody from one that is not there.
+            if matches!(way, HostOfUri::Here) && error.message.contains("Permission denied") {
+                error.kind = ErrorKind::Forbidden;
+            }
             let unreachable = error.kind == ErrorKind::Unreachable;
             let told = Fault::from(error);
-            match (unreachable, host_of_uri(uri)) {
+            match (unreachable, way) {
                 (true, HostOfUri::Here) => told.help(
                     "install libvirt and start it (Debian: `apt install libvirt-daemon-system qemu-system-x86 qemu-utils \
                      dnsmasq-base iptables`, `systemctl enable --now libvirtd`)",
@@ -156,8 +161,8 @@ mod with_library {
                     told.help("see that `ssh` gets there without a question, and that libvirtd runs on the host")
                 }
                 (_, HostOfUri::Otherwise) if uri.starts_with("qemu+tls:") => told.help(
-                    "see that libvirtd listens there, and that each side has a certificate of an authority that the other one \
-                     knows: https://libvirt.org/kbase/tlscerts.html",
+                    "see that libvirtd listens there and lets this account's certificate in, and that each side has one of an \
+                     authority that the other one knows: https://libvirt.org/kbase/tlscerts.html",
                 ),
                 _ => told,
             }

@@ -81,7 +81,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
 }
 
 /// In one line why a connection does not come about. What SSH says of a host with another key than the known one fills a screen,
-/// and its last lines tell what it comes to.
+/// and its last two lines tell what it comes to; what is said in three lines or fewer is told whole.
 pub(super) fn in_short(message: &str) -> String {
     let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let first = lines.len().saturating_sub(if lines.len() > 3 { 2 } else { 3 });
@@ -318,7 +318,7 @@ impl Hypervisor for LibvirtConnection {
     fn domain(&self, name: &str) -> Answer<Option<Domain>> {
         let Some(domain) = self.find_domain(name)? else { return Ok(None) };
         let (state, reason) = domain.state().map_err(told)?;
-        // The guest's crash is a state of its own; the emulator's leaves a domain that is off.
+        // An emulator that crashes leaves a domain that is off.
         let emulator_crashed = Enum::Known(DomainStateReason::Shutoff(Enum::Known(DomainShutoffReason::Crashed)));
         let state = match state {
             Enum::Known(

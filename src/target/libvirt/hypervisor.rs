@@ -119,7 +119,7 @@ pub enum DomainState {
     Paused,
     /// It is off.
     Off,
-    /// Its guest or its emulator has crashed.
+    /// Its guest or its emulator crashed.
     Crashed,
 }
 

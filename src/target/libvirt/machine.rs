@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::body::{self, invalid, items};
 use super::disk::{DEFAULT_DISK, data_disk_id};
+use super::gateways::Gateways;
 use super::hosts::Host;
 use super::hypervisor::{Domain, DomainState, ErrorKind};
 use super::image;
@@ -21,7 +22,7 @@ use super::told;
 use super::work::{Work, observation};
 use super::xml::{belongs_to, content_volume, detached_disk, domain, overlay_volume};
 use crate::contract::{Address, Fault, FaultClass, Observation, Progress};
-use crate::gateway::MachineState;
+use crate::gateway::{MachineState, MachineStatus};
 use crate::model::DataSource;
 
 /// The kind of handle of a machine that is being created.
@@ -31,8 +32,9 @@ pub const KIND: &str = "libvirt-machine";
 /// (cloud-init 25.1, `DataSourceAzure.py`), and may find all that it needs right after.
 const SECOND_THOUGHTS: i64 = 60;
 
-/// So many times a machine is started again whose emulator has crashed before it was ready. QEMU before 10.0.4 does so now and then
-/// where it emulates several processors, while Linux sets up PCI devices: nothing is lost then, for nothing has begun.
+/// So many times a machine is started again whose emulator has crashed before anything began on it. QEMU before 10.0.4 does so now
+/// and then where it emulates several processors, while Linux sets up PCI devices. Whoever applies the machine once more begins to
+/// count anew.
 ///
 /// Source: QEMU's commit 2865bf1c5795 ("system/physmem: fix use-after-free with dispatch", issue 3040), in 10.0.4 and 10.1.0, read
 /// 2026-11-30; seen with 10.0.2 in 2 of 15 starts.
@@ -49,6 +51,13 @@ fn fixed_parts(machine: &Json) -> (Vec<String>, Vec<(u64, String, u64)>) {
     let mut disks: Vec<_> = items(machine, "/properties/storageProfile/dataDisks").map(disk).collect();
     disks.sort();
     (interfaces, disks)
+}
+
+/// What a machine has told its gateway in this life of its.
+fn heard_of(gateways: &dyn Gateways, network: &str, machine: &Record) -> Result<Option<MachineStatus>, Fault> {
+    let status = gateways.status(network, body::last(&machine.address.id))?;
+    let vm_id = machine.text("/properties/vmId");
+    Ok(status.filter(|status| Some(status.vm_id.as_str()) == vm_id))
 }
 
 /// Whether a machine has come up.
@@ -142,7 +151,7 @@ impl<'a> Work<'a> {
         if domain.state == DomainState::Running {
             return self.ask_machine(address, &record);
         }
-        // It may have been defined and never started; its disk is as it was made.
+        // It may have been defined and never started. What may have begun on its disk stays: its record may be lost.
         if host.hypervisor.volume(self.pool(), &system_volume(&address.id))?.is_none() {
             host.hypervisor.remove_domain(&domain_name(&address.id))?;
             return self.create_machine(address, secrets);
@@ -231,14 +240,30 @@ impl<'a> Work<'a> {
         self.sync_gateways()
     }
 
-    /// Whether a machine has come up.
-    fn readiness(&self, address: &Address, machine: &Record) -> Result<Readiness, Fault> {
-        let network = told::interfaces_of_machine(&machine.body)
+    /// The network whose gateway a machine speaks with.
+    fn network_of(&self, machine: &Record) -> String {
+        told::interfaces_of_machine(&machine.body)
             .first()
             .and_then(|id| self.ledger.get(id))
             .and_then(told::network_of_interface)
             .map(network_name)
-            .unwrap_or_default();
+            .unwrap_or_default()
+    }
+
+    /// Whether for certain nothing has begun on a machine: before it does anything, Azure's data source tells the gateway of it. Of
+    /// others nobody knows.
+    fn has_not_begun(&self, machine: &Record) -> Result<bool, Fault> {
+        match self.gateways {
+            Some(gateways) if self.settings.data_source == DataSource::Azure => {
+                Ok(heard_of(gateways, &self.network_of(machine), machine)?.is_none())
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether a machine has come up.
+    fn readiness(&self, address: &Address, machine: &Record) -> Result<Readiness, Fault> {
+        let network = self.network_of(machine);
         // A gateway that was starting hears now what it is to do.
         let is_told = match self.gateways {
             Some(gateways) if !gateways.is_told(&network) => {
@@ -259,9 +284,7 @@ impl<'a> Work<'a> {
                 Err(error) => Err(error.into()),
             };
         };
-        let status = gateways.status(&network, body::last(&address.id))?;
-        let vm_id = machine.text("/properties/vmId");
-        Ok(match status.filter(|status| Some(status.vm_id.as_str()) == vm_id) {
+        Ok(match heard_of(gateways, &network, machine)? {
             None => Readiness::Waiting,
             Some(status) if status.state == MachineState::Ready => Readiness::Ready,
             // One that was not told of itself in time says so, goes on, and is ready all the same.
@@ -282,14 +305,17 @@ impl<'a> Work<'a> {
         }
         if domain.state != DomainState::Running {
             let crashes = record.local["crashes"].as_u64().unwrap_or_default();
-            if domain.state == DomainState::Crashed && crashes < STARTS_AGAIN {
+            let crashed = domain.state == DomainState::Crashed;
+            if crashed && crashes < STARTS_AGAIN && self.has_not_begun(record)? {
                 return self.start_again(address, record, crashes + 1);
             }
-            let how = match (&domain.state, crashes) {
-                (DomainState::Crashed, 1..) => format!("its emulator crashed {} times", crashes + 1),
-                _ => "stopped".to_owned(),
+            let message = match crashes {
+                1.. if crashed => {
+                    format!("{name} was started {} times, and its emulator crashed each time", crashes + 1)
+                }
+                _ => format!("{name} stopped before it was ready"),
             };
-            let fault = Fault::new(FaultClass::Failed, "", format!("{name} {how} before it was ready"));
+            let fault = Fault::new(FaultClass::Failed, "", message);
             return Err(fault.help(format!("see its log: /var/log/libvirt/qemu/{}.log", domain_name(&address.id))));
         }
         match self.readiness(address, record)? {

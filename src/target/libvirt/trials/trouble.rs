@@ -173,13 +173,31 @@ async fn a_machine_whose_emulator_crashes_is_started_again_and_not_for_ever() {
     }
     crash(&place);
     let fault = place.target.poll(&operation).await.unwrap_err();
-    assert!(fault.class == FaultClass::Failed && fault.message.contains("crashed 4 times"), "{fault}");
+    assert!(fault.class == FaultClass::Failed && fault.message.contains("started 4 times"), "{fault}");
     assert_eq!(place.hypervisor.things().domains["engine-rg-vm-0"].state, DomainState::Crashed);
     // Whoever asks for it once more has it tried once more.
     let (machine, body) = place.resources().pop().unwrap();
     let operation = running(place.apply(&machine, &body).await.unwrap());
     place.says(MachineState::Ready, &place.vm_id());
     assert!(matches!(place.target.poll(&operation).await.unwrap(), Progress::Done(Some(_))));
+}
+
+#[tokio::test]
+async fn a_machine_that_crashes_once_something_has_begun_on_it_has_failed() {
+    let place = Place::new();
+    let mut last = None;
+    for (address, body) in &place.resources() {
+        last = Some(place.apply(address, body).await.unwrap());
+    }
+    let operation = running(last.unwrap());
+    place.said(MachineState::NotReady, &place.vm_id(), Timestamp::now());
+    place.hypervisor.things().domains.get_mut("engine-rg-vm-0").unwrap().state = DomainState::Crashed;
+    let fault = place.target.poll(&operation).await.unwrap_err();
+    assert!(fault.class == FaultClass::Failed && fault.message.contains("stopped"), "{fault}");
+    // What another life of the machine has told does not count.
+    place.said(MachineState::NotReady, "another", Timestamp::now());
+    running(place.target.poll(&operation).await.unwrap());
+    assert_eq!(place.hypervisor.things().domains["engine-rg-vm-0"].state, DomainState::Running);
 }
 
 #[tokio::test]
