@@ -75,7 +75,7 @@ start_gateway() {
   network=$(basename "$(dirname gateways/*/gateway.json)")
   # shellcheck disable=SC2317 # until_true calls it.
   network_runs() {
-    virsh --quiet net-list --name | grep -qx "$network"
+    grep -qx "$network" <<<"$(virsh --quiet net-list --name)"
   }
   until_true 120 "the network runs" network_runs
   bridge=$(virsh --quiet net-info "$network" | awk '$1 == "Bridge:" {print $2}')

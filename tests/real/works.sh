@@ -89,7 +89,7 @@ stage "DNS resolves"
 
 until_true 300 "the API server tells its storage classes" kubectl get storageclass
 # As its makers publish it, but for its patience: two minutes for the pod that makes a folder are not enough everywhere.
-kubectl get storageclass --output name | grep -q -x storageclass.storage.k8s.io/local-path ||
+grep -q -x storageclass.storage.k8s.io/local-path <<<"$(kubectl get storageclass --output name)" ||
   sed -E 's|^( *)"nodePathMap":|\1"cmdTimeoutSeconds":1800,"nodePathMap":|' \
     "$cache/programs/local_path/$(sed -n 's/^local_path //p' "$cache/$minor/versions")/local-path-storage.yaml" |
   applied
