@@ -236,7 +236,8 @@ case $name in
       join) kubeadm_join "$3" ;;
       reset)
         [ "$(cat "/world/nodes/$node" 2>/dev/null)" != control-plane ] || [ ! -e /etc/kubernetes/kubelet.conf ] || violation "a member was reset"
-        /usr/bin/rm -rf /etc/kubernetes/pki /etc/kubernetes/kubelet.conf /var/lib/etcddisk/etcd/member
+        # What etcd has written stays, as where the cluster does not tell kubeadm in time where that is.
+        /usr/bin/rm -rf /etc/kubernetes/pki /etc/kubernetes/kubelet.conf
         ;;
       kubeconfig)
         [ -s /etc/kubernetes/pki/ca.key ] || exit 1
