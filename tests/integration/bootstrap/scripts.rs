@@ -125,7 +125,7 @@ fn master(start: Start, minutes: u32, index: u32) -> Machine {
 fn the_first_machine_starts_the_cluster() {
     let machine = master(Start::Init, 45, 0);
     machine.succeed();
-    assert_eq!((machine.count("kubeadm init"), machine.count("kubeadm join")), (1, 0));
+    assert_eq!((machine.count("kubeadm init --config"), machine.count("kubeadm join")), (1, 0));
     assert_eq!(machine.count("kubectl --kubeconfig"), 1, "{}", machine.calls());
     assert!(machine.calls().contains("apply --server-side --force-conflicts --field-manager=engine"));
     let configuration = machine.read("/world/init.yaml");
@@ -178,7 +178,7 @@ fn the_others_join_through_a_healthy_peer_one_at_a_time() {
     let machine = master(Start::Init, 45, 2);
     machine.write("/world/healthy", "10.255.255.6\n");
     machine.succeed();
-    assert_eq!((machine.count("kubeadm init"), machine.count("kubeadm join")), (0, 1));
+    assert_eq!((machine.count("kubeadm init --config"), machine.count("kubeadm join")), (0, 1));
     assert!(machine.read("/world/hosts-while-joining").contains("10.255.255.6 demo."));
     assert!(machine.read("/etc/hosts").contains("10.255.255.7 demo."));
     assert_eq!(machine.read("/etc/hosts").matches("demo.").count(), 1);
@@ -210,7 +210,7 @@ fn told_to_join_never_starts_a_cluster() {
     assert_eq!(machine.count("kubeadm"), 0, "{}", machine.calls());
     machine.write("/world/healthy", "10.255.255.6\n");
     machine.succeed();
-    assert_eq!((machine.count("kubeadm init"), machine.count("kubeadm join")), (0, 1));
+    assert_eq!((machine.count("kubeadm init --config"), machine.count("kubeadm join")), (0, 1));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_rebuilt_first_machine_does_not_start_a_second_cluster() {
     machine.write("/var/lib/etcddisk/etcd/member/snap/db", "data");
     let result = machine.result();
     assert!(result["cause"].as_str().unwrap().contains("holds the data of a cluster"), "{result}");
-    assert_eq!(machine.count("kubeadm init"), 0);
+    assert_eq!(machine.count("kubeadm init --config"), 0);
     assert_eq!(machine.count("mkfs.ext4"), 0);
     assert!(machine.path("/var/lib/etcddisk/etcd/member/snap/db").exists());
 }
@@ -366,7 +366,7 @@ fn a_slow_host_is_spared_what_would_be_done_several_times() {
     machine.write("/world/init-fails", "");
     machine.succeed();
     assert_eq!(machine.read("/world/signals"), format!("{stop}{manager}{go_on}").repeat(2));
-    assert_eq!(machine.count("kubeadm init"), 2);
+    assert_eq!(machine.count("kubeadm init --config"), 2);
     // kubeadm itself knows where else the certificate may be.
     let mut machine = fixture::control_plane(Start::Init);
     machine.cluster.slow_host = true;
@@ -628,14 +628,14 @@ fn scale_set_member(start: Start, instance: &str, address: &str) -> Machine {
 fn of_a_scale_set_the_first_instance_starts_and_the_others_find_a_peer_by_asking() {
     let first = scale_set_member(Start::Init, "000000", "10.240.0.4");
     first.succeed();
-    assert_eq!((first.count("kubeadm init"), first.count("kubeadm join")), (1, 0));
+    assert_eq!((first.count("kubeadm init --config"), first.count("kubeadm join")), (1, 0));
 
     // Made anew, whatever was there before: another index, another address, nothing but joining.
     let later = scale_set_member(Start::Init, "00000a", "10.240.0.9");
     later.write("/world/healthy", "10.255.255.15\n10.240.0.5\n");
     later.write("/world/listed", "10.240.0.9 10.240.0.4 10.240.0.5");
     later.succeed();
-    assert_eq!((later.count("kubeadm init"), later.count("kubeadm join")), (0, 1));
+    assert_eq!((later.count("kubeadm init --config"), later.count("kubeadm join")), (0, 1));
     // Neither itself, nor one that does not answer, nor the balancer.
     let hosts = later.read("/world/hosts-while-joining");
     assert!(hosts.contains("10.240.0.5 demo.westus2.cloudapp.azure.com"), "{hosts}");
@@ -676,11 +676,11 @@ fn in_a_cluster_of_two_families_a_machine_has_two_addresses_and_both_kinds_of_ru
 fn scale_set_instances_count_in_base_36() {
     let machine = Machine::new(&control_plane(Start::Init, 45), "k8s-master-12345678-vmss000000", "10.255.255.5");
     machine.succeed();
-    assert_eq!(machine.count("kubeadm init"), 1);
+    assert_eq!(machine.count("kubeadm init --config"), 1);
     let machine = Machine::new(&control_plane(Start::Init, 45), "k8s-master-12345678-vmss00000A", "10.255.255.6");
     machine.write("/world/healthy", "10.255.255.5\n");
     machine.succeed();
-    assert_eq!((machine.count("kubeadm init"), machine.count("kubeadm join")), (0, 1));
+    assert_eq!((machine.count("kubeadm init --config"), machine.count("kubeadm join")), (0, 1));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn three_control_plane_machines_and_a_worker_boot_at_once() {
 
     world.assert_sound();
     let count = |call: &str| everyone.iter().map(|machine| machine.count(call)).collect::<Vec<usize>>();
-    assert_eq!(count("kubeadm init"), [1, 0, 0, 0]);
+    assert_eq!(count("kubeadm init --config"), [1, 0, 0, 0]);
     assert_eq!(count("kubeadm join"), [0, 1, 1, 1]);
     assert_eq!(count("kubeadm reset"), [0, 0, 0, 0]);
     let names = ["k8s-master-12345678-0", "k8s-master-12345678-1", "k8s-master-12345678-2"];
@@ -152,8 +152,8 @@ fn the_first_machine_made_anew_joins() {
         }
         anew.succeed();
         world.assert_sound();
-        assert_eq!((anew.count("kubeadm init"), anew.count("kubeadm join")), (0, 1));
-        assert!(anew.log().contains("former self as member 1fk8s-master-12345678-0, removing it"), "{}", anew.told());
+        assert_eq!((anew.count("kubeadm init --config"), anew.count("kubeadm join")), (0, 1));
+        assert!(anew.log().contains("former self as a member, removing it"), "{}", anew.told());
         assert_eq!(anew.path("/var/lib/etcddisk/etcd.previous/member/cluster").exists(), keeps_disk);
         assert_eq!(anew.count("mkfs.ext4"), usize::from(!keeps_disk));
         assert_eq!(world.names("members"), ["k8s-master-12345678-0", "k8s-master-12345678-1"]);
@@ -205,6 +205,51 @@ fn a_stranger_is_not_joined() {
     let (step, cause) = world.worker(&worker(TOKEN, 0), 0).fail();
     assert_eq!(step, "join");
     assert!(cause.starts_with("joining the cluster: no success within 0 minutes"), "{cause}");
+}
+
+/// A machine died while etcd waited for it, or its attempt failed: etcd takes no second learner, so the next one that joins takes
+/// it out.
+#[test]
+fn what_an_attempt_left_in_etcd_holds_nobody_up() {
+    let Some(world) = World::new() else { return };
+    drop(started(&world));
+    std::fs::create_dir(world.path("learner")).unwrap();
+    std::fs::write(world.path("learner/k8s-master-12345678-2"), "10.255.255.7\n").unwrap();
+    let machine = world.master(&control_plane(Start::Join, 45), 1);
+    machine.write("/own/learner", "");
+    machine.succeed();
+    world.assert_sound();
+    let told =
+        "join: etcd still waits for https://10.255.255.7:2380, whose attempt to join came to nothing, removing it";
+    assert_eq!(machine.log().matches(told).count(), 1, "{}", machine.told());
+    assert_eq!(machine.log().matches("this machine's former self as a member, removing it").count(), 1);
+    assert_eq!((machine.count("kubeadm join"), machine.count("kubeadm reset")), (2, 1));
+    assert!(!world.path("learner").exists());
+    assert_eq!(world.names("members").len(), 2);
+}
+
+/// Where etcd cannot be told, nothing is cleaned up: a member without its data would cost the cluster its majority.
+#[test]
+fn a_machine_that_cannot_leave_etcd_is_not_reset() {
+    let Some(world) = World::new() else { return };
+    drop(started(&world));
+    let machine = world.master(&control_plane(Start::Join, 0), 1);
+    machine.write("/own/half", "");
+    machine.write("/own/fail", "curl *:2379/v3/cluster/member/remove*");
+    let (step, _) = machine.fail();
+    assert_eq!(step, "join");
+    assert!(
+        machine
+            .log()
+            .contains("join: failed, and etcd cannot be told that this machine leaves it: nothing is cleaned up")
+    );
+    assert_eq!((machine.count("kubeadm join"), machine.count("kubeadm reset")), (1, 0));
+    // Told at last, it begins anew.
+    machine.write("/own/fail", "");
+    machine.give(&control_plane(Start::Join, 45));
+    machine.succeed();
+    world.assert_sound();
+    assert_eq!(world.names("members").len(), 2);
 }
 
 /// A join that failed is cleaned before the next; a machine that has joined, whatever kubeadm said, is never reset.

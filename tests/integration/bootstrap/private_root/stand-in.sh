@@ -56,7 +56,7 @@ become_member() {
   local disk=/var/lib/etcddisk/etcd
   mkdir -p "$disk/member" /world/members
   echo cluster >"$disk/member/cluster"
-  touch "/world/members/$node"
+  echo "$own" >"/world/members/$node"
 }
 
 # As the network plugin does on a node of the cluster.
@@ -112,6 +112,13 @@ kubeadm_join() {
       echo 'error execution phase etcd-join: etcdserver: too many learner members in cluster' >&2
       return 1
     fi
+    echo "$own" >"/world/learner/$node"
+    if [ -e /own/learner ]; then
+      /usr/bin/rm /own/learner
+      mkdir -p /var/lib/etcddisk/etcd/member
+      echo 'error execution phase etcd-join: context deadline exceeded' >&2
+      return 1
+    fi
     /usr/bin/sleep 0.4
     # Nothing keeps the other one from coming meanwhile, on a busy machine too.
     for ((tries = 0; tries < 400; tries++)); do
@@ -119,7 +126,7 @@ kubeadm_join() {
       [ ! -s /world/violations ] || break
       /usr/bin/sleep 0.05
     done
-    rmdir /world/learner
+    /usr/bin/rm -r /world/learner
     [ ! -e "/world/members/$node" ] || violation "joins etcd, which still has its former self as a member"
     become_member
     echo "$node ends" >>/world/joins
@@ -178,11 +185,39 @@ kubectl() {
     *'create --filename -'* | *'replace --filename -'*) kubectl_lease write ;;
     *'delete lease'*) kubectl_lease delete ;;
     *'delete node'*) /usr/bin/rm -f "/world/nodes/$node" ;;
-    *'get pods'*component=etcd*) [[ $call != *hostIP=* ]] || true; find /world/members -type f -printf '%f\n' | grep -v -x -F "$node" | sed 's/^/etcd-/' ;;
-    *exec*'member list'*) find /world/members -type f -printf '%f\n' | sed -E 's/(.*)/1f\1, started, \1, https:\/\/x:2380, https:\/\/x:2379, false/' ;;
-    *exec*'member remove '*) /usr/bin/rm -f "/world/members/${call##*'member remove 1f'}" ;;
     *'get node'*labels*) ! grep -q control-plane "/world/nodes/$node" 2>/dev/null || echo '{"node-role.kubernetes.io/control-plane":""}' ;;
     *'get node'*) [ ! -e "/world/nodes/$node" ] || echo "node/$node" ;;
+  esac
+}
+
+# etcd's own API over HTTP, in the words and the spacing of v3.6.8. A learner that has not started has no name.
+etcd() {
+  local certificate at document file id listed=''
+  certificate=$(sed -E 's/.*--cert ([^ ]+) .*/\1/' <<<"$call")
+  at=$(sed -E 's|.*https://([^:]+):2379.*|\1|' <<<"$call")
+  document=$(sed -E 's/.*--data (.*) https:.*/\1/' <<<"$call")
+  [ -s "$certificate" ] && [ "$at" != "$own" ] && [ -e "/world/healthy/$at" ] || exit 7
+  for file in /world/members/* /world/learner/*; do
+    [ -e "$file" ] || continue
+    id=$(cksum <<<"$file" | cut -d ' ' -f 1)
+    case $call in
+      */remove)
+        [ "$document" = "{\"ID\":\"$id\"}" ] || continue
+        /usr/bin/rm "$file"
+        rmdir /world/learner 2>/dev/null
+        echo '{"header":{}, "members":[]}'
+        exit
+        ;;
+    esac
+    listed="$listed, {\"ID\":\"$id\""
+    [[ $file == */learner/* ]] || listed="$listed, \"name\":\"${file##*/}\""
+    listed="$listed, \"peerURLs\":[\"https://$(cat "$file"):2380\"]"
+    [[ $file != */learner/* ]] || listed="$listed, \"isLearner\":true"
+    listed="$listed}"
+  done
+  case $call in
+    */list) echo "{\"header\":{\"cluster_id\":\"1\", \"member_id\":\"2\"}, \"members\":[${listed#, }]}" ;;
+    *) exit 22 ;;
   esac
 }
 
@@ -214,6 +249,7 @@ case $name in
           [ -e "/world/healthy/$at" ]
         fi
         ;;
+      *:2379/v3/cluster/member/*) etcd ;;
       */api/v1/nodes/*)
         reachable && [ -e "/world/nodes/$node" ] || exit 22
         echo '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}'
@@ -232,10 +268,21 @@ case $name in
     mkdir -p /etc/kubernetes
     case $1 in
       version) echo v1.35.9 ;;
-      init) kubeadm_init "$3" ;;
+      init)
+        case $2 in
+          --config) kubeadm_init "$3" ;;
+          phase)
+            [ -s /etc/kubernetes/pki/etcd/ca.key ] || exit 1
+            for kind in crt key; do
+              echo client >/etc/kubernetes/pki/etcd/healthcheck-client.$kind
+            done
+            ;;
+        esac
+        ;;
       join) kubeadm_join "$3" ;;
       reset)
         [ "$(cat "/world/nodes/$node" 2>/dev/null)" != control-plane ] || [ ! -e /etc/kubernetes/kubelet.conf ] || violation "a member was reset"
+        [ ! -e "/world/members/$node" ] || violation "is reset while etcd counts on it"
         # What etcd has written stays, as where the cluster does not tell kubeadm in time where that is.
         /usr/bin/rm -rf /etc/kubernetes/pki /etc/kubernetes/kubelet.conf
         ;;
