@@ -224,6 +224,7 @@ impl<'a> MachineView<'a> {
             ("kubelet-certificate-authority", "/etc/kubernetes/pki/ca.crt".to_owned()),
             ("profiling", "false".to_owned()),
         ];
+        api_server.extend(patience::api_server(cluster.slow_host));
         api_server.extend(audit::arguments(machine));
         view.api_server_volumes.extend(audit::volumes(machine));
         if machine.keys.api_server.is_some() {

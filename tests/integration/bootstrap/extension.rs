@@ -54,7 +54,7 @@ fn one_that_fails_keeps_the_machine_out_of_the_cluster() {
     let cause = "the script of the extension hello ended with status 3; what it said is in /var/log/hello-output.log";
     assert_eq!(result["cause"], cause);
     assert_eq!(machine.read("/var/log/hello-output.log"), "no licence\n");
-    assert_eq!(machine.count("kubeadm join"), 0);
+    assert_eq!(machine.joins(), 0);
     // Once it can be fetched anew and ends well, the next start goes on.
     machine.write("/world/extension", "#!/usr/bin/env bash\ntrue\n");
     machine.succeed();

@@ -23,7 +23,7 @@ pub static KEYS: LazyLock<KeyMaterial> = LazyLock::new(|| {
 });
 
 /// The minor versions that a new cluster may have.
-fn releases() -> Vec<&'static str> {
+pub fn releases() -> Vec<&'static str> {
     engine::catalog::kubernetes_releases()
         .iter()
         .filter(|release| release.creatable)

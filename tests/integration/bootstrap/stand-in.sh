@@ -128,6 +128,8 @@ case $name in
       join)
         cp "$3" "$world/join.yaml"
         cp "$ENGINE_ROOT/etc/hosts" "$world/hosts-while-joining"
+        # Of a control-plane machine the part that ends with etcd.
+        [[ $call != *'--skip-phases control-plane-prepare/control-plane,'* ]] || exit 0
         touch "$kubernetes/kubelet.conf"
         certificate
         if [ -e "$world/join-half" ]; then

@@ -156,6 +156,55 @@ fn kubeadm_accepts_configuration_and_keys() {
             .arg(path("cluster.yaml")),
         "kubeconfig user",
     );
+    // What a joining machine asks etcd with, before kubeadm joins it.
+    for kind in ["crt", "key"] {
+        std::fs::remove_file(certificates.join(format!("etcd/healthcheck-client.{kind}"))).unwrap();
+    }
+    run(
+        Command::new(&kubeadm)
+            .args(["init", "phase", "certs", "etcd-healthcheck-client", "--config"])
+            .arg(path("cluster.yaml")),
+        "init phase certs etcd-healthcheck-client",
+    );
+    assert!(certificates.join("etcd/healthcheck-client.key").exists());
+}
+
+/// The two parts in which a control-plane machine joins are all phases of each minor's kubeadm, by their names.
+#[test]
+fn kubeadm_knows_the_parts_of_a_join() {
+    let files = fixture::written(&bootstrap::control_plane(&fixture::control_plane(Start::Join)).unwrap());
+    let script = &files.iter().find(|file| file.path == "/opt/engine/steps.sh").unwrap().text;
+    let lines = |name: &str| -> Vec<&str> {
+        script.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).collect()
+    };
+    let until = lines("until_etcd").join(",").replace("$until_etcd,", "");
+    let after = lines("after_etcd").join(",");
+    assert!(until.ends_with(",etcd-join") && after.ends_with(",wait-control-plane"), "{until} {after}");
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = folder.path().join("join.yaml");
+    // Where nothing is to be done, nobody is asked.
+    let text = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\nnodeRegistration: {name: node-1, criSocket: \
+                \"unix:///run/containerd/containerd.sock\"}\ncontrolPlane: {localAPIEndpoint: {advertiseAddress: 10.255.255.6}}\n\
+                discovery: {bootstrapToken: {token: abcdef.0123456789abcdef, apiServerEndpoint: \"127.0.0.1:1\", \
+                unsafeSkipCAVerification: true}}\n";
+    std::fs::write(&configuration, text).unwrap();
+    for release in super::rendered::releases() {
+        let Some(kubeadm) = super::rendered::kubeadm(release) else { continue };
+        let said = |phases: String| {
+            let mut command = Command::new(&kubeadm);
+            let output = command
+                .args(["join", "--config"])
+                .arg(&configuration)
+                .args(["--skip-phases", &phases])
+                .output()
+                .unwrap();
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        };
+        let known = said(format!("{until},{after}"));
+        assert!(!known.contains("invalid phase name") && !known.contains("[preflight]"), "{release}: {known}");
+        let unknown = said(format!("{until},{after},another"));
+        assert!(unknown.contains("invalid phase name: another"), "{release}: {unknown}");
+    }
 }
 
 #[test]

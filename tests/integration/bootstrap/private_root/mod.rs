@@ -184,6 +184,16 @@ impl Machine<'_> {
         self.read("/own/calls").lines().filter(|line| line.starts_with(call)).count()
     }
 
+    /// How often kubeadm was told to make it a node: of a control-plane machine the second part of a join.
+    fn joins(&self) -> usize {
+        let calls = self.read("/own/calls");
+        let joins = |line: &&str| {
+            line.starts_with("kubeadm join --config")
+                && !line.contains(" --skip-phases control-plane-prepare/control-plane,")
+        };
+        calls.lines().filter(joins).count()
+    }
+
     /// The steps in the order in which they ended.
     fn done(&self) -> Vec<String> {
         let log = self.log();

@@ -182,7 +182,7 @@ fn other_sources_of_software_boot_too() {
     });
     let machine = world.worker(&other, 2);
     assert_eq!(machine.fail(), ("packages".to_owned(), "the image holds kubeadm v1.35.9, not v1.35.8".to_owned()));
-    assert_eq!(machine.count("kubeadm join"), 0);
+    assert_eq!(machine.joins(), 0);
 }
 
 /// What the cloud is told about a machine that failed: the step and its cause, in one line.

@@ -90,7 +90,8 @@ kubeadm_init() {
 }
 
 kubeadm_join() {
-  local configuration=$1 discovery token control_plane=false
+  local configuration=$1 discovery token
+  control_plane=false
   cp "$configuration" /own/join.yaml
   cp /etc/hosts /own/hosts-while-joining
   date -u +%Y >/own/year-of-joining
@@ -113,12 +114,8 @@ kubeadm_join() {
       return 1
     fi
     echo "$own" >"/world/learner/$node"
-    if [ -e /own/learner ]; then
-      /usr/bin/rm /own/learner
-      mkdir -p /var/lib/etcddisk/etcd/member
-      echo 'error execution phase etcd-join: context deadline exceeded' >&2
-      return 1
-    fi
+    mkdir -p /etc/kubernetes/manifests /var/lib/etcddisk/etcd/member
+    touch /etc/kubernetes/manifests/etcd.yaml
     /usr/bin/sleep 0.4
     # Nothing keeps the other one from coming meanwhile, on a busy machine too.
     for ((tries = 0; tries < 400; tries++)); do
@@ -126,16 +123,37 @@ kubeadm_join() {
       [ ! -s /world/violations ] || break
       /usr/bin/sleep 0.05
     done
-    /usr/bin/rm -r /world/learner
-    [ ! -e "/world/members/$node" ] || violation "joins etcd, which still has its former self as a member"
-    become_member
-    echo "$node ends" >>/world/joins
+    # The rest of it is another call.
+    promote
+    return
   fi
+  become_node "$token"
+}
+
+# /own/busy: how often kubeadm does not wait for an etcd that takes its time.
+promote() {
+  local busy
+  busy=$(cat /own/busy 2>/dev/null || echo 0)
+  if [ "$busy" -gt 0 ]; then
+    echo $((busy - 1)) >/own/busy
+    echo 'error execution phase etcd-join: error creating local etcd static pod manifest file: context deadline exceeded' >&2
+    return 1
+  fi
+  [ -e "/world/members/$node" ] && [ ! -e "/world/learner/$node" ] && return
+  [ -e "/world/learner/$node" ] || { violation "is promoted and no learner"; return 1; }
+  /usr/bin/rm -r /world/learner
+  [ ! -e "/world/members/$node" ] || violation "joins etcd, which still has its former self as a member"
+  become_member
+  echo "$node ends" >>/world/joins
+}
+
+become_node() {
+  local token=$1
   touch /etc/kubernetes/kubelet.conf
   mkdir -p /var/lib/kubelet/pki
   touch /var/lib/kubelet/pki/kubelet-client-current.pem
+  # What nothing but a reset mends.
   if [ -e /own/half ]; then
-    /usr/bin/rm /own/half
     echo "error execution phase control-plane-join: token $token timed out" >&2
     return 1
   fi
@@ -279,12 +297,22 @@ case $name in
             ;;
         esac
         ;;
-      join) kubeadm_join "$3" ;;
+      join)
+        case $call in
+          *' join phase etcd-join --config '*) promote ;;
+          *'--skip-phases preflight,'*)
+            [ -e "/world/members/$node" ] || { echo 'error execution phase control-plane-join: no member of etcd' >&2; exit 1; }
+            control_plane=true
+            become_node token
+            ;;
+          *) kubeadm_join "$3" ;;
+        esac
+        ;;
       reset)
         [ "$(cat "/world/nodes/$node" 2>/dev/null)" != control-plane ] || [ ! -e /etc/kubernetes/kubelet.conf ] || violation "a member was reset"
         [ ! -e "/world/members/$node" ] || violation "is reset while etcd counts on it"
         # What etcd has written stays, as where the cluster does not tell kubeadm in time where that is.
-        /usr/bin/rm -rf /etc/kubernetes/pki /etc/kubernetes/kubelet.conf
+        /usr/bin/rm -rf /etc/kubernetes/pki /etc/kubernetes/manifests /etc/kubernetes/kubelet.conf /own/half
         ;;
       kubeconfig)
         [ -s /etc/kubernetes/pki/ca.key ] || exit 1
