@@ -98,14 +98,8 @@ impl Machine {
         self.calls().lines().filter(|line| line.starts_with(call)).count()
     }
 
-    /// How often kubeadm was told to make it a node: of a control-plane machine the second part of a join.
     pub(super) fn joins(&self) -> usize {
-        let calls = self.calls();
-        let joins = |line: &&str| {
-            line.starts_with("kubeadm join --config")
-                && !line.contains(" --skip-phases control-plane-prepare/control-plane,")
-        };
-        calls.lines().filter(joins).count()
+        joins_among(&self.calls())
     }
 
     pub(super) fn succeed(&self) {
@@ -124,6 +118,15 @@ fn worker(minutes: u32) -> CustomData {
     let mut machine = fixture::worker();
     machine.cluster.deadline_minutes = minutes;
     bootstrap::worker(&machine).unwrap()
+}
+
+/// How often kubeadm was told to make a machine a node: of a control-plane machine the second part of a join.
+pub(super) fn joins_among(calls: &str) -> usize {
+    let joins = |line: &&str| {
+        line.starts_with("kubeadm join --config")
+            && !line.contains(" --skip-phases control-plane-prepare/control-plane,")
+    };
+    calls.lines().filter(joins).count()
 }
 
 fn master(start: Start, minutes: u32, index: u32) -> Machine {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use engine::bootstrap::{self, CustomData, Start};
 
 use super::fixture::{self, Root};
+use super::scripts::joins_among;
 
 const ENTER: &str = include_str!("enter.sh");
 const STAND_IN: &str = include_str!("stand-in.sh");
@@ -184,14 +185,8 @@ impl Machine<'_> {
         self.read("/own/calls").lines().filter(|line| line.starts_with(call)).count()
     }
 
-    /// How often kubeadm was told to make it a node: of a control-plane machine the second part of a join.
     fn joins(&self) -> usize {
-        let calls = self.read("/own/calls");
-        let joins = |line: &&str| {
-            line.starts_with("kubeadm join --config")
-                && !line.contains(" --skip-phases control-plane-prepare/control-plane,")
-        };
-        calls.lines().filter(joins).count()
+        joins_among(&self.read("/own/calls"))
     }
 
     /// The steps in the order in which they ended.
