@@ -19,7 +19,8 @@ use crate::view::harmless;
 /// How often is looked, at least this long after the last look, and so many times as long as that took.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 const TIMES: u32 = 20;
-/// How often where the network has no addresses, or something does not answer.
+/// How often where the network has no addresses, or something does not answer; and at most this long after a slow look, or one
+/// slow moment of an API server would keep services waiting for many minutes.
 const SELDOM: Duration = Duration::from_secs(30);
 
 /// Arguments of `engine services`.
@@ -54,7 +55,7 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
                 for line in lines {
                     call.output.note(&format!("services: {}\n", harmless(&line)));
                 }
-                (format!("{count} of type LoadBalancer"), LOOK_EVERY.max(begun.elapsed() * TIMES))
+                (format!("{count} of type LoadBalancer"), pause_after(begun.elapsed()))
             }
             Ok(Looked::NoAddresses) => ("the network's gateway has no addresses for them".to_owned(), SELDOM),
             Err(fault) => (fault.message, SELDOM),
@@ -68,6 +69,11 @@ pub async fn run(call: &Call, arguments: &Arguments) -> Result<Exit, CliError> {
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// How long until the next look, after one that took so long.
+fn pause_after(took: Duration) -> Duration {
+    took.saturating_mul(TIMES).clamp(LOOK_EVERY, SELDOM)
 }
 
 /// The first of each that a kubeconfig of one cluster and one user holds, as `kubeadm kubeconfig user` writes it.
@@ -94,4 +100,16 @@ fn settings(path: &Path) -> Result<KubernetesSettings, CliError> {
         credentials: KubernetesCredentials::Certificate { certificate, key: Secret::new(key) },
         http: HttpSettings::default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_look_is_the_later_the_longer_one_took_but_never_late() {
+        let seconds = |took| pause_after(Duration::from_secs_f64(took)).as_secs_f64();
+        assert_eq!([0.0, 0.1, 0.25, 1.0, 1.5, 6.0, 90.0].map(seconds), [3.0, 3.0, 5.0, 20.0, 30.0, 30.0, 30.0]);
+        assert_eq!(pause_after(Duration::MAX), SELDOM);
+    }
 }
