@@ -1,10 +1,8 @@
 //! Tests 7 to 14: what a cloud does on a bad day.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value as Json, json};
 
-use super::{Faulty, Told};
+use super::{Faulty, Told, times_by_path};
 use crate::commands::{Place, QUICKSTART, model};
 
 fn is_done(told: &Told) {
@@ -25,13 +23,7 @@ fn test_07_a_storm_of_429_is_weathered_with_bounded_requests() {
     assert!(told.notes.contains("again in"), "the wait is told: {}", told.notes);
     let log = faulty.log();
     // How often each address met a rule.
-    let refused = |rule: &str| {
-        let mut times = BTreeMap::<&str, usize>::new();
-        for line in log.iter().filter(|line| line["fault"] == rule) {
-            *times.entry(line["path"].as_str().unwrap()).or_default() += 1;
-        }
-        times
-    };
+    let refused = |rule: &str| times_by_path(log.iter().filter(|line| line["fault"] == rule));
     let written = log.iter().filter(|line| line["method"] == "PUT" && line["status"] != 429).count();
     let writes = refused("writes");
     assert_eq!((writes.len(), writes.values().sum()), (written, written), "each write waits once");

@@ -5,6 +5,7 @@ mod cloud;
 mod interrupts;
 mod keeping;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
@@ -84,15 +85,22 @@ impl Faulty {
     }
 
     pub fn was_accepted_once(&self) {
-        let mut writes = std::collections::BTreeMap::<String, usize>::new();
-        for line in self.log() {
-            let (path, status) = (line["path"].as_str().unwrap().to_lowercase(), line["status"].as_u64().unwrap());
+        let log = self.log();
+        let mut writes = times_by_path(log.iter().filter(|line| {
+            let status = line["status"].as_u64().unwrap();
             // A page of somebody in between says nothing of what arrived.
-            if line["method"] == "PUT" && (200..300).contains(&status) && line["fault"] != "page" {
-                *writes.entry(path).or_default() += 1;
-            }
-        }
+            line["method"] == "PUT" && (200..300).contains(&status) && line["fault"] != "page"
+        }));
         writes.retain(|path, times| *times > 1 && !path.contains("/secrets/"));
         assert!(writes.is_empty(), "accepted more than once: {writes:?}");
     }
+}
+
+/// How many of the requests each path had, however it was spelt.
+pub fn times_by_path<'a>(requests: impl Iterator<Item = &'a Json>) -> BTreeMap<String, usize> {
+    let mut times = BTreeMap::new();
+    for request in requests {
+        *times.entry(request["path"].as_str().unwrap().to_lowercase()).or_default() += 1;
+    }
+    times
 }
